@@ -1,0 +1,266 @@
+/* fish.h - C programs that await webhooks and callbacks in straight-line code, and lose nothing.
+ *
+ * A flow is a C function that is re-run from the top with the same answers after a crash, a deploy
+ * or a while on disk. What it may not do itself (read a clock, draw chance, wait, call out) it asks
+ * of Fish. A call that takes a flow or a hook and can wait or record is a step: one per statement.
+ *
+ * Nothing here returns what a flow cannot act on: when the store is away, memory is short or the
+ * server stops, the flow's stack is dropped and the flow is re-run later. What is left is news of
+ * the world: NULL (nobody came in time, or closed) and a status. */
+#ifndef FISH_H
+#define FISH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FISH_PRINTF(n)  __attribute__((format(printf, n, (n) + 1)))
+#define FISH_NORETURN   __attribute__((noreturn))
+#define FISH_NONNULL    __attribute__((returns_nonnull))
+#define FISH_USE        __attribute__((warn_unused_result))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)      /* the library itself is built with hidden symbols */
+
+/* Durations are milliseconds. */
+#define FISH_SECOND  INT64_C(1000)
+#define FISH_MINUTE  (60 * FISH_SECOND)
+#define FISH_HOUR    (60 * FISH_MINUTE)
+#define FISH_DAY     (24 * FISH_HOUR)
+#define FISH_FOREVER INT64_MAX
+
+#define FISH_ID_SIZE  32      /* a flow's id as text, with its NUL */
+#define FISH_ERR_SIZE 256
+
+enum fish_code {
+	FISH_OK        = 0,
+	FISH_EINVAL    = -1,      /* an argument or a flag is not as it must be */
+	FISH_ENOTFOUND = -2,      /* no such flow, hook or file */
+	FISH_EGONE     = -3,      /* it was there and has ended or closed */
+	FISH_ETOOBIG   = -4,      /* over a limit */
+	FISH_EBUSY     = -5,      /* somebody else has it, or too much is under way: try later */
+	FISH_ESTORE    = -6,      /* the store is away: nothing was kept */
+	FISH_EIO       = -7,      /* the operating system refused */
+	FISH_ETIMEOUT  = -8,      /* not in time */
+	FISH_EFORMAT   = -9,      /* bytes that are not what they should be */
+	FISH_ESTOPPED  = -10,     /* the flow stands still: diverged or misuse */
+};
+
+struct json_t;                                                   /* jansson's */
+typedef struct fish_flow fish_flow;
+typedef struct fish_hook fish_hook;
+typedef struct fish_msg fish_msg;
+
+/* A flow: runs as a coroutine, and again from the top with the same answers whenever it must.
+ * in is its input. To return is fish_done(f, "null"). */
+typedef void fish_fn(fish_flow *f, const fish_msg *in);
+
+/* Anything that arrives at a hook, and a flow's input. Lives as long as the flow's run, like all that
+ * Fish hands out: a flow frees nothing. status: of a call's answer, 0 when none ever came; of a child
+ * 200 done, 500 failed, 499 cancelled; 200 for everything else. */
+struct fish_msg {
+	const char *body;         /* bytes as they came; a NUL stands behind them */
+	size_t      len;
+	int         status;
+	fish_hook  *hook;         /* NULL for a flow's input */
+};
+
+/* An HTTP partner. Copied at the call. "${NAME}" in the strings is expanded from the environment once,
+ * at start, and only in the peers that the program lists. url, token and secret are no part of what a
+ * replay compares: a partner may move and a secret be rotated under a waiting flow. */
+typedef struct fish_peer {
+	const char *name;         /* in labels and logs */
+	const char *url;          /* base: a call's path is put behind it */
+	const char *token;        /* sent as "Authorization: Bearer"; NULL: none */
+	const char *secret;       /* calls are signed with it (Standard Webhooks v1, "whsec_…" or raw bytes); NULL: not */
+	int64_t     timeout_ms;   /* of one attempt; 0: 30 s */
+	int64_t     give_up_ms;   /* of all attempts together; 0: 1 day */
+	const void *reserved[4];
+} fish_peer;
+
+typedef struct fish_request {
+	const fish_peer   *to;
+	const char        *method;       /* NULL: POST */
+	const char        *path;         /* "" or "/…", no blanks */
+	const char *const *headers;      /* "Name: value", NULL at the end; NULL: none */
+	const void        *body;         /* sent as it is */
+	size_t             len;
+	const void        *reserved[4];
+} fish_request;
+
+/*
+ * Each function says: effect; arguments; result; how long that lives; what it records; how it fails.
+ * "The run" is the time from one (re-)start of the flow's function to its parking or end. "Misuse"
+ * stops the flow, visibly, with the reason; nothing is lost, and a mended build goes on.
+ *
+ * JSON templates (every const char *json, ...) are printf formats, so the compiler checks them:
+ * bare keys; strings in 'single quotes'; %s a quoted and escaped string (NULL is null); %-s exactly one
+ * JSON value, checked by itself (NULL is null); %d %i %u with hh h l ll z j t, and %g %f %e, numbers.
+ * What does not come out as valid JSON is misuse.
+ */
+
+/* ---- hooks: what a flow can wait on ---- */
+
+/* Opens a hook and, with it, a URL. name: 1 to 200 bytes, for labels, `show` and the log; no other hook
+ * of that name may be open. The handle lives as long as the run. Records HOOK, so that the door knows
+ * the URL from the commit that lets it out. Deliveries are kept from then on, read or not. Misuse: name. */
+fish_hook *fish_spawn(fish_flow *f, const char *name) FISH_NONNULL;
+
+/* The URL of a spawned hook: the public URL, "/h/" and a token that nobody can forge. No step, records
+ * nothing. Lives as long as the run; always the same in a flow's life. Misuse: a timer, call or child. */
+const char *fish_url(const fish_hook *h) FISH_NONNULL;
+
+/* The hook's name; of a timer "timer", of a call "peer /path", of a child its flow. No step. Lives as
+ * long as the run. Cannot fail. */
+const char *fish_name(const fish_hook *h) FISH_NONNULL;
+
+/* The hook's next message in order of arrival; waits for it up to timeout_ms (ms; 0 or less looks once,
+ * FISH_FOREVER never ends). The deadline counts from when the step was first reached and survives
+ * restarts. NULL: time ran out, or the hook is closed and empty. Lives as long as the run. Records
+ * nothing for a message (it is in the journal), TIMEOUT for NULL. Misuse: a hook of another run. */
+const fish_msg *fish_next(fish_hook *h, int64_t timeout_ms);
+
+/* The oldest message of any of the n hooks; m->hook tells whose. NULLs among hooks and closed hooks
+ * without messages are skipped. The losers keep what they hold. Else like fish_next; NULL when all are
+ * closed and empty. */
+const fish_msg *fish_any_of(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n);
+
+/* One message from each of need out of n hooks: ret[i] is that of hooks[i] or NULL. Ends early when
+ * time runs out or no open hook is left. Returns how many came. Else like fish_any_of. */
+size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n, size_t need,
+                   const fish_msg **ret);
+
+/* Each delivery to h, also those that came before, starts a child flow with it as input, in the same
+ * commit; the calling flow is not woken for it. flow must be in the program's list. Returns when h is
+ * closed. Records HOOK, then one CHILDREN a commit. Misuse: not a spawned hook, an unlisted flow. */
+void fish_each(fish_hook *h, fish_fn *flow);
+
+/* Closes h: its URL answers 410 from this commit on, what has come stays to be taken, a timer does not
+ * ring. Closing twice is harmless. Records CLOSED. Cannot fail. */
+void fish_close(fish_hook *h);
+
+/* ---- what hands back a hook: closed after its one message ---- */
+
+/* A hook that gets an empty message after after_ms (ms; FISH_FOREVER: never), counted from when the
+ * step was first reached, restarts or not. Lives as long as the run. Records MESSAGE when it rings. */
+fish_hook *fish_timer(fish_flow *f, int64_t after_ms) FISH_NONNULL;
+
+/* Starts flow as a child with the template as its input. Its message is its end: status 200 and the
+ * result, 500 and why, or 499. A child ends with its parent, and a parent not before its children.
+ * Records CHILDREN, and MESSAGE at its end. Misuse: an unlisted flow, the template. */
+fish_hook *fish_child(fish_flow *f, fish_fn *flow, const char *json, ...) FISH_PRINTF(3) FISH_NONNULL;
+
+/* Like fish_post without the wait: the hook's message is the answer. */
+fish_hook *fish_send(fish_flow *f, const fish_peer *to, const char *path, const char *json, ...)
+	FISH_PRINTF(4) FISH_NONNULL;
+
+/* ---- calls out and sleeping ---- */
+
+/* POSTs the template to the peer as application/json and waits for the answer. It leaves after all
+ * before it is durable, at least once, always with one Idempotency-Key and the same bytes. 5xx, 408,
+ * 429 and lost connections are tried again with growing pauses until give_up_ms; other answers are
+ * final. Never NULL: status 0 when no answer ever came. Lives as long as the run. Records MESSAGE.
+ * Misuse: a peer without name or URL, a path that does not begin with '/', the template. */
+const fish_msg *fish_post(fish_flow *f, const fish_peer *to, const char *path, const char *json, ...)
+	FISH_PRINTF(4) FISH_NONNULL;
+
+/* Like fish_post with any method, headers (no Idempotency-Key or Authorization needed: they are added)
+ * and body, bytes as they are. */
+const fish_msg *fish_call(fish_flow *f, const fish_request *r) FISH_NONNULL;
+
+/* Waits ms milliseconds from when the step was first reached; 0 or less not at all. Records TIMEOUT. */
+void fish_sleep(fish_flow *f, int64_t ms);
+
+/* ---- ends ---- */
+
+/* Ends the flow with the template as its result. Does not return: calls without an answer are waited
+ * for, children are cancelled, then END is recorded with the result. Misuse: the template. */
+void fish_done(fish_flow *f, const char *json, ...) FISH_PRINTF(2) FISH_NORETURN;
+
+/* Ends the flow as failed; why is a printf text. Else like fish_done. */
+void fish_fail(fish_flow *f, const char *why, ...) FISH_PRINTF(2) FISH_NORETURN;
+
+/* ---- reading: no steps, nothing recorded, never fails; m may be NULL, which reads as empty ----
+ * pointer is a JSON Pointer (RFC 6901), "" the whole. A form body (application/x-www-form-urlencoded)
+ * reads as a flat object of strings. A body that is no JSON, or that is refused (duplicate members,
+ * \u0000, numbers out of range, a BOM, more than 128 levels), reads as absent everywhere; its bytes
+ * are in m->body. What is handed out lives as long as the run. */
+
+bool fish_ok(const fish_msg *m);                             /* status is 200 … 299 */
+bool fish_has(const fish_msg *m, const char *pointer);       /* there, be it null */
+/* A string's text, a number or boolean as JSON has it; "" if absent or anything else. */
+const char *fish_str(const fish_msg *m, const char *pointer) FISH_NONNULL;
+/* Always exactly one JSON value, for %-s: "" is the whole body as sent; "null" if absent or refused. */
+const char *fish_raw(const fish_msg *m, const char *pointer) FISH_NONNULL;
+/* A number, or a string that is one; otherwise if absent, not whole, or out of range. */
+long long fish_int(const fish_msg *m, const char *pointer, long long otherwise);
+double fish_num(const fish_msg *m, const char *pointer, double otherwise);
+bool fish_true(const fish_msg *m, const char *pointer);      /* true, or the string "true" */
+size_t fish_count(const fish_msg *m, const char *pointer);   /* members of an array or object; else 0 */
+/* A header's value, name in any case; "" if absent. Also ":method", ":path", ":query" (without '?') and
+ * ":peer" (address of the sender) of a delivery. The first of several. */
+const char *fish_header(const fish_msg *m, const char *name) FISH_NONNULL;
+/* jansson's tree, borrowed and not to be changed; NULL if there is none. */
+struct json_t *fish_json(const fish_msg *m);
+
+/* ---- about the flow itself: no steps, nothing recorded ---- */
+
+/* The flow's id, 26 characters, sorts by time. Lives as long as the run. */
+const char *fish_id(fish_flow *f) FISH_NONNULL;
+/* Unix time in ms of the newest entry taken so far: never goes back, the same in each re-run. */
+long long fish_now(fish_flow *f);
+/* 64 bits that are the same in each re-run. Foretellable from the flow's id: not for secrets. */
+uint64_t fish_random(fish_flow *f);
+/* size bytes, zeroed, aligned for anything, freed with the run. Never NULL. */
+void *fish_alloc(fish_flow *f, size_t size) FISH_NONNULL;
+/* A printf text in such memory. */
+char *fish_fmt(fish_flow *f, const char *fmt, ...) FISH_PRINTF(2) FISH_NONNULL;
+/* One line to the server's log, after the commit of what led to it; silent in a re-run. */
+void fish_log(fish_flow *f, const char *fmt, ...) FISH_PRINTF(2);
+/* fn(arg) runs when the run ends: parked, stopped, done, or the server stops. Last in, first out, on the
+ * server's thread, and again after each re-run. For what the flow itself has allocated elsewhere; must
+ * take no step. */
+void fish_defer(fish_flow *f, void (*fn)(void *), void *arg);
+
+/* ---- programs ---- */
+
+typedef struct fish_def {
+	const char *name;             /* as `start` and the journal know it */
+	fish_fn    *fn;
+	size_t      stack_bytes;      /* 0: 64 KiB */
+} fish_def;
+
+typedef struct fish_program {
+	const fish_def         *flows;       /* FISH_END at the end */
+	const fish_peer *const *peers;       /* NULL at the end; NULL: none */
+	const void             *reserved[6];
+} fish_program;
+
+#define FISH_FLOW(fn) { #fn, fn, 0 }
+#define FISH_END      { NULL, NULL, 0 }
+
+/* A program's whole main: serve, start, ls, show, cancel, --help. p and what it points at must stay.
+ * Returns the exit status: 0; 1 when what was asked could not be done; 2 for a command line that
+ * makes no sense. Words about it go to stderr. */
+int fish_main(int argc, char **argv, const fish_program *p);
+
+/* A constant sentence for one of enum fish_code; also for unknown codes. */
+const char *fish_strerror(int code) FISH_NONNULL;
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+template <class... H> inline const fish_msg *fish_any(fish_flow *f, int64_t timeout_ms, H... h)
+{
+	fish_hook *const hooks[] = { h... };
+	return fish_any_of(f, timeout_ms, hooks, sizeof...(h));
+}
+#else
+#define FISH_HOOKS(...) (fish_hook *const[]){ __VA_ARGS__ }
+#define fish_any(f, timeout_ms, ...) \
+	fish_any_of((f), (timeout_ms), FISH_HOOKS(__VA_ARGS__), sizeof(FISH_HOOKS(__VA_ARGS__)) / sizeof(fish_hook *))
+#endif
+#endif

@@ -1,0 +1,68 @@
+/* base.h - what every file of Fish leans on: slices, checks, codes and limits.
+ *
+ * Invariant: nothing in src/base does I/O (but the last words of a failed CHECK), reads a clock
+ * or keeps a global. Surprise: CHECK stays on in release builds; the journal makes a crash cheap. */
+#ifndef FISH_BASE_H
+#define FISH_BASE_H
+
+#include <fish.h>            /* the codes */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Bytes that somebody else owns. ptr may be NULL only when len is 0. */
+struct slice {
+	const char *ptr;
+	size_t      len;
+};
+
+#define SLICE_LIT(text)  ((struct slice){ (text), sizeof(text) - 1 })
+#define SLICE_NONE       ((struct slice){ NULL, 0 })
+
+struct slice slice_of(const char *text);                  /* borrows; NULL is empty */
+bool         slice_eq(struct slice a, struct slice b);
+bool         slice_eq_nocase(struct slice a, struct slice b); /* ASCII only */
+
+#define container_of(ptr, type, member) \
+	((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+
+/* Programmer errors: prints condition, file and line to stderr and aborts. Never for input. */
+#define CHECK(cond) \
+	do { \
+		if (__builtin_expect(!(cond), 0)) \
+			check_failed(#cond, __FILE__, __LINE__); \
+	} while (0)
+__attribute__((noreturn, cold)) void check_failed(const char *cond, const char *file, int line);
+
+/* Heap for our own small objects: zeroed, never NULL (out of memory aborts). */
+__attribute__((malloc, returns_nonnull)) void *xalloc(size_t bytes);
+__attribute__((returns_nonnull)) void *xrealloc(void *ptr, size_t bytes);
+__attribute__((returns_nonnull)) char *xstrndup(const char *text, size_t len);
+
+/* A code with words, only where a human will read it (store, config, command line). */
+enum { ERR_TEXT_SIZE = 256 };
+struct err {
+	int  code;
+	char text[ERR_TEXT_SIZE];
+};
+/* Fills *err (may be NULL) and returns code, so that "return err_set(err, FISH_EINVAL, …)" reads. */
+__attribute__((format(printf, 3, 4))) int err_set(struct err *err, int code, const char *fmt, ...);
+
+/* Named limits. Every buffer, queue and loop fed by the outside has one here. */
+enum {
+	BODY_BYTES_MAX_DEFAULT = 1 << 20,   /* --max-body */
+	NAME_BYTES_MAX         = 200,       /* a flow's, hook's or peer's name */
+	LABEL_BYTES_MAX        = 60,        /* a step's label as kept in PROGRESS */
+	META_BYTES_MAX         = 64 << 10,  /* headers kept with a message */
+	SEEN_PER_HOOK_MAX      = 100000,    /* message ids remembered per hook */
+	BASE_URL_BYTES_MAX     = 1024,
+	START_KEY_BYTES_MAX    = 255,
+	TEMPLATE_BYTES_MAX     = 16 << 20,  /* JSON that one template may come to */
+	TEMPLATE_DEPTH_MAX     = 32,        /* objects and arrays written inside one another */
+	JSON_DEPTH_MAX         = 128,       /* the same in what strangers send: it is read on a
+	                                     * flow's small stack, at 80 bytes a level */
+};
+#define SEEN_WINDOW_MS  (INT64_C(3) * 24 * 60 * 60 * 1000)   /* and for how long */
+
+#endif

@@ -1,0 +1,31 @@
+/* token.h - what stands behind /h/: version, key id, flow id, hook number and a 128-bit MAC over these.
+ *
+ * base64url without padding. No token table: a token is verified from its own bytes and a key.
+ * HMAC-SHA-256 (RFC 2104) truncated to its left 128 bits. Compared in constant time. */
+#ifndef FISH_TOKEN_H
+#define FISH_TOKEN_H
+
+#include "base/id.h"
+
+enum {
+	TOKEN_SECRET_BYTES = 32,
+	TOKEN_BYTES        = 1 + 1 + 16 + 4 + 16,
+	TOKEN_TEXT_SIZE    = 52,      /* 51 characters and a NUL */
+};
+
+struct token_key {
+	uint8_t id;                           /* 1 … 255 */
+	uint8_t secret[TOKEN_SECRET_BYTES];
+};
+
+struct token {
+	uint8_t   key_id;
+	struct id flow;
+	uint32_t  hook;
+};
+
+void token_text(const struct token_key *key, const struct id *flow, uint32_t hook, char ret_text[TOKEN_TEXT_SIZE]);
+/* FISH_EINVAL: not a token of any key in keys (malformed, unknown key, wrong MAC: not told apart). */
+int  token_parse(struct slice text, const struct token_key *keys, size_t nkeys, struct token *ret_token);
+
+#endif

@@ -1,0 +1,192 @@
+/* api_call.c - fish_post, fish_send, fish_call: what goes out to partners.
+ *
+ * Invariant: the idempotency key hashes flow, epoch, step, label and bytes, so that one key never
+ * names two effects; a replay makes the same key. Surprise: a peer's URL, token and secret stay out
+ * of it, so that a partner may move and a secret may be rotated under a waiting flow. */
+#include "base/hash.h"
+#include "engine/run.h"
+#include "engine/world.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+struct ask {
+	const char      *verb;        /* the public function, for misuse */
+	const fish_peer *to;
+	const char      *method, *path;
+	struct slice     headers, body;
+	enum step_kind   kind;
+};
+
+static const char *key_text(struct run *r, const struct ask *a, const char *label)
+{
+	struct flow *f = r->flow;
+	uint32_t place[2] = { r->epoch, run_index(r) };
+	struct slice parts[] = {
+		SLICE_LIT("call"),
+		{ (const char *)f->id.b, sizeof f->id.b },
+		{ (const char *)place, sizeof place },
+		slice_of(label), slice_of(a->method), a->headers, a->body,
+	};
+	struct id key = hash128(parts, sizeof parts / sizeof *parts);
+	char *text = arena_alloc(&r->arena, ID_TEXT_SIZE);
+
+	id_text(&key, text);
+	return text;
+}
+
+static bool plain(const char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text <= ' ' || *text == 0x7f)
+			return false;
+	return true;
+}
+
+static void check_ask(struct run *r, const struct ask *a)
+{
+	if (!a->to || !a->to->name || !*a->to->name)
+		run_misuse(r, "%s: the peer has no name", a->verb);
+	if (!a->to->url || !*a->to->url || !plain(a->to->url))
+		run_misuse(r, "%s: peer \"%s\" has no URL, or one with blanks in it", a->verb, a->to->name);
+	if (a->to->token && !plain(a->to->token))
+		run_misuse(r, "%s: the token of peer \"%s\" has blanks or control characters", a->verb, a->to->name);
+	if (!a->path || (*a->path && *a->path != '/') || !plain(a->path))
+		run_misuse(r, "%s to peer \"%s\": the path must begin with '/' and hold no blanks, not \"%s\"",
+		           a->verb, a->to->name, a->path ? a->path : "(null)");
+	if (!*a->method || !plain(a->method))
+		run_misuse(r, "%s to peer \"%s\": \"%s\" is no method", a->verb, a->to->name, a->method);
+}
+
+static void let_out_later(struct run *r, struct call *c)
+{
+	r->effects = true;
+	if (rule_off(r->engine, RULE_EFFECTS_AFTER_COMMIT))
+		call_let_out(c);
+	else
+		call_gather(c);
+}
+
+/* Begins the step and sees to it that the call is under way, was answered, or will be let out. */
+static fish_hook *ask(struct run *r, const struct ask *a)
+{
+	struct buf text;
+
+	check_ask(r, a);
+	buf_init(&text, SIZE_MAX);
+	buf_printf(&text, "%s %s", a->to->name, a->path);
+	const char *label = arena_dup(&r->arena, buf_slice(&text));
+	uint64_t content = hash64(HASH64_SEED, slice_of(a->method));
+
+	buf_fini(&text);
+	content = hash64(hash64(content, a->headers), a->body);
+	run_step(r, &(struct step){ .kind = a->kind, .label = label, .content = content });
+
+	uint32_t step = run_index(r);
+	struct inbox *in = run_inbox(r, SOURCE_CALL, step);
+	struct call_request q = {
+		.to = engine_peer(r->engine, a->to), .method = a->method, .path = slice_of(a->path),
+		.headers = a->headers, .body = a->body, .key = key_text(r, a, label), .label = label,
+		.epoch = r->epoch, .step = step, .asked_ms = run_reached(r),
+	};
+
+	in->asked = true;
+	if (!in->received) {
+		r->doubt++;
+		if (run_recorded(r))
+			run_hold(r, &q);
+		else
+			let_out_later(r, call_new(r->flow, &q));
+	}
+	return run_hook_new(r, SOURCE_CALL, step, label);
+}
+
+static const fish_msg *answer(struct run *r, fish_hook *h)
+{
+	struct inbox *in = run_inbox(r, SOURCE_CALL, h->number);
+
+	while (!in->first)
+		run_block(r);
+	struct msg *m = run_take(r, in);
+
+	h->closed = true;
+	m->pub.hook = h;
+	return &m->pub;
+}
+
+static fish_hook *ask_json(struct run *r, enum step_kind kind, const char *verb, const fish_peer *to,
+                           const char *path, const char *json, va_list ap)
+{
+	struct ask a = {
+		.verb = verb, .to = to, .method = "POST", .path = path, .kind = kind,
+		.headers = SLICE_LIT("Content-Type: application/json\n"),
+		.body = run_template(r, verb, json, ap),
+	};
+
+	return ask(r, &a);
+}
+
+const fish_msg *fish_post(fish_flow *f, const fish_peer *to, const char *path, const char *json, ...)
+{
+	struct run *r = run_of(f);
+	va_list ap;
+
+	va_start(ap, json);
+	fish_hook *h = ask_json(r, STEP_POST, "fish_post", to, path, json, ap);
+
+	va_end(ap);
+	return answer(r, h);
+}
+
+fish_hook *fish_send(fish_flow *f, const fish_peer *to, const char *path, const char *json, ...)
+{
+	struct run *r = run_of(f);
+	va_list ap;
+
+	va_start(ap, json);
+	fish_hook *h = ask_json(r, STEP_SEND, "fish_send", to, path, json, ap);
+
+	va_end(ap);
+	return h;
+}
+
+static void check_headers(struct run *r, const fish_request *q)
+{
+	for (const char *const *h = q->headers; h && *h; h++) {
+		const char *colon = strchr(*h, ':');
+
+		if (!colon || colon == *h || strpbrk(*h, "\r\n"))
+			run_misuse(r, "fish_call: \"%.80s\" is no header line \"Name: value\"", *h);
+	}
+}
+
+static struct slice header_lines(struct run *r, const fish_request *q)
+{
+	struct buf lines;
+
+	check_headers(r, q);      /* leaves no buffer behind when it does not return */
+	buf_init(&lines, META_BYTES_MAX);
+	for (const char *const *h = q->headers; h && *h; h++) {
+		buf_puts(&lines, *h);
+		buf_putc(&lines, '\n');
+	}
+	bool failed = buf_failed(&lines);
+	struct slice s = { arena_dup(&r->arena, buf_slice(&lines)), lines.len };
+
+	buf_fini(&lines);
+	if (failed)
+		run_misuse(r, "fish_call: more than %d bytes of headers", META_BYTES_MAX);
+	return s;
+}
+
+const fish_msg *fish_call(fish_flow *f, const fish_request *q)
+{
+	struct run *r = run_of(f);
+	struct ask a = {
+		.verb = "fish_call", .to = q->to, .method = q->method ? q->method : "POST",
+		.path = q->path ? q->path : "", .headers = header_lines(r, q),
+		.body = { q->body, q->len }, .kind = STEP_POST,
+	};
+
+	return answer(r, ask(r, &a));
+}

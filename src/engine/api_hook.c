@@ -1,0 +1,170 @@
+/* api_hook.c - fish_spawn, fish_url, fish_close, fish_each, fish_timer, fish_child.
+ *
+ * Invariant: a hook's HOOK entry is appended by the step that spawns it, so the door knows it from
+ * the same commit that lets its URL leave. Surprise: a replay finds the entry there and appends
+ * nothing. */
+#include "base/hash.h"
+#include "base/token.h"
+#include "engine/run.h"
+#include "engine/world.h"
+#include "wire/template.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static fish_hook *open_hook(struct run *r, const char *name)
+{
+	for (fish_hook *h = r->hooks; h; h = h->next)
+		if (h->source == SOURCE_HOOK && !h->closed && strcmp(h->name, name) == 0)
+			return h;
+	return NULL;
+}
+
+fish_hook *fish_spawn(fish_flow *f, const char *name)
+{
+	struct run *r = run_of(f);
+
+	if (!name || !*name || strlen(name) > NAME_BYTES_MAX)
+		run_misuse(r, "fish_spawn: a hook's name has 1 to %d bytes, not %zu", NAME_BYTES_MAX,
+		           name ? strlen(name) : 0);
+	if (open_hook(r, name))
+		run_misuse(r, "fish_spawn: a hook named \"%s\" is open already", name);
+	run_step(r, &(struct step){ .kind = STEP_SPAWN, .label = name });
+	uint32_t number = r->hook_next++;
+
+	if (!flow_hook(r->flow, number)) {
+		if (run_recorded(r))
+			run_diverge(r, "the journal has no hook %u (\"%s\")", number, name);
+		flow_append(r->flow, &(struct entry){
+			.kind = ENTRY_HOOK, .number = number, .name = slice_of(name) });
+	}
+	return run_hook_new(r, SOURCE_HOOK, number, name);
+}
+
+const char *fish_url(const fish_hook *h)
+{
+	struct run *r = h->run;
+	struct flow *f = r->flow;
+	const struct token_key *key = engine_key(r->engine, f->key_id);
+	char token[TOKEN_TEXT_SIZE];
+	struct buf url;
+
+	if (h->url)
+		return h->url;
+	if (h->source != SOURCE_HOOK || !key)
+		run_misuse(r, h->source != SOURCE_HOOK ? "fish_url: hook \"%s\" has no URL, since it is a timer, call or child"
+		                                       : "fish_url: the key of hook \"%s\" is not in the store any more",
+		           h->name);
+	token_text(key, &f->id, h->number, token);
+	buf_init(&url, BASE_URL_BYTES_MAX + TOKEN_TEXT_SIZE + 8);
+	buf_printf(&url, "%s/h/%s", f->base_url, token);
+	/* The handle is ours; the const is for its user. */
+	((fish_hook *)h)->url = arena_dup(&r->arena, buf_slice(&url));
+	buf_fini(&url);
+	return h->url;
+}
+
+const char *fish_name(const fish_hook *h)
+{
+	return h->name;
+}
+
+void fish_close(fish_hook *h)
+{
+	struct run *r = h->run;
+	struct flow *f = r->flow;
+
+	run_step(r, &(struct step){ .kind = STEP_CLOSE, .label = h->name, .content = h->number });
+	h->closed = true;
+	if (h->source == SOURCE_TIMER)
+		run_timer_remove(r, h->number);
+	if (h->source != SOURCE_HOOK)
+		return;
+	struct hook *row = flow_hook(f, h->number);
+
+	if (row && !row->closed)
+		flow_append(f, &(struct entry){
+			.kind = ENTRY_CLOSED, .number = h->number, .name = SLICE_LIT("by the flow") });
+}
+
+/* What had come before the hook began to start flows becomes flows in the same commit. A replay
+ * finds these messages in the inbox again and knows by the HOOK entry's place that they were. */
+static void each_begin(struct run *r, fish_hook *h, const fish_def *def)
+{
+	struct inbox *in = run_inbox(r, SOURCE_HOOK, h->number);
+	struct flow *f = r->flow;
+
+	if (!run_recorded(r))
+		flow_append(f, &(struct entry){
+			.kind = ENTRY_HOOK, .number = h->number, .name = slice_of(h->name),
+			.each = slice_of(def->name) });
+	while (in->first) {
+		struct msg *m = run_take(r, in);
+
+		if (!run_recorded(r))
+			deliver_waiting(f, flow_hook(f, h->number), m);
+	}
+}
+
+void fish_each(fish_hook *h, fish_fn *fn)
+{
+	struct run *r = h->run;
+	const fish_def *def = engine_def_of(r->engine, fn);
+	struct inbox *own;
+
+	if (h->source != SOURCE_HOOK)
+		run_misuse(r, "fish_each: \"%s\" is a timer, call or child; only a hook with a URL starts flows", h->name);
+	if (!def)
+		run_misuse(r, "fish_each(\"%s\"): its flow is not in the program's list of flows", h->name);
+	run_step(r, &(struct step){ .kind = STEP_EACH, .label = def->name, .content = h->number });
+	each_begin(r, h, def);
+	own = run_inbox(r, SOURCE_WAIT, run_index(r));
+	while (!own->first) {
+		/* A cancel closes the hook too, but then the flow ends right here. */
+		if (run_live(r) && flow_hook(r->flow, h->number)->closed && !r->flow->cancelled)
+			flow_append(r->flow, &(struct entry){ .kind = ENTRY_TIMEOUT, .number = run_index(r) });
+		else
+			run_block(r);
+	}
+	(void)run_take(r, own);
+	h->closed = true;
+}
+
+fish_hook *fish_timer(fish_flow *f, int64_t after_ms)
+{
+	struct run *r = run_of(f);
+
+	run_step(r, &(struct step){ .kind = STEP_TIMER, .label = "" });
+	uint32_t step = run_index(r);
+	int64_t due_ms = engine_wait_until(run_reached(r), after_ms);
+
+	if (!run_inbox(r, SOURCE_TIMER, step)->received && due_ms != INT64_MAX) {
+		struct timer *t = arena_alloc(&r->arena, sizeof *t);
+
+		*t = (struct timer){ .step = step, .due_ms = due_ms, .next = r->timers };
+		r->timers = t;
+	}
+	return run_hook_new(r, SOURCE_TIMER, step, "timer");
+}
+
+fish_hook *fish_child(fish_flow *f, fish_fn *fn, const char *json, ...)
+{
+	struct run *r = run_of(f);
+	const fish_def *def = engine_def_of(r->engine, fn);
+	va_list ap;
+
+	if (!def)
+		run_misuse(r, "fish_child: the flow is not in the program's list of flows");
+	va_start(ap, json);
+	struct slice input = run_template(r, "fish_child", json, ap);
+
+	va_end(ap);
+	run_step(r, &(struct step){
+		.kind = STEP_CHILD, .label = def->name, .content = hash64(HASH64_SEED, input) });
+	/* Below the border it was started: by the commit that made PROGRESS durable. */
+	if (!run_recorded(r))
+		(void)flow_start(r->engine, &(struct birth){
+			.name = slice_of(def->name), .input = input, .parent = r->flow,
+			.source = SOURCE_CHILD, .number = run_index(r), .epoch = r->epoch });
+	return run_hook_new(r, SOURCE_CHILD, run_index(r), def->name);
+}

@@ -1,0 +1,171 @@
+/* api_wait.c - fish_next, fish_any_of, fish_gather, fish_sleep: rule 1 of the model.
+ *
+ * Invariant: the winner is the oldest untaken entry in journal order, among the messages of the
+ * hooks and the wait's own TIMEOUT; position decides, never a clock. Surprise: the live path too
+ * appends its TIMEOUT and then finds it in the inbox, like a replay. */
+#include "base/hash.h"
+#include "engine/run.h"
+#include "engine/world.h"
+
+#include <string.h>
+
+/* What a wait looks at: its hooks, and for each whether it still wants a message. */
+struct wait {
+	struct run       *run;
+	fish_hook *const *hooks;
+	const fish_msg  **got;        /* gather: NULL where nothing came yet; else NULL */
+	size_t            n;
+	int64_t           timeout_ms;
+};
+
+static bool wanted(const struct wait *w, size_t i)
+{
+	return w->hooks[i] && !(w->got && w->got[i]);
+}
+
+/* Names of the hooks, for the label; their numbers, for the digest. */
+static struct step wait_step(struct run *r, enum step_kind kind, fish_hook *const *hooks, size_t n)
+{
+	struct buf label;
+	struct step s = { .kind = kind, .content = HASH64_SEED };
+
+	buf_init(&label, 4 * LABEL_BYTES_MAX);
+	for (size_t i = 0; i < n; i++) {
+		if (!hooks[i])
+			continue;
+		if (label.len && label.len < LABEL_BYTES_MAX)
+			buf_putc(&label, '|');
+		if (label.len < LABEL_BYTES_MAX)
+			buf_puts(&label, hooks[i]->name);
+		s.content = hash64_u64(s.content, (uint64_t)hooks[i]->source << 32 | hooks[i]->number);
+	}
+	s.label = arena_dup(&r->arena, buf_slice(&label));
+	buf_fini(&label);
+	return s;
+}
+
+static void check_hooks(struct run *r, fish_hook *const *hooks, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (hooks[i] && hooks[i]->run != r)
+			run_misuse(r, "a hook of another flow, or of an earlier run of this one, is waited on");
+}
+
+/* The inbox with the oldest message; *ret_at says which hook's. NULL: none has any. */
+static struct inbox *oldest(const struct wait *w, size_t *ret_at)
+{
+	struct inbox *best = NULL;
+
+	for (size_t i = 0; i < w->n; i++) {
+		if (!wanted(w, i))
+			continue;
+		struct inbox *in = run_inbox(w->run, w->hooks[i]->source, w->hooks[i]->number);
+
+		if (in->first && (!best || in->first->seq < best->first->seq)) {
+			best = in;
+			*ret_at = i;
+		}
+	}
+	return best;
+}
+
+static bool all_closed(const struct wait *w)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (wanted(w, i) && !w->hooks[i]->closed)
+			return false;
+	return true;
+}
+
+/* The next message, or NULL by a TIMEOUT entry. *ret_at: the hook it came to. */
+static struct msg *wait_one(const struct wait *w, size_t *ret_at)
+{
+	struct run *r = w->run;
+	struct inbox *own = run_inbox(r, SOURCE_WAIT, run_index(r));
+
+	for (;;) {
+		struct inbox *in = oldest(w, ret_at);
+
+		if (own->first && (!in || own->first->seq < in->first->seq)) {
+			(void)run_take(r, own);
+			return NULL;
+		}
+		if (in) {
+			fish_hook *h = w->hooks[*ret_at];
+			struct msg *m = run_take(r, in);
+
+			m->pub.hook = h;
+			if (h->source != SOURCE_HOOK)
+				h->closed = true;         /* these have one message in their life */
+			return m;
+		}
+		if (run_live(r) && (w->timeout_ms <= 0 || all_closed(w))) {
+			if (rule_off(r->engine, w->timeout_ms <= 0 ? RULE_POLL_RECORDED : RULE_NULL_CLOSED_RECORDED))
+				return NULL;
+			flow_append(r->flow, &(struct entry){ .kind = ENTRY_TIMEOUT, .number = run_index(r) });
+			continue;
+		}
+		run_block(r);
+	}
+}
+
+static void wait_begin(struct wait *w, enum step_kind kind)
+{
+	struct step s = wait_step(w->run, kind, w->hooks, w->n);
+
+	run_step(w->run, &s);
+	w->run->wait_due_ms = engine_wait_until(run_reached(w->run), w->timeout_ms);
+}
+
+const fish_msg *fish_any_of(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n)
+{
+	struct wait w = { .run = run_of(f), .hooks = hooks, .n = n, .timeout_ms = timeout_ms };
+	size_t at = 0;
+
+	check_hooks(w.run, hooks, n);
+	wait_begin(&w, STEP_WAIT);
+	struct msg *m = wait_one(&w, &at);
+
+	return m ? &m->pub : NULL;
+}
+
+const fish_msg *fish_next(fish_hook *h, int64_t timeout_ms)
+{
+	return fish_any_of((fish_flow *)(void *)h->run, timeout_ms, &h, 1);
+}
+
+size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n, size_t need,
+                   const fish_msg **ret)
+{
+	struct wait w = { .run = run_of(f), .hooks = hooks, .got = ret, .n = n, .timeout_ms = timeout_ms };
+	size_t got = 0;
+	size_t at = 0;
+	struct msg *m;
+
+	check_hooks(w.run, hooks, n);
+	for (size_t i = 0; i < n; i++)
+		ret[i] = NULL;
+	wait_begin(&w, STEP_GATHER);
+	while (got < need && (m = wait_one(&w, &at))) {
+		ret[at] = &m->pub;
+		got++;
+	}
+	return got;
+}
+
+void fish_sleep(fish_flow *f, int64_t ms)
+{
+	struct run *r = run_of(f);
+	struct inbox *own;
+
+	run_step(r, &(struct step){ .kind = STEP_SLEEP, .label = "" });
+	r->wait_due_ms = engine_wait_until(run_reached(r), ms);
+	own = run_inbox(r, SOURCE_WAIT, run_index(r));
+	while (!own->first) {
+		if (run_live(r) && ms <= 0)
+			flow_append(r->flow, &(struct entry){ .kind = ENTRY_TIMEOUT, .number = run_index(r) });
+		else
+			run_block(r);
+	}
+	(void)run_take(r, own);
+}

@@ -1,0 +1,131 @@
+/* deliver.c - the engine's side of the door: what becomes of a delivery.
+ *
+ * The order of questions: is the token genuine, is the flow known, have deadlines passed before it,
+ * is it a duplicate, is the hook still open. Invariant: 200 and 410 alike wait for the commit that
+ * makes them true. Surprise: a running flow is never asked; a stopped one goes on accepting. */
+#include "base/hash.h"
+#include "engine/run.h"
+#include "engine/world.h"
+
+#include <string.h>
+
+static void answer_after(struct delivery *d, int status, uint64_t batch)
+{
+	struct engine *e = d->engine;
+
+	d->status = status;
+	if (batch <= e->durable_no)
+		d->done(d, status);
+	else
+		list_push(batch == e->gather->no ? &e->gather->deliveries : &e->inflight->deliveries, &d->link);
+}
+
+void deliver_each(struct flow *f, const struct hook *h, struct slice body, struct slice meta,
+                  struct delivery_key key)
+{
+	(void)flow_start(f->engine, &(struct birth){
+		.name = slice_of(h->each), .input = body, .meta = meta, .parent = f,
+		.source = SOURCE_HOOK, .number = h->number, .has_key = key.has, .key = key.id });
+}
+
+void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m)
+{
+	/* Its id stays with the parent's MESSAGE, where duplicates already find it. */
+	deliver_each(f, h, (struct slice){ m->pub.body, m->pub.len }, m->meta, (struct delivery_key){ .has = false });
+}
+
+static struct delivery_key key_of(const struct delivery *d)
+{
+	return (struct delivery_key){ .has = d->message_id.len > 0, .id = d->key };
+}
+
+static void accept(struct delivery *d, struct flow *f, struct hook *h)
+{
+	struct engine *e = d->engine;
+	struct delivery_key key = key_of(d);
+
+	if (h->each)
+		deliver_each(f, h, d->body, d->meta, key);
+	else
+		flow_append(f, &(struct entry){
+			.kind = ENTRY_MESSAGE, .source = SOURCE_HOOK, .number = d->hook, .status = 200,
+			.has_key = key.has, .key = key.id, .meta = d->meta, .body = d->body });
+	e->figures.deliveries++;
+	answer_after(d, 200, rule_off(e, RULE_ACK_AFTER_COMMIT) ? 0 : e->gather->no);
+}
+
+static void deliver_live(struct delivery *d, struct flow *f)
+{
+	struct engine *e = d->engine;
+
+	if (engine_overfull(e)) {
+		d->done(d, 503);
+		return;
+	}
+	if (!rule_off(e, RULE_DEADLINE_FIRST))
+		flow_settle(f);
+	struct hook *h = flow_hook(f, d->hook);
+	const struct seen_entry *s = h && d->message_id.len ? seen_find(h->seen, &d->key, e->now_ms) : NULL;
+	bool neg_waits = !rule_off(e, RULE_NEG_WAITS);
+
+	if (rule_off(e, RULE_DUP_BEFORE_GONE) && h && (h->closed || f->state == FLOW_ENDED))
+		s = NULL;
+	if (s) {
+		e->figures.duplicates++;
+		answer_after(d, 200, rule_off(e, RULE_DUP_ACK_WAITS) ? 0 : s->batch);
+	} else if (!h || f->state == FLOW_ENDED) {
+		answer_after(d, 410, neg_waits ? f->batch : 0);
+	} else if (h->closed) {
+		answer_after(d, 410, neg_waits ? h->batch : 0);
+	} else {
+		accept(d, f, h);
+	}
+}
+
+static void found(struct store_find *find, int rc)
+{
+	struct delivery *d = container_of(find, struct delivery, find);
+	struct engine *e = d->engine;
+	bool seen = rc == 0 && d->message_id.len
+	            && !rule_off(e, RULE_DUP_BEFORE_GONE)
+	            && seen_packed_find(find->ended.seen, d->hook, &d->key, e->now_ms);
+
+	e->figures.duplicates += seen;
+	d->done(d, seen ? 200 : 410);
+}
+
+void engine_deliver(struct engine *e, struct delivery *d)
+{
+	struct slice parts[] = { SLICE_LIT("message"), d->message_id };
+	struct token token;
+
+	d->engine = e;
+	list_init(&d->link);
+	if (token_parse(d->token, e->store->keys, e->store->nkeys, &token) < 0) {
+		d->done(d, 404);
+		return;
+	}
+	d->flow = token.flow;
+	d->hook = token.hook;
+	if (d->message_id.len)
+		d->key = hash128(parts, sizeof parts / sizeof *parts);
+	if (engine_away(e)) {
+		d->done(d, 503);
+		return;
+	}
+	struct flow *f = map_get(&e->flows, &d->flow);
+
+	if (f) {
+		deliver_live(d, f);
+		return;
+	}
+	d->find = (struct store_find){ .by = STORE_BY_FLOW, .what = d->flow, .done = found };
+	store_find(e->store, &d->find);
+}
+
+bool engine_token_genuine(const struct engine *e, struct slice token)
+{
+	struct token t;
+
+	return token_parse(token, e->store->keys, e->store->nkeys, &t) == 0;
+}

@@ -1,0 +1,354 @@
+/* engine.c - the turn: take in, run what is ready, commit, let effects out.
+ *
+ * Invariant: the time stands still between two turns, so that a deadline that had not passed when an
+ * entry came has not passed when its flow runs. Surprise: flows run ahead of the disk; only what
+ * leaves waits for it. */
+#include "engine/engine.h"
+
+#include "engine/run.h"
+#include "engine/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	PARK_AFTER_MS      = 10 * 1000,
+	RUN_AHEAD_BYTES    = 64 << 20,
+	AWAY_PAUSE_MS      = 500,       /* after the first commit that failed; doubles */
+	AWAY_PAUSE_MAX_MS  = 15 * 1000,
+};
+
+static int check_program(const fish_program *p, struct err *err)
+{
+	for (const fish_def *d = p->flows; d && d->name; d++) {
+		if (!*d->name || strlen(d->name) > NAME_BYTES_MAX || !d->fn)
+			return err_set(err, FISH_EINVAL, "flow \"%.80s\" needs a name of 1 to %d bytes and a function",
+			               d->name, NAME_BYTES_MAX);
+		if (d->stack_bytes > CO_STACK_BYTES_MAX)
+			return err_set(err, FISH_EINVAL, "flow \"%.80s\" asks for %zu bytes of stack, at most %d are given",
+			               d->name, d->stack_bytes, CO_STACK_BYTES_MAX);
+		for (const fish_def *o = p->flows; o < d; o++)
+			if (strcmp(o->name, d->name) == 0)
+				return err_set(err, FISH_EINVAL, "two flows are named \"%.80s\"", d->name);
+	}
+	return 0;
+}
+
+int engine_new(struct engine **ret, const struct engine_config *config, struct err *err)
+{
+	int rc = check_program(config->program, err);
+
+	if (rc < 0)
+		return rc;
+	if (config->base_url && strlen(config->base_url) > BASE_URL_BYTES_MAX)
+		return err_set(err, FISH_ETOOBIG, "the public URL has more than %d bytes", BASE_URL_BYTES_MAX);
+	CHECK(config->store->nkeys > 0);
+	struct engine *e = xalloc(sizeof *e);
+
+	e->config = *config;
+	if (!e->config.park_after_ms)
+		e->config.park_after_ms = PARK_AFTER_MS;
+	if (!e->config.run_ahead_bytes)
+		e->config.run_ahead_bytes = RUN_AHEAD_BYTES;
+	e->store = config->store;
+	e->base_url = xstrndup(config->base_url ? config->base_url : "", config->base_url ? strlen(config->base_url) : 0);
+	e->stacks = co_pool_new();
+	map_init(&e->flows);
+	map_init(&e->start_keys);
+	heap_init(&e->due);
+	heap_init(&e->pauses);
+	list_init(&e->ready);
+	list_init(&e->starved);
+	list_init(&e->idle);
+	list_init(&e->cancelling);
+	list_init(&e->loads);
+	e->gather = batch_new(e, 1);
+	e->away_pause_ms = AWAY_PAUSE_MS;
+	e->now_ms = config->seams.now_ms(config->seams.owner);
+	if (e->now_ms < e->store->time_ms)
+		e->now_ms = e->store->time_ms;
+	*ret = e;
+	return 0;
+}
+
+struct engine *engine_free(struct engine *e)
+{
+	if (!e)
+		return NULL;
+	e->failed = true;       /* an asker that asks again from within its answer is refused */
+	batch_refuse(e->gather);
+	if (e->inflight)
+		batch_refuse(e->inflight);
+	engine_forget(e);
+	e->gather = batch_free(e->gather);
+	e->inflight = batch_free(e->inflight);
+	loads_free(e);
+	map_fini(&e->flows);
+	map_fini(&e->start_keys);
+	heap_fini(&e->due);
+	heap_fini(&e->pauses);
+	co_pool_free(e->stacks);
+	free(e->base_url);
+	free(e);
+	return NULL;
+}
+
+int engine_recover(struct engine *e, struct err *err)
+{
+	return engine_rebuild(e, err);
+}
+
+void engine_set_base_url(struct engine *e, const char *base_url)
+{
+	free(e->base_url);
+	e->base_url = xstrndup(base_url, strlen(base_url));
+}
+
+/* ---- small questions ---- */
+
+int64_t engine_wait_until(int64_t from_ms, int64_t timeout_ms)
+{
+	if (timeout_ms <= 0)
+		return from_ms;
+	return timeout_ms > INT64_MAX - from_ms ? INT64_MAX : from_ms + timeout_ms;
+}
+
+const fish_def *engine_def(const struct engine *e, struct slice name)
+{
+	for (const fish_def *d = e->config.program->flows; d && d->name; d++)
+		if (slice_eq(slice_of(d->name), name))
+			return d;
+	return NULL;
+}
+
+const fish_def *engine_def_of(const struct engine *e, fish_fn *fn)
+{
+	for (const fish_def *d = e->config.program->flows; d && d->name; d++)
+		if (d->fn == fn)
+			return d;
+	return NULL;
+}
+
+const fish_peer *engine_peer(const struct engine *e, const fish_peer *p)
+{
+	const fish_peer *const *listed = e->config.program->peers;
+
+	for (size_t i = 0; e->config.peers && listed && listed[i]; i++)
+		if (listed[i] == p)
+			return &e->config.peers[i];
+	return p;
+}
+
+const struct token_key *engine_key(const struct engine *e, uint8_t key_id)
+{
+	for (size_t i = 0; i < e->store->nkeys; i++)
+		if (e->store->keys[i].id == key_id)
+			return &e->store->keys[i];
+	return NULL;
+}
+
+struct id engine_new_id(struct engine *e)
+{
+	uint8_t chance[10];
+
+	e->config.seams.entropy(e->config.seams.owner, chance, sizeof chance);
+	return id_make(e->now_ms, chance);
+}
+
+bool engine_overfull(const struct engine *e)
+{
+	return e->gather->bytes >= e->config.run_ahead_bytes;
+}
+
+int64_t engine_now_ms(const struct engine *e)
+{
+	return e->now_ms;
+}
+
+bool engine_away(const struct engine *e)
+{
+	return e->away || e->failed;
+}
+
+bool engine_idle(const struct engine *e)
+{
+	return !e->inflight && list_empty(&e->ready) && list_empty(&e->starved) && list_empty(&e->loads)
+	       && list_empty(&e->cancelling) && !batch_has_rows(e->gather) && !batch_has_outs(e->gather);
+}
+
+/* ---- the turn ---- */
+
+void engine_run_flow(struct engine *e, struct flow *f)
+{
+	(void)e;
+	list_remove(&f->ready);
+	run_go(f->run);
+}
+
+/* Starved flows are tried once a turn: a stack may have come free. */
+static void run_ready(struct engine *e)
+{
+	struct list *l;
+
+	while ((l = list_shift(&e->starved)))
+		list_push(&e->ready, l);
+	while (!engine_overfull(e) && (l = list_shift(&e->ready)))
+		run_go(container_of(l, struct flow, ready)->run);
+}
+
+static void deadlines_ring(struct engine *e)
+{
+	struct heap_node *n;
+
+	while ((n = heap_first(&e->due)) && n->due_ms <= e->now_ms && !engine_overfull(e))
+		flow_settle(container_of(n, struct flow, due));
+}
+
+static void submit(struct engine *e)
+{
+	struct batch *b = e->gather;
+
+	if (e->inflight)
+		return;
+	for (struct list *l; (l = list_shift(&b->parents));)
+		tree_flush(container_of(l, struct flow, parents_link));
+	if (!batch_has_rows(b)) {
+		batch_release(b);                 /* nothing before it is under way: all it rests on is durable */
+		return;
+	}
+	e->inflight = b;
+	e->gather = batch_new(e, b->no + 1);
+	batch_submit(b);
+}
+
+void engine_batch_done(struct engine *e, struct batch *b, int rc)
+{
+	CHECK(b == e->inflight);
+	e->inflight = NULL;
+	if (rc < 0) {
+		e->failed = true;
+		batch_refuse(b);
+		batch_refuse(e->gather);
+	} else {
+		e->figures.commits++;
+		e->durable_no = b->no;
+		e->away_pause_ms = AWAY_PAUSE_MS;
+		batch_release(b);
+	}
+	batch_free(b);
+}
+
+static void park_idle(struct engine *e)
+{
+	struct list *next;
+
+	for (struct list *l = e->idle.next; l != &e->idle; l = next) {
+		struct flow *f = container_of(l, struct flow, idle);
+
+		next = l->next;
+		if (e->config.park_after_ms > 0 && f->idle_since_ms + e->config.park_after_ms > e->now_ms)
+			return;                   /* the others rest for less long */
+		if (flow_durable(f))
+			flow_park(f);
+	}
+}
+
+/* A commit that failed is a crash that spares the process. */
+static void go_away(struct engine *e)
+{
+	e->failed = false;
+	e->away = true;
+	e->away_until_ms = e->now_ms + e->away_pause_ms;
+	e->away_pause_ms = 2 * e->away_pause_ms < AWAY_PAUSE_MAX_MS ? 2 * e->away_pause_ms : AWAY_PAUSE_MAX_MS;
+	engine_forget(e);
+	batch_refuse(e->gather);                  /* what came in since the commit failed */
+	uint64_t no = e->gather->no;
+
+	batch_free(e->gather);
+	e->gather = batch_new(e, no + 1);
+}
+
+static bool come_back(struct engine *e)
+{
+	struct err err = { .code = 0 };
+
+	if (e->now_ms < e->away_until_ms)
+		return false;
+	if (engine_rebuild(e, &err) < 0) {
+		struct seams *s = &e->config.seams;
+
+		s->log(s->owner, "store.unreadable", slice_of(err.text));
+		check_failed("the store can be read again", __FILE__, __LINE__);
+	}
+	e->away = false;
+	return true;
+}
+
+void engine_turn(struct engine *e)
+{
+	int64_t now_ms = e->config.seams.now_ms(e->config.seams.owner);
+
+	/* What was handed in since the last turn came at the old time: it runs before the clock moves. */
+	if (!engine_away(e))
+		run_ready(e);
+	if (now_ms > e->now_ms)
+		e->now_ms = now_ms;
+	store_poll(e->store);
+	if (e->failed)
+		go_away(e);
+	if (e->away && !come_back(e))
+		return;
+	calls_ring(e);
+	deadlines_ring(e);
+	tree_walk(e);
+	run_ready(e);
+	submit(e);
+	park_idle(e);
+}
+
+int64_t engine_next_ms(const struct engine *e)
+{
+	int64_t next = INT64_MAX;
+	const struct heap_node *due = heap_first(&e->due);
+	const struct heap_node *pause = heap_first(&e->pauses);
+
+	if (e->away)
+		return e->away_until_ms;
+	if (due)
+		next = due->due_ms;
+	if (pause && pause->due_ms < next)
+		next = pause->due_ms;
+	if (!list_empty(&e->idle) && e->config.park_after_ms > 0) {
+		int64_t at = container_of(e->idle.next, struct flow, idle)->idle_since_ms + e->config.park_after_ms;
+
+		if (at < next && at > e->now_ms)
+			next = at;
+	}
+	if (!list_empty(&e->cancelling) || (!list_empty(&e->ready) && !e->inflight))
+		next = e->now_ms;
+	if (!list_empty(&e->starved) && e->now_ms + 10 < next)
+		next = e->now_ms + 10;
+	return next;
+}
+
+void engine_figures(const struct engine *e, struct engine_figures *ret)
+{
+	const struct flow *f;
+
+	*ret = e->figures;
+	for (size_t i = 0; (f = map_each(&e->flows, &i));) {
+		if (f->state == FLOW_ENDED)
+			continue;
+		ret->flows++;
+		ret->waiting += f->state == FLOW_WAITING || f->state == FLOW_PARKED;
+		ret->resident += f->run != NULL;
+		ret->running += f->state == FLOW_READY || f->state == FLOW_LOADING;
+		ret->stopped += f->state == FLOW_STOPPED;
+		ret->closing += f->closing || f->cancelled;
+		ret->untaken += f->waiting;
+		for (size_t h = 0; h < f->nhooks; h++)
+			ret->hooks_open += !f->hooks[h].closed;
+		for (const struct list *l = f->calls.next; l != &f->calls; l = l->next)
+			ret->calls++;
+	}
+}

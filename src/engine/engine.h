@@ -1,0 +1,158 @@
+/* engine.h - one thread's share-nothing world of flows: what the door, the admin and the host call.
+ *
+ * The engine takes things in (deliveries, starts, answers, passed deadlines), runs what is ready,
+ * commits what came of it in one batch and only then lets effects out: that is a turn. Everything
+ * that answers a caller does so through a done function, once, on the engine's thread, after the
+ * commit that justifies it (possibly before the asking function returns, when no commit is needed).
+ * Invariant: between two calls of engine_turn the time stands still.
+ * Surprise: a commit that failed is a crash that spares the process: everything in memory is dropped
+ * and recovered from the store, senders get FISH_ESTORE. */
+#ifndef FISH_ENGINE_H
+#define FISH_ENGINE_H
+
+#include "base/buf.h"
+#include "base/id.h"
+#include "base/list.h"
+#include "base/token.h"
+#include "engine/seams.h"
+#include "store/store.h"
+
+#include <fish.h>
+
+struct engine;
+
+/* Rules of the model, as ARCHITECTURE names them. For tests only: an engine that leaves one out is a
+ * planted bug, and the simulator must find it. */
+enum engine_rule {
+	RULE_ACK_AFTER_COMMIT     = 1 << 0,
+	RULE_DUP_ACK_WAITS        = 1 << 1,
+	RULE_NEG_WAITS            = 1 << 2,
+	RULE_DUP_BEFORE_GONE      = 1 << 3,
+	RULE_DEADLINE_FIRST       = 1 << 4,
+	RULE_PROGRESS_REST        = 1 << 5,
+	RULE_EFFECTS_HELD         = 1 << 6,
+	RULE_EFFECTS_AFTER_COMMIT = 1 << 7,
+	RULE_END_WAITS_CALLS      = 1 << 8,
+	RULE_INDOUBT_RELOAD       = 1 << 9,
+	RULE_ONE_ANSWER           = 1 << 10,
+	RULE_POLL_RECORDED        = 1 << 11,
+	RULE_NULL_CLOSED_RECORDED = 1 << 12,
+	RULE_PROGRESS_TIME        = 1 << 13,
+};
+
+struct engine_config {
+	const fish_program *program;      /* as the user wrote it */
+	const fish_peer    *peers;        /* expanded copies in the order of program->peers, used in place of
+	                                     those when a flow names one of them; NULL: as they are */
+	const char         *base_url;     /* of new flows' URLs: "https://example.com" or with a path; no '/' at the end */
+	uint64_t            build;        /* of the running program */
+	struct seams        seams;
+	struct store       *store;        /* borrowed */
+	int64_t             park_after_ms;     /* idle this long: parked; 0: 10 s; -1: at every wait (a test mode) */
+	size_t              run_ahead_bytes;   /* gathered and not yet durable; over it deliveries and starts are FISH_EBUSY; 0: 64 MiB */
+	unsigned            test_rules_off;    /* bits of enum engine_rule; 0 but in tests of the simulator */
+};
+
+int            engine_new(struct engine **ret, const struct engine_config *config, struct err *err);
+/* Drops all that is not durable; runs fish_defer's; returns NULL. The store must be closed before:
+ * it may still be filling in what the engine asked for. */
+struct engine *engine_free(struct engine *e);
+int            engine_recover(struct engine *e, struct err *err);   /* once, before anything else; blocking */
+/* Reads the clock, rings deadlines, runs what is ready, submits the batch. Call it after every round
+ * of the loop in which something was handed in, when the store notified, and at engine_next_ms. */
+void           engine_turn(struct engine *e);
+int64_t        engine_next_ms(const struct engine *e);   /* engine time of the next thing to do; INT64_MAX: none */
+int64_t        engine_now_ms(const struct engine *e);    /* engine time: max(store's, clock), as of the last turn */
+void           engine_set_base_url(struct engine *e, const char *base_url); /* before the first flow: the real port is known late */
+
+/* A delivery to a hook's URL. All slices are borrowed until done. */
+struct delivery {
+	struct slice token;           /* what came after /h/ */
+	struct slice body;
+	struct slice meta;            /* header lines "name: value\n" with lower-case names, ":method", ":query", ":peer" first */
+	struct slice message_id;      /* webhook-id or Idempotency-Key; empty: none */
+	/* 200 stored or a duplicate of a stored one; 404 forged; 410 closed or ended; 503 store away or too much under way. */
+	void (*done)(struct delivery *d, int status);
+	struct list link;             /* the engine's */
+	struct id   flow;
+	struct id   key;
+	uint32_t    hook;
+	int         status;
+	struct store_find find;
+	struct engine *engine;
+};
+void engine_deliver(struct engine *e, struct delivery *d);
+/* Is token genuine? Pure and cheap, for refusing before a body is read. */
+bool engine_token_genuine(const struct engine *e, struct slice token);
+
+/* Starts a flow. */
+struct start {
+	struct slice flow;            /* its name in the program */
+	struct slice input;           /* one JSON value; checked (FISH_EFORMAT) */
+	struct slice key;             /* empty: none. The same key and flow name is the same flow */
+	/* 0: durable; *id is the flow's; existed: it was there already. FISH_ENOTFOUND no such flow in the
+	 * program, FISH_EFORMAT, FISH_ESTORE, FISH_EBUSY with words in why. */
+	void (*done)(struct start *s, int rc, const struct id *id, bool existed, const char *why);
+	struct list link;             /* the engine's */
+	struct id   id, key_hash;
+	int         rc;
+	bool        existed;
+	struct store_find find;
+	struct engine *engine;
+};
+void engine_start(struct engine *e, struct start *s);
+
+/* Tells when a flow has ended (durably): at once if it has. */
+struct watch {
+	struct id id;
+	/* rc 0: status is an enum end_status, result its bytes. FISH_ENOTFOUND: no such flow is known.
+	 * FISH_ESTOPPED: the flow stands still (diverged or misuse), result is why. */
+	void (*done)(struct watch *w, int rc, int status, struct slice result);
+	struct list link;             /* the engine's */
+	struct store_find find;
+	struct engine *engine;
+	void (*forgotten)(struct watch *w);
+};
+void engine_watch(struct engine *e, struct watch *w);
+/* Instead of done, forgotten is called once w may be freed: at once, or when the store has let go of it. */
+void engine_unwatch(struct engine *e, struct watch *w, void (*forgotten)(struct watch *w));
+
+/* Ends a flow and all its children. done after CANCEL is durable: 0, FISH_ENOTFOUND, FISH_EGONE (has ended), FISH_ESTORE. */
+struct cancel {
+	struct id id;
+	void (*done)(struct cancel *c, int rc);
+	struct list link;             /* the engine's */
+	int rc;
+	struct store_find find;
+	struct engine *engine;
+};
+void engine_cancel(struct engine *e, struct cancel *c);
+
+/* A flow as JSON, with its hooks, what it waits on, its calls and its journal in words. Live or ended. */
+struct show {
+	struct id id;
+	void (*done)(struct show *s, int rc, struct slice json);    /* 0, FISH_ENOTFOUND or FISH_ESTORE */
+	struct store_load load;       /* the engine's */
+	struct store_find find;
+	struct engine *engine;
+	struct view *view;
+};
+void engine_show(struct engine *e, struct show *s);
+
+/* Live flows as JSON objects into out, comma-separated, in id order from the first id above after
+ * (zero: from the start), at most limit; ret_last: the last id put, zero when none was. */
+size_t engine_list(struct engine *e, const struct id *after, size_t limit, struct buf *out, struct id *ret_last);
+
+/* Figures for `ls`, `demo` and tests: what is in memory now. */
+struct engine_figures {
+	size_t flows, waiting, resident, running, stopped, closing;  /* live flows; those at rest in a wait; those with a stack … */
+	size_t hooks_open;              /* URLs that are out */
+	size_t calls;                   /* under way or pausing between attempts */
+	size_t untaken;                 /* durable deliveries no flow has taken yet */
+	uint64_t commits, entries, deliveries, duplicates, starts, ended, parks;   /* since the process started */
+};
+void engine_figures(const struct engine *e, struct engine_figures *ret);
+bool engine_away(const struct engine *e);    /* the last commit failed and the pause is not over */
+bool engine_idle(const struct engine *e);    /* nothing ready, gathered or being committed */
+
+#endif

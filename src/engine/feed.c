@@ -1,0 +1,230 @@
+/* feed.c - flow_feed: how each entry changes what the door and the deadlines know of a flow.
+ *
+ * The same code runs when an entry is appended and when the store hands it back after a restart,
+ * so that the two can never differ. f->batch is 0 in the second case: all of it is durable. */
+#include "engine/flow.h"
+#include "engine/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static char *dup(struct slice s)
+{
+	return xstrndup(s.len ? s.ptr : "", s.len);
+}
+
+static void hook_seen(struct hook *h, const struct entry *e, uint64_t batch)
+{
+	h->received++;
+	if (!e->has_key)
+		return;
+	if (!h->seen)
+		h->seen = seen_new();
+	seen_add(h->seen, &(struct seen_entry){ .key = e->key, .time_ms = e->time_ms, .batch = batch });
+}
+
+/* The id of a delivery that started a child stands in the child's START. */
+static void feed_parent(struct flow *f, const struct entry *e)
+{
+	struct flow *parent = map_get(&f->engine->flows, &e->flow);
+
+	f->parent_id = e->flow;
+	f->parent_source = e->source;
+	f->parent_number = e->number;
+	f->parent_epoch = e->epoch;
+	f->parent = parent;
+	if (!parent)
+		return;
+	list_unshift(&parent->children, &f->sibling);     /* before those that are cancelled, see tree.c */
+	struct hook *h = e->source == SOURCE_HOOK ? flow_hook(parent, e->number) : NULL;
+
+	if (h)
+		hook_seen(h, e, f->batch);
+}
+
+static int feed_start(struct flow *f, const struct entry *e)
+{
+	if (f->name)
+		return FISH_EFORMAT;
+	f->name = dup(e->name);
+	f->base_url = dup(e->base_url);
+	f->key_id = e->key_id;
+	f->def = engine_def(f->engine, e->name);
+	f->started_ms = e->time_ms;
+	f->build = e->build;
+	f->has_key = e->has_key;
+	f->key = e->key;
+	f->news = true;
+	if (e->source)
+		feed_parent(f, e);
+	else if (e->has_key)
+		map_put(&f->engine->start_keys, &f->key, f);
+	return 0;
+}
+
+static void feed_hook(struct flow *f, const struct entry *e)
+{
+	struct hook *h = flow_hook(f, e->number);
+
+	if (!h) {
+		if (f->nhooks == f->hooks_cap) {
+			f->hooks_cap = f->hooks_cap ? 2 * f->hooks_cap : 2;
+			f->hooks = xrealloc(f->hooks, f->hooks_cap * sizeof *f->hooks);
+		}
+		h = &f->hooks[f->nhooks++];
+		*h = (struct hook){ .number = e->number, .name = dup(e->name) };
+	}
+	if (e->each.len) {
+		free(h->each);
+		h->each = dup(e->each);
+		f->waiting = 0;       /* what had come has become children */
+	}
+	h->batch = f->batch;
+}
+
+static void deadline_remove(struct flow *f, enum source source, uint32_t step)
+{
+	for (size_t i = 0; i < f->ndeadlines; i++) {
+		if (f->deadlines[i].source != source || f->deadlines[i].step != step)
+			continue;
+		memmove(&f->deadlines[i], &f->deadlines[i + 1],
+		        (f->ndeadlines - i - 1) * sizeof *f->deadlines);
+		f->ndeadlines--;
+		flow_deadlines_changed(f);
+		return;
+	}
+}
+
+static void feed_message(struct flow *f, const struct entry *e)
+{
+	struct hook *h = e->source == SOURCE_HOOK ? flow_hook(f, e->number) : NULL;
+
+	f->news = true;
+	if (h) {
+		hook_seen(h, e, f->batch);
+		f->waiting++;
+	}
+	if (e->source == SOURCE_TIMER)
+		deadline_remove(f, SOURCE_TIMER, e->number);
+	if (e->source == SOURCE_CALL && f->doubt)
+		f->doubt--;
+}
+
+static int feed_progress(struct flow *f, const struct entry *e)
+{
+	struct slice rest = e->deadlines;
+	struct entry_deadline d;
+	int rc;
+
+	f->ndeadlines = 0;
+	while ((rc = entry_deadline_next(&rest, &d)) == 1)
+		flow_deadline_add(f, d);
+	flow_deadlines_changed(f);
+	f->build = e->build;
+	f->doubt = e->doubt;
+	f->waiting = e->waiting;
+	f->closing = e->closing;
+	f->news = false;
+	return rc;
+}
+
+void flow_deadline_add(struct flow *f, struct entry_deadline d)
+{
+	if (f->ndeadlines == f->deadlines_cap) {
+		f->deadlines_cap = f->deadlines_cap ? 2 * f->deadlines_cap : 2;
+		f->deadlines = xrealloc(f->deadlines, f->deadlines_cap * sizeof *f->deadlines);
+	}
+	f->deadlines[f->ndeadlines++] = d;
+}
+
+/* A timer before a wait of the same moment: it is the older promise. */
+static int by_due(const void *a, const void *b)
+{
+	const struct entry_deadline *x = a;
+	const struct entry_deadline *y = b;
+
+	if (x->due_ms != y->due_ms)
+		return x->due_ms < y->due_ms ? -1 : 1;
+	if (x->source != y->source)
+		return x->source == SOURCE_TIMER ? -1 : 1;
+	return x->step < y->step ? -1 : x->step > y->step;
+}
+
+void flow_deadlines_changed(struct flow *f)
+{
+	if (f->ndeadlines > 1)
+		qsort(f->deadlines, f->ndeadlines, sizeof *f->deadlines, by_due);
+	if (f->ndeadlines)
+		heap_set(&f->engine->due, &f->due, f->deadlines[0].due_ms);
+	else
+		heap_remove(&f->engine->due, &f->due);
+}
+
+static void feed_closed(struct flow *f, const struct entry *e)
+{
+	struct hook *h = flow_hook(f, e->number);
+
+	if (h) {
+		h->closed = true;
+		h->batch = f->batch;
+	}
+	f->news = true;
+}
+
+static void feed_children(struct flow *f, const struct entry *e)
+{
+	f->children_live += e->added;
+	CHECK(f->children_live >= e->ended);
+	f->children_live -= e->ended;
+	f->news = f->news || (f->closing && e->ended);
+}
+
+static void feed_cancel(struct flow *f)
+{
+	f->cancelled = true;
+	f->news = true;
+	if (!f->parent)
+		return;
+	list_remove(&f->sibling);
+	list_push(&f->parent->children, &f->sibling);
+}
+
+int flow_feed(struct flow *f, const struct entry *e)
+{
+	f->seq_next++;
+	switch (e->kind) {
+	case ENTRY_START:
+		return feed_start(f, e);
+	case ENTRY_HOOK:
+		feed_hook(f, e);
+		break;
+	case ENTRY_MESSAGE:
+		feed_message(f, e);
+		break;
+	case ENTRY_TIMEOUT:
+		deadline_remove(f, SOURCE_WAIT, e->number);
+		f->news = true;
+		break;
+	case ENTRY_CLOSED:
+		feed_closed(f, e);
+		break;
+	case ENTRY_CHILDREN:
+		feed_children(f, e);
+		break;
+	case ENTRY_CANCEL:
+		feed_cancel(f);
+		break;
+	case ENTRY_PROGRESS:
+		return feed_progress(f, e);
+	case ENTRY_RESULT:
+	case ENTRY_PATCH:
+	case ENTRY_PUBLISH:
+	case ENTRY_REPLY:
+	case ENTRY_RENEW:
+		f->news = true;
+		break;
+	case ENTRY_END:
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,279 @@
+/* flow.c - a live flow's journal and door state: feeding, appending, deadlines, coming and going.
+ *
+ * Invariant: whatever flow_append does to a flow in memory, flow_feed does again from the store.
+ * Surprise: appending to a parked flow does not load it first; the entry is durable before the code
+ * runs, and the code finds it in its place when it does. */
+#include "engine/flow.h"
+
+#include "engine/run.h"
+#include "engine/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct flow *flow_new(struct engine *e, const struct id *id)
+{
+	struct flow *f = xalloc(sizeof *f);
+
+	f->id = *id;
+	f->engine = e;
+	f->state = FLOW_PARKED;
+	list_init(&f->sibling);
+	list_init(&f->children);
+	list_init(&f->parents_link);
+	list_init(&f->ready);
+	list_init(&f->idle);
+	list_init(&f->cancelling);
+	list_init(&f->calls);
+	list_init(&f->watches);
+	buf_init(&f->tail, SIZE_MAX);
+	map_put(&e->flows, id, f);
+	return f;
+}
+
+static void children_orphan(struct flow *f)
+{
+	for (struct list *l; (l = list_shift(&f->children));)
+		container_of(l, struct flow, sibling)->parent = NULL;
+}
+
+void flow_free(struct flow *f)
+{
+	struct engine *e = f->engine;
+
+	f->run = run_drop(f->run);
+	while (!list_empty(&f->calls))
+		call_drop(container_of(f->calls.next, struct call, link));
+	if (f->load)
+		f->load->flow = NULL;
+	children_orphan(f);
+	list_remove(&f->sibling);
+	list_remove(&f->parents_link);
+	list_remove(&f->ready);
+	list_remove(&f->idle);
+	list_remove(&f->cancelling);
+	heap_remove(&e->due, &f->due);
+	map_remove(&e->flows, &f->id);
+	if (f->has_key && !f->parent_source && map_get(&e->start_keys, &f->key) == f)
+		map_remove(&e->start_keys, &f->key);
+	for (size_t i = 0; i < f->nhooks; i++) {
+		free(f->hooks[i].name);
+		free(f->hooks[i].each);
+		seen_free(f->hooks[i].seen);
+	}
+	free(f->hooks);
+	free(f->deadlines);
+	free(f->name);
+	free(f->base_url);
+	free(f->why);
+	buf_fini(&f->tail);
+	free(f);
+}
+
+struct hook *flow_hook(struct flow *f, uint32_t number)
+{
+	/* Numbers count up, so that the place is the number unless RENEW left some behind. */
+	if (number < f->nhooks && f->hooks[number].number == number)
+		return &f->hooks[number];
+	for (size_t i = 0; i < f->nhooks; i++)
+		if (f->hooks[i].number == number)
+			return &f->hooks[i];
+	return NULL;
+}
+
+bool flow_durable(const struct flow *f)
+{
+	return f->batch <= f->engine->durable_no;
+}
+
+uint64_t flow_children(const struct flow *f)
+{
+	return f->children_live + f->children_added - f->children_ended;
+}
+
+/* ---- appending ---- */
+
+/* May this entry move the flow on? */
+static bool moves(enum entry_kind kind)
+{
+	switch (kind) {
+	case ENTRY_MESSAGE:
+	case ENTRY_TIMEOUT:
+	case ENTRY_RESULT:
+	case ENTRY_CLOSED:
+	case ENTRY_CANCEL:
+		return true;
+	case ENTRY_START:
+	case ENTRY_HOOK:
+	case ENTRY_PATCH:
+	case ENTRY_PUBLISH:
+	case ENTRY_REPLY:
+	case ENTRY_CHILDREN:      /* tree.c wakes a closing parent */
+	case ENTRY_PROGRESS:
+	case ENTRY_RENEW:
+	case ENTRY_END:
+		return false;
+	}
+	return false;
+}
+
+void flow_append(struct flow *f, struct entry *e)
+{
+	struct engine *en = f->engine;
+	struct batch *b = en->gather;
+
+	CHECK(f->state != FLOW_ENDED);
+	if (f->row_batch != b->no) {
+		f->row = batch_row(b, &f->id, f->seq_next);
+		f->row_batch = b->no;
+	}
+	struct buf *bytes = &f->row->bytes;
+	size_t before = bytes->len;
+
+	e->time_ms = en->now_ms;
+	entry_put(bytes, e);
+	CHECK(!buf_failed(bytes));
+	b->bytes += bytes->len - before;
+	f->batch = b->no;
+	if (f->state == FLOW_LOADING)
+		buf_put(&f->tail, bytes->ptr + before, bytes->len - before);
+	uint64_t seq = f->seq_next;
+	int rc = flow_feed(f, e);
+
+	CHECK(rc == 0);                           /* we made it ourselves */
+	if (f->run && run_feed(f->run, e, seq) < 0)
+		CHECK(!"a run refuses its own entry");
+	en->figures.entries++;
+	if (moves(e->kind))
+		flow_wake(f);
+}
+
+void flow_wake(struct flow *f)
+{
+	switch (f->state) {
+	case FLOW_PARKED:
+		flow_load(f);
+		break;
+	case FLOW_WAITING:
+		list_remove(&f->idle);
+		list_push(&f->engine->ready, &f->ready);
+		f->state = FLOW_READY;
+		break;
+	case FLOW_LOADING:        /* will run when its rows are there */
+	case FLOW_READY:
+	case FLOW_RUNNING:        /* looks again before it rests */
+	case FLOW_STOPPED:
+	case FLOW_ENDED:
+		break;
+	}
+}
+
+/* ---- deadlines ---- */
+
+static void ring(struct flow *f, struct entry_deadline d)
+{
+	struct entry e = { .kind = ENTRY_TIMEOUT, .number = d.step };
+
+	if (d.source == SOURCE_TIMER) {
+		e.kind = ENTRY_MESSAGE;
+		e.source = SOURCE_TIMER;
+		e.status = 200;
+	}
+	flow_append(f, &e);
+}
+
+void flow_settle(struct flow *f)
+{
+	struct engine *e = f->engine;
+
+	for (;;) {
+		if (f->state == FLOW_READY)
+			engine_run_flow(e, f);
+		if (f->state == FLOW_ENDED || !f->ndeadlines || f->deadlines[0].due_ms > e->now_ms)
+			return;
+		ring(f, f->deadlines[0]);
+	}
+}
+
+/* ---- coming and going ---- */
+
+void flow_stop(struct flow *f, const char *why)
+{
+	free(f->why);
+	f->why = xstrndup(why, strlen(why));
+	f->run = run_drop(f->run);
+	f->state = FLOW_STOPPED;
+	list_remove(&f->ready);
+	list_remove(&f->idle);
+	if (f->cancelled)
+		tree_stopped(f);
+	else
+		watch_tell(f, FISH_ESTOPPED, 0, slice_of(f->why));
+}
+
+void flow_park(struct flow *f)
+{
+	CHECK(f->state == FLOW_WAITING);
+	CHECK(flow_durable(f));
+	list_remove(&f->idle);
+	f->run = run_drop(f->run);
+	f->state = FLOW_PARKED;
+	f->engine->figures.parks++;
+}
+
+static void ended_put(struct flow *f, enum end_status status, struct slice result, struct slice untaken)
+{
+	struct engine *e = f->engine;
+	struct ended *x = xalloc(sizeof *x);
+
+	buf_init(&x->name, SIZE_MAX);
+	buf_init(&x->result, SIZE_MAX);
+	buf_init(&x->seen, SIZE_MAX);
+	buf_init(&x->untaken, SIZE_MAX);
+	buf_puts(&x->name, f->name);
+	buf_put_slice(&x->result, result);
+	buf_put_slice(&x->untaken, untaken);
+	for (size_t i = 0; i < f->nhooks; i++)
+		if (f->hooks[i].seen)
+			seen_pack(&x->seen, f->hooks[i].number, f->hooks[i].seen);
+	x->flow = f;
+	x->row = (struct store_ended){
+		.flow = f->id,
+		.parent = f->parent_id,
+		.parent_number = f->parent_number,
+		.parent_source = (uint8_t)f->parent_source,
+		.has_key = f->has_key,
+		.key = f->key,
+		.started_ms = f->started_ms,
+		.ended_ms = e->now_ms,
+		.status = (uint8_t)status,
+		.name = buf_slice(&x->name),
+		.result = buf_slice(&x->result),
+		.seen = buf_slice(&x->seen),
+		.untaken = buf_slice(&x->untaken),
+	};
+	list_push(&e->gather->ended, &x->link);
+	e->gather->nended++;
+}
+
+void flow_end(struct flow *f, enum end_status status, struct slice result, struct slice untaken)
+{
+	struct entry e = { .kind = ENTRY_END, .status = status };
+
+	if (status == END_DONE)
+		e.body = result;
+	else
+		e.name = result;
+	tree_flush(f);
+	flow_append(f, &e);
+	f->row->last = true;
+	ended_put(f, status, result, untaken);
+	list_remove(&f->ready);
+	list_remove(&f->idle);
+	list_remove(&f->cancelling);
+	heap_remove(&f->engine->due, &f->due);
+	f->ndeadlines = 0;
+	f->state = FLOW_ENDED;
+	f->engine->figures.ended++;
+	tree_child_ended(f, status, result);
+}

@@ -1,0 +1,113 @@
+/* flow.h - a live flow: what the door and the deadlines need of it, without running it.
+ *
+ * All of it is derived by flow_feed from the flow's entries, in order: at append, and again after a
+ * restart. The running function is a struct run, which comes and goes. Invariant: hooks, seen ids,
+ * deadlines and children are the same whether fed live or from the store.
+ * Surprise: a stopped flow (diverged, misuse, not yet re-run) goes on accepting through this. */
+#ifndef FISH_FLOW_H
+#define FISH_FLOW_H
+
+#include "base/buf.h"
+#include "base/heap.h"
+#include "base/id.h"
+#include "base/list.h"
+#include "engine/batch.h"
+#include "engine/seen.h"
+#include "wire/entry.h"
+
+#include <fish.h>
+
+struct engine;
+struct run;
+
+enum flow_state {
+	FLOW_PARKED,       /* no run */
+	FLOW_LOADING,      /* its rows were asked of the store */
+	FLOW_READY,        /* has a run with news, in engine->ready */
+	FLOW_RUNNING,      /* on the CPU */
+	FLOW_WAITING,      /* has a run, at rest */
+	FLOW_STOPPED,      /* diverged or misuse: why tells */
+	FLOW_ENDED,        /* END is appended; goes when that is durable */
+};
+
+struct hook {
+	uint32_t     number;
+	char        *name;
+	char        *each;         /* flow that each delivery starts; NULL: an ordinary inbox */
+	bool         closed;
+	uint64_t     batch;        /* that made its last change */
+	uint64_t     received;     /* deliveries accepted */
+	struct seen *seen;         /* NULL: none yet */
+};
+
+struct flow {
+	struct id         id;
+	struct engine    *engine;
+	const fish_def   *def;          /* NULL: the program has no such flow any more */
+	char             *name;
+	char             *base_url;     /* pinned by START */
+	uint8_t           key_id;       /* the same */
+	enum flow_state   state;
+	char             *why;          /* FLOW_STOPPED */
+	int64_t           started_ms;
+	uint64_t          build;        /* that wrote the last PROGRESS, START's at first */
+	uint64_t          seq_next;
+	uint64_t          batch;        /* that holds its newest entry; 0: all durable */
+	struct row       *row;          /* in the gathering batch, if row_batch is its number */
+	uint64_t          row_batch;
+
+	struct id         parent_id;
+	struct flow      *parent;       /* NULL: none, or ended */
+	enum source       parent_source;/* 0: none */
+	uint32_t          parent_number, parent_epoch;
+	bool              has_key;
+	struct id         key;          /* start key, or for a hook's child the message id */
+	struct list       sibling;      /* in parent->children */
+	struct list       children;
+	uint64_t          children_live;
+	uint64_t          children_added, children_ended;   /* not yet written by a CHILDREN entry */
+	struct list       parents_link; /* in batch->parents */
+
+	struct hook      *hooks;
+	size_t            nhooks, hooks_cap;
+	struct entry_deadline *deadlines;        /* open ones, oldest first */
+	size_t            ndeadlines, deadlines_cap;
+	struct heap_node  due;          /* in engine->due: the first deadline */
+	uint32_t          doubt;        /* calls without an answer at the last PROGRESS, less answers since */
+	uint32_t          waiting;      /* deliveries not taken */
+	bool              cancelled;    /* CANCEL stands */
+	bool              closing;      /* the function had returned at the last PROGRESS */
+	bool              news;         /* entries after the last PROGRESS that may move it */
+
+	struct run       *run;
+	struct load      *load;         /* FLOW_LOADING */
+	struct buf        tail;         /* FLOW_LOADING: rows appended since the load was asked for */
+	struct list       ready;        /* in engine->ready */
+	struct list       idle;         /* in engine->idle while FLOW_WAITING, longest idle first */
+	int64_t           idle_since_ms;
+	struct list       cancelling;   /* in engine->cancelling: its children are being cancelled */
+	struct list       calls;
+	struct list       watches;
+};
+
+struct flow *flow_new(struct engine *e, const struct id *id);  /* in engine->flows, FLOW_PARKED */
+void         flow_free(struct flow *f);                        /* out of all lists; drops run and calls */
+/* Derives the door's state from one more entry. FISH_EFORMAT: a START that is not the first entry. */
+int          flow_feed(struct flow *f, const struct entry *e);
+struct hook *flow_hook(struct flow *f, uint32_t number);       /* NULL: none. Stands until the next feed */
+/* Appends an entry: to the gathering batch, to the door's state, to the run if there is one. */
+void         flow_append(struct flow *f, struct entry *e);
+void         flow_wake(struct flow *f);                        /* there is news: run it, or load it */
+/* Rule 2: rings the deadlines that have passed, oldest first, running the flow in between. To be
+ * called before any entry from outside is appended. */
+void         flow_settle(struct flow *f);
+void         flow_deadline_add(struct flow *f, struct entry_deadline d);
+void         flow_deadlines_changed(struct flow *f);           /* sorts, and sets due */
+uint64_t     flow_children(const struct flow *f);              /* live ones */
+bool         flow_durable(const struct flow *f);               /* all its entries are */
+void         flow_stop(struct flow *f, const char *why);       /* FLOW_STOPPED; takes its run down */
+void         flow_park(struct flow *f);                        /* drops the run of a flow at rest */
+/* END: the row for the store, news for the parent. untaken: packed, borrowed. */
+void         flow_end(struct flow *f, enum end_status status, struct slice result, struct slice untaken);
+
+#endif

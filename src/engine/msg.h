@@ -1,0 +1,36 @@
+/* msg.h - a message as a flow sees it: the public part first, so that a fish_msg is a struct msg.
+ *
+ * Body and meta are copies in the run's arena. Parsed lazily: json is made by the first reader that
+ * asks and released with the run, which keeps all parsed messages in a chain. */
+#ifndef FISH_MSG_H
+#define FISH_MSG_H
+
+#include "base/arena.h"
+#include "wire/entry.h"
+
+#include <fish.h>
+
+enum msg_parse { MSG_UNPARSED, MSG_PARSED, MSG_REFUSED };
+
+struct msg {
+	fish_msg       pub;
+	struct arena  *arena;          /* the run's: what readers hand out lives there */
+	struct msg   **parsed;         /* head of the run's chain of parsed messages */
+	struct msg    *parsed_next;
+	struct msg    *next;           /* in its inbox */
+	struct slice   meta;           /* header lines "name: value\n" */
+	struct json_t *json;           /* MSG_PARSED: owned */
+	const char    *refused;        /* MSG_REFUSED: jansson's words, in the arena */
+	enum msg_parse parse;
+	uint64_t       seq;            /* its place in the journal: the oldest wins */
+	int64_t        time_ms;
+};
+
+static inline const struct msg *msg_of(const fish_msg *m) { return (const struct msg *)m; }
+
+/* Drops the json of all messages of a chain. */
+void msgs_release(struct msg **parsed);
+/* The line of meta with that lower-case name; ptr NULL when there is none. */
+struct slice meta_find(struct slice meta, const char *name);
+
+#endif

@@ -1,0 +1,295 @@
+/* run.c - a run comes to rest: begun, resumed, judged, its PROGRESS written, ended or stopped.
+ *
+ * Invariant: nothing a replay asks for leaves before the run has reached the border with every step
+ * and digest matched. Surprise: PROGRESS goes before END, so that a restart between a flow's return
+ * and its end knows where it stood. */
+#include "engine/run.h"
+
+#include "base/hash.h"
+#include "engine/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct run *run_new(struct flow *f)
+{
+	struct run *r = xalloc(sizeof *r);
+
+	r->flow = f;
+	r->engine = f->engine;
+	arena_init(&r->arena);
+	map_init(&r->inboxes);
+	buf_init(&r->recorded, SIZE_MAX);
+	buf_init(&r->fresh, SIZE_MAX);
+	r->digest = HASH64_SEED;
+	r->wait_due_ms = INT64_MAX;
+	return r;
+}
+
+struct run *run_drop(struct run *r)
+{
+	if (!r)
+		return NULL;
+	for (struct deferred *d = r->deferred; d; d = d->next)
+		d->fn(d->arg);
+	co_free(r->co);
+	msgs_release(&r->parsed);
+	map_fini(&r->inboxes);
+	buf_fini(&r->recorded);
+	buf_fini(&r->fresh);
+	free(r->progress);
+	arena_fini(&r->arena);
+	free(r);
+	return NULL;
+}
+
+/* ---- on the coroutine ---- */
+
+static void run_main(void *arg)
+{
+	struct run *r = arg;
+
+	r->flow->def->fn((fish_flow *)(void *)r, &r->input->pub);
+	run_step(r, &(struct step){ .kind = STEP_DONE, .label = "" });
+	run_return(r, END_DONE, SLICE_LIT("null"));
+}
+
+void run_block(struct run *r)
+{
+	r->waits = true;
+	co_yield(r->co);
+	r->waits = false;
+}
+
+/* Leaves the coroutine for good. */
+static __attribute__((noreturn)) void leave(struct run *r)
+{
+	co_yield(r->co);
+	CHECK(!"a coroutine that was left for good runs again");
+	__builtin_unreachable();
+}
+
+void run_return(struct run *r, enum end_status status, struct slice result)
+{
+	r->end_status = status;
+	r->end_result = (struct slice){ arena_dup(&r->arena, result), result.len };
+	r->returned = true;
+	leave(r);
+}
+
+static const char *reason(struct run *r, const char *kind, uint32_t step, const char *fmt, va_list ap)
+{
+	struct buf text;
+
+	buf_init(&text, ERR_TEXT_SIZE * 4);
+	buf_printf(&text, "%s at step %u: ", kind, step);
+	buf_vprintf(&text, fmt, ap);
+	const char *why = arena_dup(&r->arena, buf_slice(&text));
+
+	buf_fini(&text);
+	return why;
+}
+
+void run_misuse(struct run *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	r->stop_why = reason(r, "misuse", r->steps, fmt, ap);
+	va_end(ap);
+	r->misused = true;
+	leave(r);
+}
+
+void run_diverge(struct run *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	r->stop_why = reason(r, "diverged", run_index(r), fmt, ap);
+	va_end(ap);
+	leave(r);
+}
+
+/* ---- at rest ---- */
+
+static void deadlines_put(struct run *r, struct buf *out)
+{
+	for (struct timer *t = r->timers; t; t = t->next)
+		entry_deadline_put(out, &(struct entry_deadline){ SOURCE_TIMER, t->step, t->due_ms });
+	if (r->waits && r->wait_due_ms != INT64_MAX)
+		entry_deadline_put(out, &(struct entry_deadline){ SOURCE_WAIT, run_index(r), r->wait_due_ms });
+}
+
+/* Rule 3. Nothing new since the last one: nothing to write. That the function is over is news too: it
+ * fixes which messages a cancelled one had still seen. */
+static void progress_put(struct run *r)
+{
+	struct entry e = {
+		.kind = ENTRY_PROGRESS,
+		.number = r->steps,
+		.digest = r->digest,
+		.build = r->engine->config.build,
+		.doubt = r->doubt,
+		.waiting = r->untaken,
+		.closing = r->returned,
+		.steps = buf_slice(&r->fresh),
+	};
+	struct buf deadlines;
+
+	if (r->steps <= r->border && r->closing == r->returned)
+		return;
+	buf_init(&deadlines, SIZE_MAX);
+	if (!r->returned)
+		deadlines_put(r, &deadlines);
+	e.deadlines = buf_slice(&deadlines);
+	flow_append(r->flow, &e);
+	buf_fini(&deadlines);
+	buf_reset(&r->fresh);
+	if (r->engine->config.seams.progressed)
+		r->engine->config.seams.progressed(r->engine->config.seams.owner, &r->flow->id);
+}
+
+/* The door goes by the running code's deadlines: a new build may wait longer or shorter. */
+static void deadlines_follow(struct run *r)
+{
+	struct flow *f = r->flow;
+
+	f->ndeadlines = 0;
+	for (struct timer *t = r->returned ? NULL : r->timers; t; t = t->next)
+		flow_deadline_add(f, (struct entry_deadline){ SOURCE_TIMER, t->step, t->due_ms });
+	if (!r->returned && r->waits && r->wait_due_ms != INT64_MAX)
+		flow_deadline_add(f, (struct entry_deadline){ SOURCE_WAIT, run_index(r), r->wait_due_ms });
+	flow_deadlines_changed(f);
+}
+
+static void held_let_out(struct run *r)
+{
+	struct held_call *h = r->held;
+
+	r->held = NULL;
+	for (; h; h = h->next)
+		call_let_out(call_new(r->flow, &h->request));
+}
+
+static void stop(struct run *r)
+{
+	struct flow *f = r->flow;
+	struct buf why;
+
+	buf_init(&why, SIZE_MAX);
+	buf_puts(&why, r->stop_why);
+	/* What was begun live has effects under way: they need their PROGRESS all the same. */
+	if (r->misused)
+		progress_put(r);
+	flow_stop(f, why.ptr);
+	buf_fini(&why);
+}
+
+static void stop_short(struct run *r)
+{
+	struct entry_step s = { .kind = STEP_DONE };
+
+	(void)entry_step_next(&r->recorded_rest, &s);
+	struct buf why;
+
+	buf_init(&why, SIZE_MAX);
+	buf_printf(&why, "diverged at step %u: the code %s there, the journal goes on with %s \"%.*s\" "
+	           "(recorded by build %016llx, now build %016llx)",
+	           r->steps, r->returned ? "ends" : "waits", step_kind_name(s.kind), (int)s.label.len,
+	           s.label.len ? s.label.ptr : "", (unsigned long long)r->flow->build,
+	           (unsigned long long)r->engine->config.build);
+	flow_stop(r->flow, why.ptr);
+	buf_fini(&why);
+}
+
+static void end(struct run *r)
+{
+	struct buf untaken;
+
+	buf_init(&untaken, SIZE_MAX);
+	run_untaken(r, &untaken);
+	flow_end(r->flow, r->end_status, r->end_result, buf_slice(&untaken));
+	buf_fini(&untaken);
+}
+
+/* The function is over (or nobody wants it any more): calls and children are waited for. */
+static void wind_up(struct run *r)
+{
+	struct flow *f = r->flow;
+
+	r->co = co_free(r->co);
+	r->timers = NULL;
+	if (f->cancelled)
+		calls_cancel(f);
+	if (flow_children(f))
+		tree_cancel_children(f);
+}
+
+static void rest(struct run *r)
+{
+	struct flow *f = r->flow;
+	struct engine *e = r->engine;
+
+	if (r->steps < r->border) {
+		stop_short(r);
+		return;
+	}
+	held_let_out(r);
+	if (f->cancelled && !r->returned) {
+		r->returned = true;
+		r->end_status = END_CANCELLED;
+		r->end_result = SLICE_LIT("cancelled");
+	}
+	if (r->returned || r->effects || !rule_off(e, RULE_PROGRESS_REST))
+		progress_put(r);
+	r->effects = false;
+	if (r->returned)
+		wind_up(r);
+	if (r->returned && (!r->doubt || rule_off(e, RULE_END_WAITS_CALLS)) && !flow_children(f)) {
+		end(r);
+		return;
+	}
+	deadlines_follow(r);
+	f->waiting = r->untaken;
+	f->state = FLOW_WAITING;
+	f->idle_since_ms = e->now_ms;
+	list_push(&e->idle, &f->idle);
+}
+
+static void on_cpu(struct run *r)
+{
+	const struct seams *s = &r->engine->config.seams;
+
+	if (s->on_cpu)
+		s->on_cpu(s->owner, &r->flow->id);
+	(void)co_resume(r->co);
+	if (s->on_cpu)
+		s->on_cpu(s->owner, NULL);
+}
+
+void run_go(struct run *r)
+{
+	struct flow *f = r->flow;
+	struct engine *e = r->engine;
+
+	if (!r->co && !r->returned && !r->stop_why) {
+		r->co = co_new(e->stacks, f->def->stack_bytes, run_main, r);
+		if (!r->co) {                     /* no memory for a stack now: try again next turn */
+			f->state = FLOW_READY;
+			list_push(&e->starved, &f->ready);
+			return;
+		}
+		r->recorded_rest = buf_slice(&r->recorded);
+		r->begun = true;
+	}
+	f->state = FLOW_RUNNING;
+	e->current = f;
+	if (!r->returned)
+		on_cpu(r);
+	e->current = NULL;
+	if (r->stop_why)
+		stop(r);
+	else
+		rest(r);
+}

@@ -1,0 +1,143 @@
+/* run.h - one run of a flow's function: a coroutine that is answered from the journal.
+ *
+ * A run is a pure function of the entries fed to it. A step takes the next number, is held against
+ * what PROGRESS recorded, and finds its answer in an inbox or blocks. Below the border (the steps of
+ * the last PROGRESS) nothing new is asked of the world. Invariant: the live path appends its answer
+ * and then takes it through the journal: live and replay are one code path.
+ * Surprise: the struct lives on after its coroutine: a returned run waits for its calls. */
+#ifndef FISH_RUN_H
+#define FISH_RUN_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/map.h"
+#include "engine/call.h"
+#include "engine/co.h"
+#include "engine/flow.h"
+#include "engine/msg.h"
+
+#include <stdarg.h>
+
+/* Untaken messages of one source, oldest first. A message may come before its step is reached. What
+ * comes to a closing flow goes to an inbox of its own, which no wait looks at. */
+enum inbox_reach { INBOX_OPEN, INBOX_LATE };
+struct inbox {
+	struct msg *first, **tail;
+	enum source source;
+	uint32_t    number;
+	uint64_t    received;      /* also those taken */
+	bool        asked;         /* SOURCE_CALL: the code has asked for the call */
+};
+
+struct fish_hook {
+	struct run *run;
+	enum source source;
+	uint32_t    number;        /* hook number, or the step that made it */
+	const char *name;
+	const char *url;           /* made when first asked for */
+	bool        closed;        /* as the code has seen it */
+	struct fish_hook *next;    /* the run's chain */
+};
+
+struct timer {                     /* not yet rung */
+	uint32_t      step;
+	int64_t       due_ms;
+	struct timer *next;
+};
+
+struct progress {
+	uint32_t step;
+	uint64_t digest;
+	uint64_t build;
+	int64_t  time_ms;
+};
+
+struct held_call {                 /* asked for below the border, to be sent once that has matched */
+	struct call_request request;
+	fish_peer           peer;       /* what request.to points at; its strings are the code's */
+	struct held_call   *next;
+};
+
+struct deferred {
+	void (*fn)(void *arg);
+	void *arg;
+	struct deferred *next;
+};
+
+struct run {
+	struct flow   *flow;
+	struct engine *engine;
+	struct co     *co;              /* NULL: not begun, or over */
+	struct arena   arena;
+	struct msg    *input;
+	struct msg    *parsed;          /* chain of messages with json */
+	struct map     inboxes;         /* by (source, number) */
+	struct fish_hook *hooks;
+	uint32_t       epoch;
+	uint32_t       hook_next;       /* number of the next hook */
+	uint32_t       steps;           /* begun so far; the present one is steps - 1 */
+	uint32_t       border;          /* steps that the last PROGRESS covers */
+	uint64_t       digest;
+	int64_t        now_ms;          /* fish_now */
+	uint64_t       random_next;
+	struct buf     recorded;        /* packed steps of all PROGRESS fed before the run began */
+	struct slice   recorded_rest;   /* not yet compared */
+	struct buf     fresh;           /* packed steps since the last PROGRESS */
+	struct progress *progress;      /* all PROGRESS of this epoch */
+	size_t         nprogress, progress_cap;
+	size_t         progress_at;     /* first that covers the present step; nprogress: none does */
+	struct timer  *timers;
+	uint32_t       doubt;           /* calls asked for and not answered */
+	uint32_t       untaken;         /* deliveries in inboxes */
+	struct held_call *held;
+	struct deferred  *deferred;
+	int64_t        wait_due_ms;     /* deadline of the wait it is in; INT64_MAX: none */
+	bool           waits;
+	bool           begun;           /* feeding is over, the function runs */
+	bool           effects;         /* calls were asked for since the flow last came to rest */
+	bool           closing;         /* a PROGRESS says that the function goes no further */
+	bool           returned;        /* done, failed, or its function returned */
+	enum end_status end_status;
+	struct slice   end_result;      /* in the arena */
+	const char    *stop_why;        /* not NULL: diverged or misuse */
+	bool           misused;         /* … misuse, found before the step was begun */
+};
+
+static inline struct run *run_of(fish_flow *f) { return (struct run *)(void *)f; }
+
+struct run *run_new(struct flow *f);
+struct run *run_drop(struct run *r);                 /* deferred in reverse, stack, arena; returns NULL */
+int         run_feed(struct run *r, const struct entry *e, uint64_t seq);
+/* Runs to rest: waiting, ended or stopped, with PROGRESS appended and held calls let out. The flow
+ * goes to FLOW_WAITING, FLOW_ENDED or FLOW_STOPPED; FLOW_READY when there is no memory for a stack. */
+void        run_go(struct run *r);
+
+/* For the api files; all run on the coroutine. */
+struct step {
+	enum step_kind kind;
+	const char    *label;
+	uint64_t       content;      /* hash of bytes that belong to the step (a call's, the hooks of a wait); 0: none */
+};
+void          run_step(struct run *r, const struct step *s);     /* begins the next step; may not return (diverged) */
+void          run_block(struct run *r);                          /* until there is news */
+__attribute__((noreturn, format(printf, 2, 3))) void run_misuse(struct run *r, const char *fmt, ...);
+__attribute__((noreturn, format(printf, 2, 3))) void run_diverge(struct run *r, const char *fmt, ...);
+__attribute__((noreturn)) void run_return(struct run *r, enum end_status status, struct slice result);
+uint32_t      run_index(const struct run *r);                    /* of the present step */
+bool          run_live(const struct run *r);                     /* the present step may wait and record */
+bool          run_recorded(const struct run *r);                 /* the present step was begun before: its effects are out */
+int64_t       run_reached(struct run *r);                        /* when the present step was first reached */
+struct inbox *run_inbox(struct run *r, enum source source, uint32_t number);
+fish_hook    *run_hook_new(struct run *r, enum source source, uint32_t number, const char *name);
+struct msg   *run_take(struct run *r, struct inbox *in);         /* its oldest message; time goes with it */
+void          run_timer_remove(struct run *r, uint32_t step);
+/* A call asked for below the border: let out once that has matched, unless its answer is there or it
+ * is under way. */
+void          run_hold(struct run *r, const struct call_request *q);
+/* The JSON of a template, in the arena; misuse, naming verb, when it does not come out as JSON. */
+struct slice  run_template(struct run *r, const char *verb, const char *json, va_list ap)
+	__attribute__((format(printf, 3, 0)));
+/* Packed MESSAGE entries of deliveries nobody took, for the ended row. */
+void          run_untaken(struct run *r, struct buf *out);
+
+#endif

@@ -1,0 +1,290 @@
+/* run_step.c - a run's feed and its steps: what the journal says, held against what the code asks.
+ *
+ * Invariant: recorded steps are compared one by one, digests where a PROGRESS stands, before the
+ * step's answer is looked for. Surprise: entries are fed before the code has reached the step they
+ * belong to, so an inbox may exist before its hook. */
+#include "engine/run.h"
+
+#include "base/hash.h"
+#include "engine/world.h"
+
+#include <stdlib.h>
+
+/* ---- feeding ---- */
+
+static struct inbox *inbox(struct run *r, enum source source, uint32_t number, enum inbox_reach reach)
+{
+	struct id key = { { (uint8_t)source, (uint8_t)number, (uint8_t)(number >> 8),
+	                    (uint8_t)(number >> 16), (uint8_t)(number >> 24), (uint8_t)reach } };
+	struct inbox *in = map_get(&r->inboxes, &key);
+
+	if (in)
+		return in;
+	in = arena_alloc(&r->arena, sizeof *in);
+	in->tail = &in->first;
+	in->source = source;
+	in->number = number;
+	map_put(&r->inboxes, &key, in);
+	return in;
+}
+
+struct inbox *run_inbox(struct run *r, enum source source, uint32_t number)
+{
+	return inbox(r, source, number, INBOX_OPEN);
+}
+
+static struct msg *msg_new(struct run *r, const struct entry *e, uint64_t seq)
+{
+	struct msg *m = arena_alloc(&r->arena, sizeof *m);
+
+	m->pub.body = arena_dup(&r->arena, e->body);
+	m->pub.len = e->body.len;
+	m->pub.status = e->status;
+	m->arena = &r->arena;
+	m->parsed = &r->parsed;
+	m->meta = (struct slice){ arena_dup(&r->arena, e->meta), e->meta.len };
+	m->seq = seq;
+	m->time_ms = e->time_ms;
+	return m;
+}
+
+void run_timer_remove(struct run *r, uint32_t step)
+{
+	for (struct timer **t = &r->timers; *t; t = &(*t)->next)
+		if ((*t)->step == step) {
+			*t = (*t)->next;
+			return;
+		}
+}
+
+static void feed_inbox(struct run *r, const struct entry *e, uint64_t seq, enum source source)
+{
+	struct inbox *in = run_inbox(r, source, e->number);
+	struct msg *m = msg_new(r, e, seq);
+
+	in->received++;
+	if (source == SOURCE_CALL && in->asked && in->received == 1)
+		r->doubt--;
+	/* A cancelled flow ended its function in a wait: a replay must not wake it there. */
+	if (r->closing)
+		in = inbox(r, source, e->number, INBOX_LATE);
+	*in->tail = m;
+	in->tail = &m->next;
+	if (source == SOURCE_HOOK)
+		r->untaken++;
+	if (source == SOURCE_TIMER)
+		run_timer_remove(r, e->number);
+}
+
+static void feed_progress(struct run *r, const struct entry *e)
+{
+	if (r->nprogress == r->progress_cap) {
+		r->progress_cap = r->progress_cap ? 2 * r->progress_cap : 4;
+		r->progress = xrealloc(r->progress, r->progress_cap * sizeof *r->progress);
+	}
+	r->progress[r->nprogress++] = (struct progress){ e->number, e->digest, e->build, e->time_ms };
+	r->border = e->number > r->border ? e->number : r->border;
+	r->closing = r->closing || e->closing;
+	if (!r->begun)
+		buf_put_slice(&r->recorded, e->steps);
+}
+
+int run_feed(struct run *r, const struct entry *e, uint64_t seq)
+{
+	switch (e->kind) {
+	case ENTRY_START: {
+		struct entry input = *e;
+
+		input.status = 200;
+		r->input = msg_new(r, &input, seq);
+		r->now_ms = e->time_ms;
+		break;
+	}
+	case ENTRY_MESSAGE:
+		feed_inbox(r, e, seq, e->source);
+		break;
+	case ENTRY_TIMEOUT:
+		feed_inbox(r, e, seq, SOURCE_WAIT);
+		break;
+	case ENTRY_PROGRESS:
+		feed_progress(r, e);
+		break;
+	case ENTRY_HOOK:
+	case ENTRY_RESULT:
+	case ENTRY_PATCH:
+	case ENTRY_PUBLISH:
+	case ENTRY_CLOSED:
+	case ENTRY_REPLY:
+	case ENTRY_CHILDREN:
+	case ENTRY_CANCEL:
+	case ENTRY_RENEW:
+	case ENTRY_END:
+		break;
+	}
+	return 0;
+}
+
+struct msg *run_take(struct run *r, struct inbox *in)
+{
+	struct msg *m = in->first;
+
+	CHECK(m);
+	in->first = m->next;
+	if (!in->first)
+		in->tail = &in->first;
+	if (in->source == SOURCE_HOOK)
+		r->untaken--;
+	if (m->time_ms > r->now_ms)
+		r->now_ms = m->time_ms;
+	return m;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+	const struct msg *const *x = a;
+	const struct msg *const *y = b;
+
+	return (*x)->seq < (*y)->seq ? -1 : (*x)->seq > (*y)->seq;
+}
+
+void run_untaken(struct run *r, struct buf *out)
+{
+	size_t n = 0;
+	struct msg **all = r->untaken ? xalloc(r->untaken * sizeof(struct msg *)) : NULL;
+	const struct inbox *in;
+
+	for (size_t i = 0; (in = map_each(&r->inboxes, &i));)
+		for (struct msg *m = in->source == SOURCE_HOOK ? in->first : NULL; m; m = m->next) {
+			m->pub.status = (int)in->number;      /* nobody reads it any more: carries the hook */
+			all[n++] = m;
+		}
+	CHECK(n == r->untaken);
+	if (n)
+		qsort(all, n, sizeof *all, by_seq);
+	for (size_t i = 0; i < n; i++)
+		entry_put(out, &(struct entry){
+			.kind = ENTRY_MESSAGE,
+			.source = SOURCE_HOOK,
+			.number = (uint32_t)all[i]->pub.status,
+			.time_ms = all[i]->time_ms,
+			.meta = all[i]->meta,
+			.body = { all[i]->pub.body, all[i]->pub.len },
+		});
+	free(all);
+}
+
+/* ---- steps ---- */
+
+uint32_t run_index(const struct run *r)
+{
+	return r->steps - 1;
+}
+
+bool run_live(const struct run *r)
+{
+	return r->steps >= r->border;
+}
+
+bool run_recorded(const struct run *r)
+{
+	return r->steps <= r->border;
+}
+
+int64_t run_reached(struct run *r)
+{
+	if (rule_off(r->engine, RULE_PROGRESS_TIME) && !run_recorded(r))
+		return r->engine->now_ms;
+	while (r->progress_at < r->nprogress && r->progress[r->progress_at].step < r->steps)
+		r->progress_at++;
+	return r->progress_at < r->nprogress ? r->progress[r->progress_at].time_ms : r->engine->now_ms;
+}
+
+static struct slice label_cut(const char *label)
+{
+	struct slice s = slice_of(label);
+
+	if (s.len > LABEL_BYTES_MAX)
+		s.len = LABEL_BYTES_MAX;
+	return s;
+}
+
+/* p is the PROGRESS that covers the present step. */
+static void compare(struct run *r, const struct entry_step *asked, const struct progress *p)
+{
+	struct entry_step was;
+	unsigned long long build_was = p->build;
+	unsigned long long build_is = r->engine->config.build;
+
+	if (entry_step_next(&r->recorded_rest, &was) != 1)
+		run_diverge(r, "the journal says that %u steps were taken and tells of fewer", r->border);
+	if (was.kind != asked->kind || !slice_eq(was.label, asked->label))
+		run_diverge(r, "the journal recorded %s \"%.*s\", the code asks for %s \"%.*s\" "
+		            "(recorded by build %016llx, now build %016llx)",
+		            step_kind_name(was.kind), (int)was.label.len, was.label.ptr,
+		            step_kind_name(asked->kind), (int)asked->label.len, asked->label.ptr,
+		            build_was, build_is);
+	if (was.content != asked->content)
+		run_diverge(r, "%s \"%.*s\" asks for other content than the journal recorded "
+		            "(recorded by build %016llx, now build %016llx)",
+		            step_kind_name(asked->kind), (int)asked->label.len, asked->label.ptr,
+		            build_was, build_is);
+	if (p->step == r->steps && p->digest != r->digest)
+		run_diverge(r, "the steps up to here match by name, but not in all they ask for "
+		            "(recorded by build %016llx, now build %016llx)", build_was, build_is);
+}
+
+void run_step(struct run *r, const struct step *s)
+{
+	struct entry_step step = {
+		.kind = s->kind,
+		.content = (uint32_t)(s->content ^ s->content >> 32),
+		.label = label_cut(s->label),
+	};
+
+	r->steps++;
+	r->digest = hash64_u64(r->digest, (uint64_t)s->kind);
+	r->digest = hash64(r->digest, slice_of(s->label));
+	r->digest = hash64_u64(r->digest, s->content);
+	r->wait_due_ms = INT64_MAX;
+	if (run_recorded(r)) {
+		(void)run_reached(r);
+		compare(r, &step, &r->progress[r->progress_at]);
+	} else {
+		entry_step_put(&r->fresh, &step);
+	}
+}
+
+void run_hold(struct run *r, const struct call_request *q)
+{
+	if (call_find(r->flow, q->epoch, q->step) && !rule_off(r->engine, RULE_ONE_ANSWER))
+		return;
+	if (rule_off(r->engine, RULE_EFFECTS_HELD)) {
+		call_let_out(call_new(r->flow, q));
+		return;
+	}
+	struct held_call *h = arena_alloc(&r->arena, sizeof *h);
+	struct held_call **last = &r->held;
+
+	while (*last)
+		last = &(*last)->next;
+	/* All that q points at is in the arena, or in the program. */
+	*h = (struct held_call){ .request = *q };
+	h->request.path = slice_of(arena_dup(&r->arena, q->path));
+	h->request.body = (struct slice){ arena_dup(&r->arena, q->body), q->body.len };
+	h->peer = *q->to;
+	h->request.to = &h->peer;
+	*last = h;
+}
+
+fish_hook *run_hook_new(struct run *r, enum source source, uint32_t number, const char *name)
+{
+	struct fish_hook *h = arena_alloc(&r->arena, sizeof *h);
+
+	h->run = r;
+	h->source = source;
+	h->number = number;
+	h->name = arena_dup(&r->arena, slice_of(name));
+	h->next = r->hooks;
+	r->hooks = h;
+	return h;
+}

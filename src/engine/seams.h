@@ -1,0 +1,45 @@
+/* seams.h - all that the engine asks of the world: time, chance, calls out, log lines, entropy.
+ *
+ * The host plugs in the real ones, the simulator its own. Nothing in src/engine goes around them.
+ * The store is the fifth seam: store/store.h. */
+#ifndef FISH_SEAMS_H
+#define FISH_SEAMS_H
+
+#include "base/base.h"
+#include "base/id.h"
+
+/* One attempt of one HTTP call. The engine owns it and keeps it alive until done has run. Retries,
+ * pauses and giving up are the engine's; a transport makes one attempt and tells how it went. */
+struct attempt {
+	struct slice method;          /* "POST" … */
+	struct slice url;             /* absolute */
+	struct slice headers;         /* lines "Name: value\n"; Idempotency-Key and Authorization stand there */
+	struct slice body;
+	struct slice secret;          /* not empty: sign by Standard Webhooks with it */
+	struct slice key;             /* the idempotency key: also the webhook-id when signed */
+	int64_t      timeout_ms;      /* for the whole attempt */
+	void        *transport_data;  /* the transport's own */
+	/* Called once on the engine's thread, never from within send. status 0: no answer, why tells.
+	 * meta: the answer's header lines "name: value\n", lower-case names; retry_after_ms -1: none. */
+	void (*done)(struct attempt *a, int status, struct slice meta, struct slice body,
+	             int64_t retry_after_ms, const char *why);
+};
+
+struct seams {
+	void *owner;
+	int64_t (*now_ms)(void *owner);                        /* unix ms of start + monotonic: never goes back */
+	void    (*entropy)(void *owner, void *bytes, size_t len);
+	void    (*send)(void *owner, struct attempt *a);
+	void    (*abandon)(void *owner, struct attempt *a);    /* forget it: done will not be called */
+	void    (*log)(void *owner, const char *event, struct slice line);  /* one event with keys, after its commit */
+	/* So that a crash can be laid at a flow's door (NULL: nobody keeps count). on_cpu comes before a
+	 * flow's code runs and, with NULL, after it; a quarantined flow is not run; progressed: it has
+	 * come to rest further on than before. */
+	void    (*on_cpu)(void *owner, const struct id *flow);
+	bool    (*quarantined)(void *owner, const struct id *flow);
+	void    (*progressed)(void *owner, const struct id *flow);
+	/* Chance for pauses between attempts; need not be unforeseeable. */
+	uint32_t (*jitter)(void *owner);
+};
+
+#endif

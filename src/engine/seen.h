@@ -1,0 +1,29 @@
+/* seen.h - the message ids a hook has accepted: 16-byte hashes with their times, oldest first.
+ *
+ * Bounded by SEEN_PER_HOOK_MAX and SEEN_WINDOW_MS; the oldest go first. */
+#ifndef FISH_SEEN_H
+#define FISH_SEEN_H
+
+#include "base/buf.h"
+#include "base/id.h"
+
+struct seen;
+
+struct seen_entry {
+	struct id key;
+	int64_t   time_ms;
+	uint64_t  batch;      /* the batch that makes it durable; 0: it is */
+};
+
+struct seen *seen_new(void);
+struct seen *seen_free(struct seen *s);
+/* NULL: never accepted, or forgotten. Stands until the next add. */
+const struct seen_entry *seen_find(struct seen *s, const struct id *key, int64_t now_ms);
+void   seen_add(struct seen *s, const struct seen_entry *entry);    /* forgets what is over the bounds */
+size_t seen_len(const struct seen *s);
+
+/* For the ended row: "hook, count, (key, time) …" per hook, in buf; and a look into such a row. */
+void   seen_pack(struct buf *out, uint32_t hook, const struct seen *s);
+bool   seen_packed_find(struct slice packed, uint32_t hook, const struct id *key, int64_t now_ms);
+
+#endif

@@ -1,0 +1,316 @@
+/* show.c - a flow as JSON, for people who ask what it waits on: its hooks, calls and journal.
+ *
+ * Invariant: made from the journal and the door's state alone, so a parked or stopped flow shows as
+ * much as a running one. Surprise: only what is durable is shown. */
+#include "engine/run.h"
+#include "engine/view.h"
+#include "engine/world.h"
+
+#include "wire/template.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *state_name(const struct flow *f)
+{
+	if (f->state == FLOW_STOPPED)
+		return "stopped";
+	if (f->closing || f->cancelled)
+		return "closing";
+	switch (f->state) {
+	case FLOW_PARKED:
+		return "parked";
+	case FLOW_LOADING:
+	case FLOW_READY:
+	case FLOW_RUNNING:
+		return "ready";
+	case FLOW_WAITING:
+		return "waiting";
+	case FLOW_STOPPED:
+	case FLOW_ENDED:
+		return "ended";
+	}
+	return "ended";
+}
+
+static void put_id(struct buf *out, const char *name, const struct id *id)
+{
+	char text[ID_TEXT_SIZE];
+
+	id_text(id, text);
+	if (id_is_zero(id))
+		buf_printf(out, "\"%s\": null", name);
+	else
+		buf_printf(out, "\"%s\": \"%s\"", name, text);
+}
+
+static int64_t wait_until(const struct flow *f)
+{
+	for (size_t i = 0; i < f->ndeadlines; i++)
+		if (f->deadlines[i].source == SOURCE_WAIT)
+			return f->deadlines[i].due_ms;
+	return INT64_MAX;
+}
+
+static void put_time(struct buf *out, const char *name, int64_t ms)
+{
+	if (ms == INT64_MAX)
+		buf_printf(out, ", \"%s\": null", name);
+	else
+		buf_printf(out, ", \"%s\": %lld", name, (long long)ms);
+}
+
+/* The members that a list and a show have in common, without the braces. */
+static void put_flow(struct buf *out, const struct flow *f)
+{
+	size_t open = 0;
+	size_t calls = 0;
+
+	for (size_t i = 0; i < f->nhooks; i++)
+		open += !f->hooks[i].closed;
+	for (const struct list *l = f->calls.next; l != &f->calls; l = l->next)
+		calls++;
+	put_id(out, "id", &f->id);
+	buf_puts(out, ", \"flow\": ");
+	buf_json_string(out, slice_of(f->name));
+	buf_printf(out, ", \"state\": \"%s\", \"started_ms\": %lld, ", state_name(f), (long long)f->started_ms);
+	put_id(out, "parent", &f->parent_id);
+	buf_printf(out, ", \"children\": %llu, \"hooks_open\": %zu, \"calls\": %zu, \"untaken\": %u",
+	           (unsigned long long)flow_children(f), open, calls, f->waiting);
+	put_time(out, "waits_until_ms", wait_until(f));
+	if (f->why) {
+		buf_puts(out, ", \"why\": ");
+		buf_json_string(out, slice_of(f->why));
+	}
+}
+
+static int by_id(const void *a, const void *b)
+{
+	const struct flow *const *x = a;
+	const struct flow *const *y = b;
+
+	return memcmp((*x)->id.b, (*y)->id.b, sizeof (*x)->id.b);
+}
+
+size_t engine_list(struct engine *e, const struct id *after, size_t limit, struct buf *out, struct id *ret_last)
+{
+	struct flow **all = xalloc((e->flows.len + 1) * sizeof(struct flow *));
+	size_t n = 0;
+	size_t put = 0;
+	struct flow *f;
+
+	for (size_t i = 0; (f = map_each(&e->flows, &i));)
+		if (f->state != FLOW_ENDED && f->name && memcmp(f->id.b, after->b, sizeof after->b) > 0)
+			all[n++] = f;
+	if (n)
+		qsort(all, n, sizeof *all, by_id);
+	*ret_last = (struct id){ { 0 } };
+	for (; put < n && put < limit; put++) {
+		buf_puts(out, put ? ", {" : "{");
+		put_flow(out, all[put]);
+		buf_puts(out, "}");
+		*ret_last = all[put]->id;
+	}
+	free(all);
+	return put;
+}
+
+static const char *end_name(int status)
+{
+	return status == END_DONE ? "done" : status == END_FAILED ? "failed" : "cancelled";
+}
+
+static void put_hooks(struct buf *out, const struct flow *f)
+{
+	const struct token_key *key = engine_key(f->engine, f->key_id);
+
+	buf_puts(out, ", \"hooks\": [");
+	for (size_t i = 0; i < f->nhooks; i++) {
+		const struct hook *h = &f->hooks[i];
+		char token[TOKEN_TEXT_SIZE] = "";
+
+		if (key)
+			token_text(key, &f->id, h->number, token);
+		buf_printf(out, "%s{\"number\": %u, \"name\": ", i ? ", " : "", h->number);
+		buf_json_string(out, slice_of(h->name));
+		buf_puts(out, ", \"url\": ");
+		struct buf url;
+
+		buf_init(&url, SIZE_MAX);
+		buf_printf(&url, "%s/h/%s", f->base_url, token);
+		buf_json_string(out, buf_slice(&url));
+		buf_fini(&url);
+		buf_printf(out, ", \"open\": %s, \"received\": %llu, \"each\": ", h->closed ? "false" : "true",
+		           (unsigned long long)h->received);
+		if (h->each)
+			buf_json_string(out, slice_of(h->each));
+		else
+			buf_puts(out, "null");
+		buf_putc(out, '}');
+	}
+	buf_putc(out, ']');
+}
+
+static void put_calls(struct buf *out, const struct flow *f)
+{
+	buf_puts(out, ", \"calls_under_way\": [");
+	for (const struct list *l = f->calls.next; l != &f->calls; l = l->next) {
+		const struct call *c = container_of(l, struct call, link);
+
+		buf_printf(out, "%s{\"step\": %u, \"to\": ", l == f->calls.next ? "" : ", ", c->step);
+		buf_json_string(out, slice_of(c->label));
+		buf_puts(out, ", \"key\": ");
+		buf_json_string(out, c->attempt.key);
+		buf_printf(out, ", \"attempts\": %d, \"last\": ", c->attempts);
+		if (*c->last_why)
+			buf_json_string(out, slice_of(c->last_why));
+		else if (c->last_status)
+			buf_printf(out, "\"%d\"", c->last_status);
+		else
+			buf_puts(out, "null");
+		put_time(out, "next_ms", c->state == CALL_PAUSING && c->timer.index ? c->timer.due_ms : INT64_MAX);
+		buf_putc(out, '}');
+	}
+	buf_putc(out, ']');
+}
+
+static void put_waiting(struct buf *out, const struct flow *f, const struct view *v)
+{
+	if (!v->steps || f->state == FLOW_STOPPED || f->news) {
+		buf_puts(out, ", \"waiting\": null");
+		return;
+	}
+	buf_printf(out, ", \"waiting\": {\"step\": %u, \"kind\": \"%s\", \"label\": ", v->steps - 1,
+	           step_kind_name(v->last.kind));
+	buf_json_string(out, v->last.label);
+	put_time(out, "since_ms", v->last_ms);
+	put_time(out, "until_ms", wait_until(f));
+	buf_putc(out, '}');
+}
+
+/* A JSON value as it is; anything else as a JSON string. */
+static void put_value(struct buf *out, struct slice value)
+{
+	struct err err;
+
+	if (template_check_value(value, &err) == 0)
+		buf_put_slice(out, value);
+	else
+		buf_json_string(out, value);
+}
+
+static void put_journal(struct buf *out, const struct view *v)
+{
+	if (!v->steps && !v->journal.len)
+		buf_puts(out, ", \"journal\": null");
+	else
+		buf_printf(out, ", \"journal\": [%s]", v->journal.ptr);
+}
+
+static void show_live(struct show *s, const struct flow *f, struct view *v)
+{
+	struct buf out;
+
+	buf_init(&out, SIZE_MAX);
+	buf_putc(&out, '{');
+	put_flow(&out, f);
+	buf_puts(&out, ", \"input\": ");
+	put_value(&out, v->input);
+	put_waiting(&out, f, v);
+	put_hooks(&out, f);
+	put_calls(&out, f);
+	put_journal(&out, v);
+	buf_putc(&out, '}');
+	s->done(s, 0, buf_slice(&out));
+	buf_fini(&out);
+}
+
+void view_ended(struct buf *out, const struct store_ended *x)
+{
+	put_id(out, "id", &x->flow);
+	buf_puts(out, ", \"flow\": ");
+	buf_json_string(out, x->name);
+	buf_printf(out, ", \"state\": \"ended\", \"status\": \"%s\", \"started_ms\": %lld, \"ended_ms\": %lld, ",
+	           end_name(x->status), (long long)x->started_ms, (long long)x->ended_ms);
+	put_id(out, "parent", &x->parent);
+	if (x->status == END_DONE) {
+		buf_puts(out, ", \"result\": ");
+		put_value(out, x->result);
+	} else {
+		buf_puts(out, ", \"result\": null, \"why\": ");
+		buf_json_string(out, x->result);
+	}
+}
+
+static void put_untaken(struct buf *out, struct slice untaken)
+{
+	struct entry e;
+	bool first = true;
+
+	buf_puts(out, ", \"untaken\": [");
+	for (; entry_next(&untaken, &e) == 1; first = false) {
+		buf_printf(out, "%s{\"hook\": %u, \"time_ms\": %lld, \"len\": %zu, \"text\": ", first ? "" : ", ",
+		           e.number, (long long)e.time_ms, e.body.len);
+		buf_json_string(out, view_cut(e.body));
+		buf_putc(out, '}');
+	}
+	buf_putc(out, ']');
+}
+
+static void ended_found(struct store_find *find, int rc)
+{
+	struct show *s = container_of(find, struct show, find);
+	struct buf out;
+
+	if (rc < 0) {
+		s->done(s, FISH_ENOTFOUND, SLICE_NONE);
+		view_free(s->view);
+		return;
+	}
+	buf_init(&out, SIZE_MAX);
+	buf_putc(&out, '{');
+	view_ended(&out, &find->ended);
+	if (s->view->nentries) {
+		buf_puts(&out, ", \"input\": ");
+		put_value(&out, s->view->input);
+	}
+	put_untaken(&out, find->ended.untaken);
+	put_journal(&out, s->view);
+	buf_putc(&out, '}');
+	struct view *v = s->view;
+
+	s->done(s, 0, buf_slice(&out));
+	view_free(v);
+	buf_fini(&out);
+}
+
+static void loaded(struct store_load *load, int rc)
+{
+	struct show *s = container_of(load, struct show, load);
+	struct engine *e = s->engine;
+	const struct flow *f = map_get(&e->flows, &s->id);
+
+	if (engine_away(e)) {
+		s->done(s, FISH_ESTORE, SLICE_NONE);
+		return;
+	}
+	(void)rc;                         /* no rows: it may have ended, and its segment gone */
+	s->view = view_new(load);
+	if (f && f->state != FLOW_ENDED && load->nrows) {
+		struct view *v = s->view;
+
+		show_live(s, f, v);
+		view_free(v);
+		return;
+	}
+	s->find = (struct store_find){ .by = STORE_BY_FLOW, .what = s->id, .done = ended_found };
+	store_find(e->store, &s->find);
+}
+
+void engine_show(struct engine *e, struct show *s)
+{
+	s->engine = e;
+	s->view = NULL;
+	s->load = (struct store_load){ .flow = s->id, .done = loaded };
+	store_load(e->store, &s->load);
+}

@@ -1,0 +1,133 @@
+/* tree.c - parents and children: counted, waited for, cancelled downwards.
+ *
+ * Invariants: a child's START and its parent's PROGRESS, a child's END and the news of it for the
+ * parent stand in one commit each; a parent ends after its children. In a parent's list of children
+ * those not yet cancelled stand before those that are, so that the walk down never looks twice.
+ * Surprise: the parent of many is not woken by each child: one CHILDREN entry a commit counts. */
+#include "engine/run.h"
+#include "engine/world.h"
+
+enum { CANCELS_PER_TURN = 256, STATUS_DONE = 200, STATUS_FAILED = 500, STATUS_CANCELLED = 499 };
+
+static void count_later(struct flow *parent)
+{
+	if (list_empty(&parent->parents_link))
+		list_push(&parent->engine->gather->parents, &parent->parents_link);
+}
+
+void tree_flush(struct flow *parent)
+{
+	struct entry e = {
+		.kind = ENTRY_CHILDREN, .added = parent->children_added, .ended = parent->children_ended };
+
+	list_remove(&parent->parents_link);
+	if ((!e.added && !e.ended) || parent->state == FLOW_ENDED)
+		return;
+	parent->children_added = 0;
+	parent->children_ended = 0;
+	flow_append(parent, &e);
+}
+
+void tree_child_started(struct flow *parent, struct flow *child)
+{
+	CHECK(child->parent == parent);
+	parent->children_added++;
+	count_later(parent);
+}
+
+static int status_of(enum end_status status)
+{
+	switch (status) {
+	case END_DONE:
+		return STATUS_DONE;
+	case END_FAILED:
+		return STATUS_FAILED;
+	case END_CANCELLED:
+		return STATUS_CANCELLED;
+	}
+	return STATUS_FAILED;
+}
+
+static void tell(struct flow *parent, const struct flow *child, enum end_status status, struct slice result)
+{
+	flow_settle(parent);
+	if (parent->state == FLOW_ENDED)
+		return;
+	flow_append(parent, &(struct entry){
+		.kind = ENTRY_MESSAGE, .source = SOURCE_CHILD, .number = child->parent_number,
+		.status = status_of(status), .body = result });
+}
+
+/* A stopped flow has no run to wind up: once cancelled, it goes when its children have. */
+void tree_stopped(struct flow *f)
+{
+	if (f->state != FLOW_STOPPED || !f->cancelled)
+		return;
+	if (flow_children(f)) {
+		tree_cancel_children(f);
+		return;
+	}
+	while (!list_empty(&f->calls))
+		call_drop(container_of(f->calls.next, struct call, link));
+	flow_end(f, END_CANCELLED, SLICE_LIT("cancelled"), SLICE_NONE);
+}
+
+void tree_child_ended(struct flow *child, enum end_status status, struct slice result)
+{
+	struct flow *parent = child->parent;
+
+	if (!parent)
+		return;
+	list_remove(&child->sibling);
+	child->parent = NULL;
+	parent->children_ended++;
+	count_later(parent);
+	if (child->parent_source == SOURCE_CHILD)
+		tell(parent, child, status, result);
+	if (parent->state == FLOW_ENDED || flow_children(parent))
+		return;
+	tree_stopped(parent);
+	/* Its function may have returned: only its run, or its replay, knows. */
+	if (parent->closing || parent->cancelled)
+		flow_wake(parent);
+}
+
+void tree_cancel_children(struct flow *f)
+{
+	if (!list_empty(&f->children) && list_empty(&f->cancelling))
+		list_push(&f->engine->cancelling, &f->cancelling);
+}
+
+void tree_cancel(struct flow *f)
+{
+	if (f->cancelled || f->state == FLOW_ENDED)
+		return;
+	flow_append(f, &(struct entry){ .kind = ENTRY_CANCEL });
+	for (size_t i = 0; i < f->nhooks; i++)
+		if (f->hooks[i].each && !f->hooks[i].closed)
+			flow_append(f, &(struct entry){
+				.kind = ENTRY_CLOSED, .number = f->hooks[i].number,
+				.name = SLICE_LIT("cancelled") });
+	tree_cancel_children(f);
+	tree_stopped(f);
+}
+
+void tree_walk(struct engine *e)
+{
+	struct list *l;
+
+	for (int budget = CANCELS_PER_TURN; budget > 0 && (l = list_shift(&e->cancelling));) {
+		struct flow *f = container_of(l, struct flow, cancelling);
+
+		while (!list_empty(&f->children) && budget-- > 0) {
+			struct flow *child = container_of(f->children.next, struct flow, sibling);
+
+			if (child->cancelled)
+				break;
+			flow_settle(child);
+			tree_cancel(child);       /* goes behind the others, or out of the list */
+		}
+		if (budget <= 0)
+			list_push(&e->cancelling, &f->cancelling);
+	}
+}

@@ -1,0 +1,25 @@
+/* view.h - a journal put into words: one JSON object an entry, and what the last PROGRESS tells. */
+#ifndef FISH_VIEW_H
+#define FISH_VIEW_H
+
+#include "base/buf.h"
+#include "store/store.h"
+#include "wire/entry.h"
+
+struct view {
+	struct buf        journal;    /* JSON objects, comma-separated */
+	struct slice      input;
+	struct entry_step last;       /* the last step begun */
+	int64_t           last_ms;    /* when it was reached */
+	uint32_t          steps;
+	size_t            nentries;
+	struct buf        kept;       /* the bytes that input and last point into */
+};
+
+struct view *view_new(const struct store_load *load);
+struct view *view_free(struct view *v);
+struct slice view_cut(struct slice bytes);        /* at most a line's worth, for a person's eye */
+/* The members of an ended flow's JSON object, without the braces. */
+void         view_ended(struct buf *out, const struct store_ended *x);
+
+#endif

@@ -1,0 +1,87 @@
+/* watch.c - those who want to know of a flow's end, and those who bring it about: watch and cancel. */
+#include "engine/run.h"
+#include "engine/world.h"
+
+void watch_tell(struct flow *f, int rc, int status, struct slice result)
+{
+	for (struct list *l; (l = list_shift(&f->watches));) {
+		struct watch *w = container_of(l, struct watch, link);
+
+		w->done(w, rc, status, result);
+	}
+}
+
+static void watched_found(struct store_find *find, int rc)
+{
+	struct watch *w = container_of(find, struct watch, find);
+
+	if (w->forgotten) {
+		w->forgotten(w);
+		return;
+	}
+	w->done(w, rc, find->ended.status, rc < 0 ? SLICE_NONE : find->ended.result);
+}
+
+void engine_watch(struct engine *e, struct watch *w)
+{
+	struct flow *f = map_get(&e->flows, &w->id);
+
+	w->engine = e;
+	w->forgotten = NULL;
+	list_init(&w->link);
+	if (f && f->state == FLOW_STOPPED) {
+		w->done(w, FISH_ESTOPPED, 0, slice_of(f->why));
+	} else if (f) {
+		list_push(&f->watches, &w->link);
+	} else if (engine_away(e)) {
+		w->done(w, FISH_ESTORE, 0, SLICE_NONE);
+	} else {
+		w->find = (struct store_find){ .by = STORE_BY_FLOW, .what = w->id, .done = watched_found };
+		store_find(e->store, &w->find);
+	}
+}
+
+void engine_unwatch(struct engine *e, struct watch *w, void (*forgotten)(struct watch *w))
+{
+	(void)e;
+	if (!list_empty(&w->link)) {
+		list_remove(&w->link);
+		forgotten(w);
+	} else {
+		w->forgotten = forgotten;         /* the store still has its find */
+	}
+}
+
+static void cancelled_found(struct store_find *find, int rc)
+{
+	struct cancel *c = container_of(find, struct cancel, find);
+
+	c->done(c, rc < 0 ? FISH_ENOTFOUND : FISH_EGONE);
+}
+
+void engine_cancel(struct engine *e, struct cancel *c)
+{
+	struct flow *f = map_get(&e->flows, &c->id);
+
+	c->engine = e;
+	c->rc = 0;
+	list_init(&c->link);
+	if (engine_away(e)) {
+		c->done(c, FISH_ESTORE);
+		return;
+	}
+	if (!f) {
+		c->find = (struct store_find){ .by = STORE_BY_FLOW, .what = c->id, .done = cancelled_found };
+		store_find(e->store, &c->find);
+		return;
+	}
+	flow_settle(f);
+	if (f->state == FLOW_ENDED)
+		c->rc = FISH_EGONE;
+	else
+		tree_cancel(f);
+	if (flow_durable(f))
+		c->done(c, c->rc);
+	else
+		list_push(f->batch == e->gather->no ? &e->gather->cancels : &e->inflight->cancels, &c->link);
+}

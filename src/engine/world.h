@@ -1,0 +1,105 @@
+/* world.h - the inside of an engine, for the files of src/engine only. */
+#ifndef FISH_WORLD_H
+#define FISH_WORLD_H
+
+#include "base/heap.h"
+#include "base/map.h"
+#include "engine/batch.h"
+#include "engine/call.h"
+#include "engine/co.h"
+#include "engine/engine.h"
+#include "engine/flow.h"
+
+/* Rows of one flow on their way from the store. Survives its flow, since the store holds it. */
+struct load {
+	struct store_load request;
+	struct engine    *engine;
+	struct flow      *flow;        /* NULL: nobody waits for it any more */
+	struct list       link;        /* in engine->loads */
+};
+
+struct engine {
+	struct engine_config config;
+	char           *base_url;
+	struct store   *store;
+	int64_t         now_ms;
+	struct co_pool *stacks;
+	struct map      flows;          /* id → struct flow: all live ones */
+	struct map      start_keys;     /* hash → struct flow */
+	struct list     ready;
+	struct list     starved;        /* FLOW_READY without memory for a stack: tried again next turn */
+	struct list     idle;
+	struct list     cancelling;
+	struct list     loads;
+	struct heap     due;            /* flows' first deadlines */
+	struct heap     pauses;         /* calls between attempts */
+	struct batch   *gather;         /* never NULL */
+	struct batch   *inflight;       /* NULL: the store is free */
+	uint64_t        durable_no;     /* batches up to here are durable */
+	bool            failed;         /* the last commit was rolled back: reset at the next turn */
+	bool            away;           /* … and until then nothing is taken in */
+	int64_t         away_until_ms;
+	int64_t         away_pause_ms;
+	struct flow    *current;        /* on the CPU */
+	struct engine_figures figures;
+};
+
+/* A planted bug, in tests only. */
+static inline bool rule_off(const struct engine *e, enum engine_rule rule)
+{
+	return e->config.test_rules_off & (unsigned)rule;
+}
+
+int64_t         engine_wait_until(int64_t from_ms, int64_t timeout_ms);    /* saturating; FISH_FOREVER stays */
+const fish_def *engine_def(const struct engine *e, struct slice name);      /* NULL: none */
+const fish_def *engine_def_of(const struct engine *e, fish_fn *fn);
+const fish_peer *engine_peer(const struct engine *e, const fish_peer *p);   /* the expanded one, or p */
+const struct token_key *engine_key(const struct engine *e, uint8_t key_id); /* NULL: none */
+struct id       engine_new_id(struct engine *e);
+bool            engine_overfull(const struct engine *e);                    /* the run-ahead bound is reached */
+void            engine_run_flow(struct engine *e, struct flow *f);          /* a READY flow, to rest */
+void            engine_batch_done(struct engine *e, struct batch *b, int rc);
+
+/* start.c: a flow's START, at the door of the engine or by another flow. */
+struct birth {
+	struct slice    name;           /* the flow's; one that the program does not have stands still */
+	struct slice    input, meta;
+	struct flow    *parent;         /* NULL: none */
+	enum source     source;
+	uint32_t        number, epoch;
+	bool            has_key;
+	struct id       key;
+};
+struct flow *flow_start(struct engine *e, const struct birth *b);
+/* A flow whose journal is in memory: made ready to run, or stopped when the program does not have it. */
+void flow_begin(struct flow *f);
+
+/* tree.c */
+void tree_child_started(struct flow *parent, struct flow *child);
+void tree_child_ended(struct flow *child, enum end_status status, struct slice result);
+void tree_flush(struct flow *parent);                   /* writes its CHILDREN entry, if one is due */
+void tree_cancel(struct flow *f);                       /* CANCEL, each-hooks closed; children follow in later turns */
+void tree_cancel_children(struct flow *f);
+void tree_stopped(struct flow *f);                      /* a stopped flow that was cancelled: ends with its children */
+void tree_walk(struct engine *e);                       /* cancels the next children, a bounded number a turn */
+
+/* deliver.c: a hook in each mode turns a delivery into a child. */
+struct delivery_key {
+	bool      has;
+	struct id id;
+};
+void deliver_each(struct flow *f, const struct hook *h, struct slice body, struct slice meta, struct delivery_key key);
+struct msg;
+void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m);   /* one that had come before */
+
+/* watch.c */
+void watch_tell(struct flow *f, int rc, int status, struct slice result);
+
+/* load.c */
+void flow_load(struct flow *f);
+void loads_free(struct engine *e);                      /* the store is closed: their done will not come */
+/* recover.c: everything in memory goes; flows are rebuilt from the store. */
+void engine_forget(struct engine *e);
+int  engine_rebuild(struct engine *e, struct err *err);
+
+#endif

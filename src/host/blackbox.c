@@ -1,0 +1,162 @@
+/* blackbox.c - a shared mapping of one small file: the kernel keeps what was written when we die.
+ *
+ * Invariant: the page holds the running flow's id from before its first instruction to after its
+ * last. Surprise: nothing is ever synced; the file survives the process, not the machine, and after
+ * a power cut nobody can say that the flow was to blame. */
+#include "host/blackbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { SUSPECTS_MAX = 64, CRASHES_MAX = 3 };
+#define CRASH_WINDOW_MS  (INT64_C(60) * 60 * 1000)
+#define MAGIC            UINT64_C(0x31786f62687369)      /* "ishbox1" */
+
+struct suspect {
+	struct id flow;          /* zero: free */
+	uint32_t  crashes;
+	int64_t   first_ms;
+};
+
+/* The file as it is mapped. Another layout gets another magic and begins afresh. */
+struct page {
+	uint64_t       magic, build;
+	struct id      running;
+	struct suspect suspects[SUSPECTS_MAX];
+};
+
+struct blackbox {
+	struct page *page;
+	size_t       nsuspects;      /* so that progress costs nothing while there is none */
+	struct id    crashed;
+	unsigned     crashes;
+};
+
+static struct suspect *suspect_find(const struct blackbox *b, const struct id *flow)
+{
+	for (size_t i = 0; i < SUSPECTS_MAX; i++)
+		if (id_eq(&b->page->suspects[i].flow, flow))
+			return &b->page->suspects[i];
+	return NULL;
+}
+
+/* The place of a new one: a free one, else the oldest. */
+static struct suspect *suspect_place(const struct blackbox *b)
+{
+	struct suspect *oldest = &b->page->suspects[0];
+
+	for (size_t i = 0; i < SUSPECTS_MAX; i++) {
+		struct suspect *s = &b->page->suspects[i];
+
+		if (id_is_zero(&s->flow))
+			return s;
+		if (s->first_ms < oldest->first_ms)
+			oldest = s;
+	}
+	return oldest;
+}
+
+static void count_crash(struct blackbox *b, int64_t now_ms)
+{
+	struct id flow = b->page->running;
+	struct suspect *s = suspect_find(b, &flow);
+
+	if (!s || s->first_ms + CRASH_WINDOW_MS < now_ms) {
+		s = s ? s : suspect_place(b);
+		*s = (struct suspect){ .flow = flow, .first_ms = now_ms };
+	}
+	s->crashes++;
+	b->crashed = flow;
+	b->crashes = s->crashes;
+	b->page->running = (struct id){ { 0 } };
+}
+
+static int map_file(struct blackbox *b, const char *path, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	void *page = MAP_FAILED;
+
+	if (fd >= 0 && ftruncate(fd, sizeof *b->page) == 0)
+		page = mmap(NULL, sizeof *b->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	int why = errno;
+
+	if (fd >= 0)
+		close(fd);
+	if (page == MAP_FAILED)
+		return err_set(err, FISH_EIO, "%s: %s", path, strerror(why));
+	b->page = page;
+	return 0;
+}
+
+static int map_nothing(struct blackbox *b, struct err *err)
+{
+	void *page = mmap(NULL, sizeof *b->page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return err_set(err, FISH_EIO, "no memory: %s", strerror(errno));
+	b->page = page;
+	return 0;
+}
+
+int blackbox_open(struct blackbox **ret, const struct blackbox_config *config, struct err *err)
+{
+	struct blackbox *b = xalloc(sizeof *b);
+	int rc = config->path ? map_file(b, config->path, err) : map_nothing(b, err);
+
+	if (rc < 0) {
+		free(b);
+		return rc;
+	}
+	if (b->page->magic != MAGIC || b->page->build != config->build)
+		*b->page = (struct page){ .magic = MAGIC, .build = config->build };
+	if (!id_is_zero(&b->page->running))
+		count_crash(b, config->now_ms);
+	for (size_t i = 0; i < SUSPECTS_MAX; i++)
+		b->nsuspects += !id_is_zero(&b->page->suspects[i].flow);
+	*ret = b;
+	return 0;
+}
+
+struct blackbox *blackbox_close(struct blackbox *b)
+{
+	if (!b)
+		return NULL;
+	munmap(b->page, sizeof *b->page);
+	free(b);
+	return NULL;
+}
+
+void blackbox_on_cpu(struct blackbox *b, const struct id *flow)
+{
+	b->page->running = flow ? *flow : (struct id){ { 0 } };
+	/* The flow's own instructions must not move before this store. */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+bool blackbox_quarantined(const struct blackbox *b, const struct id *flow)
+{
+	const struct suspect *s = b->nsuspects ? suspect_find(b, flow) : NULL;
+
+	return s && s->crashes >= CRASHES_MAX;
+}
+
+void blackbox_progressed(struct blackbox *b, const struct id *flow)
+{
+	struct suspect *s = b->nsuspects ? suspect_find(b, flow) : NULL;
+
+	if (!s)
+		return;
+	*s = (struct suspect){ .crashes = 0 };
+	b->nsuspects--;
+}
+
+bool blackbox_crashed(const struct blackbox *b, struct id *ret_flow, unsigned *ret_crashes)
+{
+	*ret_flow = b->crashed;
+	*ret_crashes = b->crashes;
+	return b->crashes > 0;
+}

@@ -1,0 +1,372 @@
+/* config.c - reads flags and environment into struct config.
+ *
+ * Invariant: what config_parse accepts is well-formed, so that later failures are the world's and
+ * not the user's typing. Surprise: the first argument is always the command; a flag in front of it
+ * would need to be understood before one knows whose flag it is. */
+#include "host/config.h"
+
+#include "net/admin.h"
+#include "wire/url.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SERVE (1u << COMMAND_SERVE)
+#define START (1u << COMMAND_START)
+#define LS (1u << COMMAND_LS)
+#define SHOW (1u << COMMAND_SHOW)
+#define CANCEL (1u << COMMAND_CANCEL)
+#define CLIENTS (START | LS | SHOW | CANCEL)
+
+enum { BODY_BYTES_CEILING = 1 << 30 }; /* a body is held in memory more than once */
+
+const struct command_def command_defs[COMMANDS] = {
+	[COMMAND_SERVE] = { "serve", "", "run the flows and listen for what comes back",
+		0, 0 },
+	[COMMAND_START] = { "start", "FLOW [JSON]",
+		"start a flow and print its id; '-' reads the JSON "
+		"from stdin",
+		1, 2 },
+	[COMMAND_LS] = { "ls", "", "list the flows", 0, 0 },
+	[COMMAND_SHOW] = { "show", "ID",
+		"tell what a flow waits on, its URLs, its journal", 1, 1 },
+	[COMMAND_CANCEL] = { "cancel", "ID", "end a flow and its children", 1, 1 },
+};
+
+const struct flag_def flag_defs[FLAGS] = {
+	[FLAG_LISTEN] = { "--listen", "ADDR", "FISH_LISTEN", SERVE,
+		"where callbacks arrive [127.0.0.1:8080]; port 0 picks a free one" },
+	[FLAG_PUBLIC_URL] = { "--public-url", "URL", "FISH_PUBLIC_URL", SERVE,
+		"what callback URLs begin with [http:// and the listen address]" },
+	[FLAG_STORE] = { "--store", "FILE", "FISH_STORE", SERVE | CLIENTS,
+		"where flows are kept [./PROGRAM.db]; ':memory:' keeps nothing" },
+	[FLAG_SOCKET] = { "--socket", "PATH", "FISH_SOCKET", SERVE | CLIENTS,
+		"the server's unix socket [the store's name and '.sock']" },
+	[FLAG_ADMIN] = { "--admin", "ADDR", "FISH_ADMIN", SERVE,
+		"an admin listener on TCP beside the socket, guarded by a token" },
+	[FLAG_MAX_BODY] = { "--max-body", "BYTES", "FISH_MAX_BODY", SERVE,
+		"the longest body taken [1m]; k and m may follow the number" },
+	[FLAG_LOG] = { "--log", "WHERE", "FISH_LOG", SERVE,
+		"where log lines go [stderr]: stderr, off, or a file" },
+	[FLAG_KEY] = { "--key", "KEY", NULL, START,
+		"the same key and flow name is the same flow, however often started" },
+	[FLAG_WAIT] = { "--wait", "TIME", NULL, START,
+		"wait so long (500ms, 5s, 2m, 1h) for the result and print it" },
+	[FLAG_ALL] = { "--all", NULL, NULL, LS, "ended flows too" },
+	[FLAG_LIMIT] = { "--limit", "N", NULL, LS, "at most so many flows [all]" },
+	[FLAG_JSON] = { "--json", NULL, NULL, CLIENTS,
+		"print the server's JSON, for scripts" },
+	[FLAG_HELP] = { "--help", NULL, NULL, SERVE | CLIENTS, "this text" },
+};
+
+/* How many single edits lead from a to b; words longer than a flag are no near miss of one. */
+static size_t edit_distance(const char *a, const char *b)
+{
+	enum { WORD_MAX = 31 };
+	size_t row[WORD_MAX + 1];
+	size_t alen = strlen(a);
+	size_t blen = strlen(b);
+
+	if (alen > WORD_MAX || blen > WORD_MAX)
+		return WORD_MAX;
+	for (size_t j = 0; j <= blen; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= alen; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= blen; j++) {
+			size_t replaced = diagonal + (a[i - 1] != b[j - 1]);
+			size_t shorter = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+
+			diagonal = row[j];
+			row[j] = replaced < shorter ? replaced : shorter;
+		}
+	}
+	return row[blen];
+}
+
+enum { NEAR_MISS_EDITS = 2 };
+
+static int unknown_command(const char *program, const char *word, struct err *err)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (edit_distance(word, command_defs[i].name) <= NEAR_MISS_EDITS)
+			return err_set(err, FISH_EINVAL,
+				"unknown command '%.40s': did you mean '%s'?", word,
+				command_defs[i].name);
+	}
+	return err_set(err, FISH_EINVAL,
+		"unknown command '%.40s': there are serve, start, ls, show "
+		"and cancel, see '%s --help'",
+		word, program);
+}
+
+static int unknown_flag(const struct config *c, const char *word, struct err *err)
+{
+	const char *command = command_defs[c->command].name;
+
+	for (size_t i = 0; i < FLAGS; i++) {
+		bool ours = (flag_defs[i].commands & 1u << c->command) != 0;
+
+		if (ours && edit_distance(word, flag_defs[i].name) <= NEAR_MISS_EDITS)
+			return err_set(err, FISH_EINVAL,
+				"'%s' has no flag '%.40s': did you mean '%s'?", command,
+				word, flag_defs[i].name);
+	}
+	return err_set(err, FISH_EINVAL,
+		"'%s' has no flag '%.40s': see '%s %s --help' (an argument "
+		"that begins with '-' goes behind '--')",
+		command, word, c->program, command);
+}
+
+/* The flag that argv[*at] names, with its value from behind '=' or from the next argument. */
+static int take_flag(struct config *c, int argc, char **argv, int *at, struct err *err)
+{
+	const char *word = argv[*at];
+	size_t len = strcspn(word, "=");
+	const char *inlined = word[len] == '=' ? word + len + 1 : NULL;
+
+	if (strcmp(word, "-h") == 0) {
+		word = "--help";
+		len = strlen(word);
+	}
+	for (size_t i = 0; i < FLAGS; i++) {
+		const struct flag_def *def = &flag_defs[i];
+
+		if (strlen(def->name) != len || memcmp(def->name, word, len) != 0 ||
+			(def->commands & 1u << c->command) == 0)
+			continue;
+		if (def->value == NULL && inlined != NULL)
+			return err_set(err, FISH_EINVAL,
+				"%s takes no value, and '%.60s' was given", def->name,
+				inlined);
+		if (def->value == NULL)
+			inlined = "";
+		if (inlined == NULL && *at + 1 >= argc)
+			return err_set(err, FISH_EINVAL, "%s lacks its value: %s %s",
+				def->name, def->name, def->value);
+		c->values[i] = inlined != NULL ? inlined : argv[++*at];
+		return 0;
+	}
+	char name[41];
+	size_t shown = len < sizeof(name) ? len : sizeof(name) - 1;
+
+	memcpy(name, word, shown);
+	name[shown] = '\0';
+	return unknown_flag(c, name, err);
+}
+
+static int take_words(struct config *c, int argc, char **argv, struct err *err)
+{
+	const struct command_def *def = &command_defs[c->command];
+	bool flags_over = false;
+
+	for (int i = 2; i < argc; i++) {
+		if (!flags_over && strcmp(argv[i], "--") == 0) {
+			flags_over = true;
+		} else if (!flags_over && argv[i][0] == '-' && argv[i][1] != '\0') {
+			int rc = take_flag(c, argc, argv, &i, err);
+
+			if (rc < 0)
+				return rc;
+		} else if (c->nargs == def->args_max) {
+			return err_set(err, FISH_EINVAL,
+				"'%s' cannot use the argument '%.60s': usage: "
+				"%s %s %s",
+				def->name, argv[i], c->program, def->name,
+				def->arguments);
+		} else {
+			c->args[c->nargs++] = argv[i];
+		}
+	}
+	if (c->nargs < def->args_min && c->values[FLAG_HELP] == NULL)
+		return err_set(err, FISH_EINVAL,
+			"'%s' lacks an argument: usage: %s %s %s", def->name, c->program,
+			def->name, def->arguments);
+	return 0;
+}
+
+/* An empty variable counts as unset, as shells and service files make it easy to leave one empty. */
+static void take_environment(struct config *c)
+{
+	for (size_t i = 0; i < FLAGS; i++) {
+		const struct flag_def *def = &flag_defs[i];
+
+		if (def->env == NULL || c->values[i] != NULL ||
+			(def->commands & 1u << c->command) == 0)
+			continue;
+		const char *value = getenv(def->env);
+
+		if (value != NULL && value[0] != '\0')
+			c->values[i] = value;
+	}
+	/* For the tests only, so that each wait is also a wait that was parked. */
+	const char *park = getenv("FISH_TEST_PARK");
+
+	c->test_park = park != NULL && strcmp(park, "1") == 0;
+}
+
+static int parse_size(const char *text, size_t *ret)
+{
+	char *end = NULL;
+
+	errno = 0;
+	unsigned long long n = strtoull(text, &end, 10);
+	/* strtoull takes blanks and signs, and a size has none. */
+	if (errno != 0 || end == text || text[0] < '0' || text[0] > '9')
+		return FISH_EINVAL;
+	unsigned shift = 0;
+
+	if (*end == 'k' || *end == 'K')
+		shift = 10;
+	else if (*end == 'm' || *end == 'M')
+		shift = 20;
+	if (shift != 0)
+		end++;
+	if (*end != '\0' || n > (unsigned long long)SIZE_MAX >> shift)
+		return FISH_EINVAL;
+	*ret = (size_t)n << shift;
+	return 0;
+}
+
+static int use_public_url(struct config *c, struct err *err)
+{
+	const char *text = c->values[FLAG_PUBLIC_URL];
+
+	if (text == NULL)
+		return 0;
+	struct slice s = slice_of(text);
+	struct url url = { 0 };
+	struct err why = { 0 };
+
+	while (s.len > 0 && s.ptr[s.len - 1] == '/')
+		s.len--;
+	if (s.len > BASE_URL_BYTES_MAX)
+		return err_set(err, FISH_EINVAL,
+			"--public-url has %zu bytes, at most %d are taken", s.len,
+			BASE_URL_BYTES_MAX);
+	if (url_parse_base(s, &url, &why) < 0)
+		return err_set(err, FISH_EINVAL,
+			"--public-url '%.80s': %.100s; for example "
+			"https://hooks.example.com",
+			text, why.text);
+	memcpy(c->public_url, s.ptr, s.len);
+	c->public_url[s.len] = '\0';
+	return 0;
+}
+
+static int use_address(const char *flag, const char *text, struct err *err)
+{
+	char host[256];
+	uint16_t port = 0;
+	struct err why = { 0 };
+
+	if (url_parse_listen(slice_of(text), host, &port, &why) < 0)
+		return err_set(err, FISH_EINVAL,
+			"%s '%.60s': %.100s; for example 127.0.0.1:8080", flag, text,
+			why.text);
+	return 0;
+}
+
+static int use_numbers(struct config *c, struct err *err)
+{
+	const char *max_body = c->values[FLAG_MAX_BODY];
+	const char *wait = c->values[FLAG_WAIT];
+	const char *limit = c->values[FLAG_LIMIT];
+
+	c->body_bytes_max = BODY_BYTES_MAX_DEFAULT;
+	if (max_body != NULL &&
+		(parse_size(max_body, &c->body_bytes_max) < 0 || c->body_bytes_max == 0 ||
+			c->body_bytes_max > BODY_BYTES_CEILING))
+		return err_set(err, FISH_EINVAL,
+			"--max-body '%.40s': give 1 to 1024m bytes, for example "
+			"64k or 4m",
+			max_body);
+	c->wait_ms = -1;
+	if (wait != NULL && admin_wait_parse(slice_of(wait), &c->wait_ms) < 0)
+		return err_set(err, FISH_EINVAL,
+			"--wait '%.40s': give a number and ms, s, m or h, at most "
+			"24h, for example 5s",
+			wait);
+	if (limit != NULL && (parse_size(limit, &c->limit) < 0 || c->limit == 0))
+		return err_set(
+			err, FISH_EINVAL, "--limit '%.40s': give a number from 1", limit);
+	return 0;
+}
+
+static int use_values(struct config *c, struct err *err)
+{
+	c->listen = c->values[FLAG_LISTEN] != NULL ? c->values[FLAG_LISTEN]
+						   : "127.0.0.1:8080";
+	c->log = c->values[FLAG_LOG] != NULL ? c->values[FLAG_LOG] : "stderr";
+	c->all = c->values[FLAG_ALL] != NULL;
+	c->json = c->values[FLAG_JSON] != NULL;
+	c->help = c->values[FLAG_HELP] != NULL;
+	if (c->help)
+		return 0;
+	int rc = use_address("--listen", c->listen, err);
+
+	if (rc == 0 && c->values[FLAG_ADMIN] != NULL)
+		rc = use_address("--admin", c->values[FLAG_ADMIN], err);
+	if (rc == 0)
+		rc = use_public_url(c, err);
+	if (rc == 0)
+		rc = use_numbers(c, err);
+	/* A path that begins with a dash is a forgotten value far more often than a name. */
+	for (size_t i = 0; rc == 0 && i < FLAGS; i++) {
+		const char *value = c->values[i];
+
+		if (value != NULL && flag_defs[i].value != NULL &&
+			(value[0] == '\0' || value[0] == '-'))
+			rc = err_set(err, FISH_EINVAL,
+				"%s lacks its value, '%.40s' is none", flag_defs[i].name,
+				value);
+	}
+	return rc;
+}
+
+int config_parse(struct config *c, int argc, char **argv, struct err *err)
+{
+	*c = (struct config){ .program = "fish", .wait_ms = -1 };
+	if (argc > 0 && argv[0] != NULL && argv[0][0] != '\0') {
+		const char *slash = strrchr(argv[0], '/');
+
+		c->program = slash != NULL && slash[1] != '\0' ? slash + 1 : argv[0];
+	}
+	if (argc < 2)
+		return err_set(err, FISH_EINVAL,
+			"tell what to do: serve, start, ls, show or cancel; "
+			"'%s --help' explains them",
+			c->program);
+	const char *word = argv[1];
+
+	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
+		strcmp(word, "help") == 0) {
+		c->command = COMMAND_HELP;
+		return 0;
+	}
+	if (strcmp(word, "--version") == 0) {
+		c->command = COMMAND_VERSION;
+		return 0;
+	}
+	if (word[0] == '-')
+		return err_set(err, FISH_EINVAL,
+			"the command comes before its flags, and '%.40s' is a flag: "
+			"%s serve %.40s",
+			word, c->program, word);
+	size_t i = 0;
+
+	while (i < COMMANDS && strcmp(word, command_defs[i].name) != 0)
+		i++;
+	if (i == COMMANDS)
+		return unknown_command(c->program, word, err);
+	c->command = (enum command)i;
+	int rc = take_words(c, argc, argv, err);
+
+	if (rc < 0)
+		return rc;
+	take_environment(c);
+	return use_values(c, err);
+}

@@ -1,0 +1,59 @@
+/* config.h - what the command line and the environment ask for.
+ *
+ * A flag wins over its environment variable, that over the default. Surprise: nothing is opened or
+ * looked up here, so that a mistyped flag never touches a store. */
+#ifndef FISH_CONFIG_H
+#define FISH_CONFIG_H
+
+#include "base/base.h"
+
+enum command {
+	COMMAND_SERVE, COMMAND_START, COMMAND_LS, COMMAND_SHOW, COMMAND_CANCEL,
+	COMMAND_HELP, COMMAND_VERSION,       /* of the whole program */
+};
+enum { COMMANDS = COMMAND_HELP };            /* those that a user names */
+
+struct command_def {
+	const char *name;
+	const char *arguments;               /* as the help shows them */
+	const char *purpose;
+	size_t      args_min, args_max;
+};
+extern const struct command_def command_defs[COMMANDS];
+
+enum flag {
+	FLAG_LISTEN, FLAG_PUBLIC_URL, FLAG_STORE, FLAG_SOCKET, FLAG_ADMIN, FLAG_MAX_BODY, FLAG_LOG,
+	FLAG_KEY, FLAG_WAIT, FLAG_ALL, FLAG_LIMIT, FLAG_JSON, FLAG_HELP,
+};
+enum { FLAGS = FLAG_HELP + 1 };
+
+struct flag_def {
+	const char *name;                    /* with its dashes */
+	const char *value;                   /* what it takes, as the help shows it; NULL: nothing */
+	const char *env;                     /* the variable that stands in for it, or NULL */
+	unsigned    commands;                /* bits 1 << enum command */
+	const char *purpose;
+};
+extern const struct flag_def flag_defs[FLAGS];
+
+struct config {
+	const char  *program;                /* the last part of argv[0] */
+	enum command command;
+	const char  *values[FLAGS];          /* as given; NULL: not given. "" for a flag without a value */
+	const char  *args[2];
+	size_t       nargs;
+	/* Made from values, with the defaults: */
+	const char  *listen;
+	char         public_url[BASE_URL_BYTES_MAX + 1];   /* without a '/' at the end; "": not given */
+	const char  *log;                    /* "stderr", "off" or a file */
+	size_t       body_bytes_max;
+	int64_t      wait_ms;                /* start --wait; -1: not given */
+	size_t       limit;                  /* ls --limit; 0: all */
+	bool         all, json, help;
+	bool         test_park;              /* FISH_TEST_PARK=1, for tests only: park at every wait */
+};
+
+/* Borrows argv and the environment. FISH_EINVAL with what is wrong and what would be right. */
+int config_parse(struct config *c, int argc, char **argv, struct err *err);
+
+#endif

@@ -1,0 +1,150 @@
+/* help.c - what the program and each of its commands say of themselves.
+ *
+ * Invariant: every flag shown is one that config.c takes, since both read the same table. The
+ * examples use the program's own name and its first flow, so that they can be pasted. */
+#include "host/help.h"
+
+#include "host/build.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#ifndef FISH_VERSION
+#define FISH_VERSION "0.1.0" /* a build without meson, which knows the version */
+#endif
+
+static const char *first_flow(const fish_program *program)
+{
+	bool any = program->flows != NULL && program->flows[0].name != NULL;
+
+	return any ? program->flows[0].name : "FLOW";
+}
+
+static void put_usage(struct buf *out, const char *program, const struct command_def *def)
+{
+	buf_printf(out, "  %s %s%s%s [FLAGS]\n", program, def->name,
+		def->arguments[0] != '\0' ? " " : "", def->arguments);
+}
+
+void help_program(struct buf *out, const struct config *c, const fish_program *program)
+{
+	const char *me = c->program;
+	const char *flow = first_flow(program);
+
+	buf_printf(out,
+		"%s runs flows that await webhooks and callbacks, and loses nothing.\n\n",
+		me);
+	buf_puts(out, "usage:\n");
+	for (size_t i = 0; i < COMMANDS; i++) {
+		put_usage(out, me, &command_defs[i]);
+		buf_printf(out, "      %s\n", command_defs[i].purpose);
+	}
+	buf_puts(out, "\nflows in this program:");
+	for (const fish_def *def = program->flows; def != NULL && def->name != NULL;
+		def++)
+		buf_printf(out, "%s %s", def == program->flows ? "" : ",", def->name);
+	buf_puts(out, "\n\nexamples:\n");
+	buf_printf(out, "  %s serve\n", me);
+	buf_printf(out, "  %s start %s '{\"id\": 1}'\n", me, flow);
+	buf_printf(out, "  %s ls\n", me);
+	buf_printf(out,
+		"\n'%s COMMAND --help' tells a command's flags and more examples.\n", me);
+}
+
+static void put_flags(struct buf *out, enum command command)
+{
+	bool any_env = false;
+
+	buf_puts(out, "\nflags:\n");
+	for (size_t i = 0; i < FLAGS; i++) {
+		const struct flag_def *def = &flag_defs[i];
+		char head[40];
+		struct buf line;
+
+		if ((def->commands & 1u << command) == 0)
+			continue;
+		buf_init(&line, sizeof(head));
+		buf_printf(
+			&line, "%s %s", def->name, def->value != NULL ? def->value : "");
+		buf_printf(out, "  %-18s %s\n", line.ptr, def->purpose);
+		buf_fini(&line);
+		any_env = any_env || def->env != NULL;
+	}
+	if (!any_env)
+		return;
+	buf_puts(out, "\nenvironment, for flags that are not given:\n ");
+	for (size_t i = 0; i < FLAGS; i++) {
+		const struct flag_def *def = &flag_defs[i];
+
+		if ((def->commands & 1u << command) != 0 && def->env != NULL)
+			buf_printf(out, " %s", def->env);
+	}
+	buf_puts(out, "\n");
+}
+
+static void put_serve(struct buf *out, const char *me)
+{
+	buf_puts(out,
+		"\nOnce it is ready it prints 'listening on http://...'. SIGTERM or Ctrl-C stop it\n"
+		"cleanly, a second one at once; kill -9 loses nothing either. The admin listener asks\n"
+		"for the token in FISH_ADMIN_TOKEN, or else in a file that it makes beside the store.\n");
+	buf_puts(out, "\nexamples:\n");
+	buf_printf(out, "  %s serve\n", me);
+	buf_printf(out,
+		"  %s serve --listen :8080 --public-url https://hooks.example.com\n", me);
+	buf_printf(out,
+		"  %s serve --store /var/lib/%s/flows.db --admin 127.0.0.1:8081\n", me,
+		me);
+	buf_printf(out,
+		"  %s serve --store :memory: --socket ./%s.sock --listen 127.0.0.1:0\n",
+		me, me);
+}
+
+static void put_examples(struct buf *out, const struct config *c, const char *flow)
+{
+	static const char id[] = "01jd8q4zv6n3f5w2x7y9k1m0pr";
+	const char *me = c->program;
+
+	switch (c->command) {
+	case COMMAND_SERVE: put_serve(out, me); return;
+	case COMMAND_START:
+		buf_puts(out,
+			"\nWith --wait the exit status is 0 when the flow is done, 1 when it failed, and 3\n"
+			"when it has not ended in that time (it goes on).\n\nexamples:\n");
+		buf_printf(out, "  %s start %s '{\"id\": 1}'\n", me, flow);
+		buf_printf(out, "  %s start %s '{\"id\": 1}' --key order-1 --wait 5s\n",
+			me, flow);
+		buf_printf(out, "  %s start %s - < input.json\n", me, flow);
+		return;
+	case COMMAND_LS:
+		buf_printf(
+			out, "\nexamples:\n  %s ls\n  %s ls --all --limit 20\n", me, me);
+		buf_printf(out, "  %s ls --json | jq -r '.flows[].id'\n", me);
+		return;
+	case COMMAND_SHOW:
+		buf_printf(out, "\nexamples:\n  %s show %s\n", me, id);
+		buf_printf(out, "  %s show %s --json | jq -r '.hooks[].url'\n", me, id);
+		return;
+	case COMMAND_CANCEL:
+		buf_printf(out, "\nexample:\n  %s cancel %s\n", me, id);
+		return;
+	case COMMAND_HELP:
+	case COMMAND_VERSION: return;
+	}
+}
+
+void help_command(struct buf *out, const struct config *c, const fish_program *program)
+{
+	const struct command_def *def = &command_defs[c->command];
+
+	buf_printf(out, "%s %s: %s\n\nusage:\n", c->program, def->name, def->purpose);
+	put_usage(out, c->program, def);
+	put_flags(out, c->command);
+	put_examples(out, c, first_flow(program));
+}
+
+void help_version(struct buf *out, const struct config *c)
+{
+	buf_printf(out, "%s (fish %s, build %016" PRIx64 ")\n", c->program, FISH_VERSION,
+		build_id());
+}

@@ -1,0 +1,29 @@
+/* pulse.h - the engine's heartbeat on a uv loop: a turn after every round, and when one is due. */
+#ifndef FISH_PULSE_H
+#define FISH_PULSE_H
+
+#include "engine/engine.h"
+#include "host/seams.h"
+
+#include <uv.h>
+
+struct pulse {
+	struct engine      *engine;      /* borrowed */
+	const struct world *world;       /* borrowed */
+	void              (*rest)(void *arg);    /* after each turn */
+	void               *rest_arg;
+	bool                due;         /* something was handed in since the last turn */
+	uv_prepare_t        prepare;
+	uv_check_t          check;
+	uv_idle_t           idle;        /* active only while a turn is due, so that the loop does not sleep */
+	uv_timer_t          timer;
+	uv_async_t          async;       /* the store's thread calls */
+};
+
+/* engine, world and rest are set by the caller before. */
+int  pulse_open(struct pulse *p, uv_loop_t *loop, struct err *err);
+void pulse_wake(void *pulse);        /* a turn is due; on the loop's thread */
+void pulse_notify(void *pulse);      /* the same from any thread */
+void pulse_close(struct pulse *p);   /* its handles are gone after the loop's next rounds */
+
+#endif

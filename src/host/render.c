@@ -1,0 +1,270 @@
+/* render.c - tells of one flow, top down: what it is, what it waits on, its URLs, its journal.
+ *
+ * Invariant: every text of the JSON passes words_text, as any of them may be a stranger's.
+ * Surprise: the JSON may come from another version of the server, so nothing in it is relied on. */
+#include "host/render_member.h"
+#include "host/words.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { INPUT_BYTES_SHOWN = 400 };
+
+static const char bold[] = "1";
+static const char dim[] = "2";
+
+/* "2026-11-23 10:14:00 UTC (in 4 min 12 s)" */
+static void put_moment(struct buf *out, const struct render *r, int64_t at_ms)
+{
+	words_time(out, at_ms);
+	buf_puts(out, " (");
+	words_relative(out, at_ms, r->now_ms);
+	buf_puts(out, ")");
+}
+
+/* A value in one line; a long one is cut, and says so. */
+static void put_value(struct buf *out, const json_t *value)
+{
+	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+	struct slice shown = slice_of(text);
+
+	if (shown.len > INPUT_BYTES_SHOWN)
+		shown.len = INPUT_BYTES_SHOWN;
+	words_text(out, shown);
+	if (text != NULL && strlen(text) > shown.len)
+		buf_printf(out, "... (%zu bytes)", strlen(text));
+	free(text);
+}
+
+static void put_head(struct buf *out, const struct render *r, const json_t *flow)
+{
+	const char *state = member_state(flow);
+
+	member_put_coloured(out, r, bold, member_text(flow, "flow"));
+	buf_puts(out, " ");
+	words_text(out, slice_of(member_text(flow, "id")));
+	buf_puts(out, "  ");
+	member_put_coloured(out, r, member_state_colour(state), state);
+	buf_puts(out, "\n");
+	if (member_is_number(flow, "started_ms")) {
+		buf_puts(out, "  started  ");
+		put_moment(out, r, member_number(flow, "started_ms"));
+		buf_puts(out, "\n");
+	}
+	if (member_is_number(flow, "ended_ms")) {
+		buf_puts(out, "  ended    ");
+		put_moment(out, r, member_number(flow, "ended_ms"));
+		buf_puts(out, "\n");
+	}
+	if (member_text(flow, "parent")[0] != '\0') {
+		buf_puts(out, "  parent   ");
+		words_text(out, slice_of(member_text(flow, "parent")));
+		buf_puts(out, "\n");
+	}
+	if (member_number(flow, "children") > 0)
+		buf_printf(out, "  children %" PRId64 " live\n",
+			member_number(flow, "children"));
+	for (const char *const *name = (const char *const[]){ "input", "result", NULL };
+		*name; name++) {
+		const json_t *value = json_object_get(flow, *name);
+
+		if (value == NULL ||
+			(json_is_null(value) && strcmp(*name, "result") == 0))
+			continue;
+		buf_printf(out, "  %-8s ", *name);
+		put_value(out, value);
+		buf_puts(out, "\n");
+	}
+	if (member_text(flow, "why")[0] != '\0') {
+		buf_puts(out, "  why      ");
+		words_text(out, slice_of(member_text(flow, "why")));
+		buf_puts(out, "\n");
+	}
+}
+
+static void put_title(struct buf *out, const struct render *r, const char *title)
+{
+	buf_puts(out, "\n");
+	member_put_coloured(out, r, bold, title);
+	buf_puts(out, "\n");
+}
+
+/* A step's label names what it waits at, one after the other with bars between. */
+static void put_names(struct buf *out, const char *label)
+{
+	struct slice rest = slice_of(label);
+
+	while (rest.len > 0) {
+		const char *bar = memchr(rest.ptr, '|', rest.len);
+		struct slice name = { rest.ptr,
+			bar != NULL ? (size_t)(bar - rest.ptr) : rest.len };
+		size_t taken = bar != NULL ? name.len + 1 : name.len;
+
+		buf_puts(out, "\"");
+		words_text(out, name);
+		rest = (struct slice){ rest.ptr + taken, rest.len - taken };
+		buf_puts(out, rest.len > 0 ? "\", " : "\"");
+	}
+}
+
+/* What must come for the flow to go on. */
+static void put_wait_for(struct buf *out, const json_t *waiting)
+{
+	const char *kind = member_text(waiting, "kind");
+	const char *label = member_text(waiting, "label");
+	const char *words = "for what comes next";
+
+	if (strcmp(kind, "sleep") == 0)
+		words = "for time to pass (it sleeps)";
+	else if (strcmp(kind, "post") == 0)
+		words = "for the answer of the call ";
+	else if (strcmp(kind, "each") == 0)
+		words = "for messages, each of which starts ";
+	else if (strcmp(kind, "gather") == 0)
+		words = "for enough to come at ";
+	else if (strcmp(kind, "next") != 0)
+		words = "for its calls and children to end, having returned";
+	else if (label[0] != '\0')
+		words = strchr(label, '|') != NULL ? "for the first that comes at "
+						   : "for what comes at ";
+	buf_puts(out, words);
+	put_names(out, label);
+}
+
+static void put_waiting(struct buf *out, const struct render *r, const json_t *flow)
+{
+	const json_t *waiting = json_object_get(flow, "waiting");
+
+	if (!json_is_object(waiting))
+		return;
+	put_title(out, r, "Waits");
+	buf_puts(out, "  ");
+	put_wait_for(out, waiting);
+	if (member_is_number(waiting, "step"))
+		buf_printf(out, " (step %" PRId64 ")", member_number(waiting, "step"));
+	buf_puts(out, "\n");
+	if (member_is_number(waiting, "since_ms")) {
+		buf_puts(out, "  since ");
+		put_moment(out, r, member_number(waiting, "since_ms"));
+		buf_puts(out, "\n");
+	}
+	buf_puts(out, "  until ");
+	if (member_is_number(waiting, "until_ms"))
+		put_moment(out, r, member_number(waiting, "until_ms"));
+	else
+		buf_puts(out, "it comes, however long that takes");
+	buf_puts(out, "\n");
+}
+
+static void put_hooks(struct buf *out, const struct render *r, const json_t *flow)
+{
+	const json_t *hooks = json_object_get(flow, "hooks");
+
+	if (json_array_size(hooks) == 0)
+		return;
+	put_title(out, r, "URLs");
+	for (size_t i = 0; i < json_array_size(hooks); i++) {
+		const json_t *hook = json_array_get(hooks, i);
+		bool open = json_is_true(json_object_get(hook, "open"));
+		int64_t untaken = member_number(hook, "untaken");
+
+		buf_puts(out, "  ");
+		member_put_coloured(out, r, open ? bold : dim, member_text(hook, "name"));
+		buf_printf(out, "  %s, %" PRId64 " received", open ? "open" : "closed",
+			member_number(hook, "received"));
+		if (untaken > 0)
+			buf_printf(out, ", %" PRId64 " not yet taken", untaken);
+		if (member_text(hook, "each")[0] != '\0') {
+			buf_puts(out, ", each starts ");
+			words_text(out, slice_of(member_text(hook, "each")));
+		}
+		buf_puts(out, "\n    ");
+		words_text(out, slice_of(member_text(hook, "url")));
+		buf_puts(out, "\n");
+	}
+}
+
+static void put_calls(struct buf *out, const struct render *r, const json_t *flow)
+{
+	const json_t *calls = json_object_get(flow, "calls_under_way");
+
+	if (json_array_size(calls) == 0)
+		return;
+	put_title(out, r, "Calls under way");
+	for (size_t i = 0; i < json_array_size(calls); i++) {
+		const json_t *call = json_array_get(calls, i);
+		int64_t attempts = member_number(call, "attempts");
+
+		buf_puts(out, "  ");
+		words_text(out, slice_of(member_text(call, "to")));
+		buf_printf(out, "  step %" PRId64 ", %" PRId64 " attempt%s",
+			member_number(call, "step"), attempts, attempts == 1 ? "" : "s");
+		if (member_text(call, "last")[0] != '\0') {
+			buf_puts(out, ", the last: ");
+			words_text(out, slice_of(member_text(call, "last")));
+		}
+		if (member_is_number(call, "next_ms")) {
+			buf_puts(out, ", the next ");
+			words_relative(out, member_number(call, "next_ms"), r->now_ms);
+		}
+		buf_puts(out, "\n    key ");
+		words_text(out, slice_of(member_text(call, "key")));
+		buf_puts(out, "\n");
+	}
+}
+
+static void put_untaken(struct buf *out, const struct render *r, const json_t *flow)
+{
+	/* A live flow's "untaken" is a number, told with its hooks; an ended one's a list. */
+	const json_t *untaken = json_object_get(flow, "untaken");
+
+	if (json_array_size(untaken) == 0)
+		return;
+	put_title(out, r, "Messages that it never took");
+	for (size_t i = 0; i < json_array_size(untaken); i++) {
+		const json_t *message = json_array_get(untaken, i);
+		buf_printf(out, "  hook %" PRId64 ", %" PRId64 " bytes  ",
+			member_number(message, "hook"), member_number(message, "len"));
+		words_text(out, member_bytes(message, "text"));
+		buf_puts(out, "\n");
+	}
+}
+
+static void put_journal(struct buf *out, const struct render *r, const json_t *flow)
+{
+	const json_t *journal = json_object_get(flow, "journal");
+
+	if (json_is_null(journal)) {
+		buf_puts(out, "\nIts journal is no longer kept.\n");
+		return;
+	}
+	if (json_array_size(journal) == 0)
+		return;
+	put_title(out, r, "Journal");
+	for (size_t i = 0; i < json_array_size(journal); i++) {
+		const json_t *entry = json_array_get(journal, i);
+		int64_t at_ms = member_number(entry, "time_ms");
+		char padded[40];
+
+		buf_printf(out, "  %4" PRId64 "  ", member_number(entry, "seq"));
+		member_colour(out, r, dim);
+		words_time(out, at_ms);
+		member_colour(out, r, "0");
+		snprintf(padded, sizeof(padded), "  %-9s ", member_text(entry, "entry"));
+		words_text(out, slice_of(padded));
+		words_text(out, member_bytes(entry, "text"));
+		buf_puts(out, "\n");
+	}
+}
+
+void render_show(struct buf *out, const struct render *r, const struct json_t *flow)
+{
+	put_head(out, r, flow);
+	put_waiting(out, r, flow);
+	put_hooks(out, r, flow);
+	put_calls(out, r, flow);
+	put_untaken(out, r, flow);
+	put_journal(out, r, flow);
+}

@@ -1,0 +1,241 @@
+/* serve.c - brings the server up: store, engine, recovery, door, admin, and last the ready line.
+ *
+ * Invariant: the ready line is printed when everything answers, never before. Surprise: recovery runs
+ * no flow; that begins with the loop's first turn, when all parts stand. */
+#include "host/serve_private.h"
+
+#include "host/build.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+static void tell(const struct serve *s, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* What whoever started the server should know, also when nothing is logged. */
+static void tell(const struct serve *s, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fprintf(stderr, "%s: ", s->config->program);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+}
+
+/* Each connection is a descriptor, and the soft limit is often a thousand. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit = { 0 };
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static int open_engine(struct serve *s, const fish_program *program, struct err *err)
+{
+	int64_t began_ms = world_now_ms(&s->world);
+	struct engine_figures figures = { 0 };
+	int rc = engine_new(&s->engine,
+		&(struct engine_config){
+			.program = program,
+			.peers = s->expanded.peers,
+			.base_url = s->config->public_url,
+			.build = build_id(),
+			.seams = world_seams(&s->world),
+			.store = s->store,
+			.park_after_ms = s->config->test_park ? -1 : 0,
+		},
+		err);
+
+	if (rc == 0)
+		rc = engine_recover(s->engine, err);
+	if (rc < 0)
+		return rc;
+	engine_figures(s->engine, &figures);
+	world_log(&s->world, "server.recovered", "flows=%zu ms=%" PRId64 " store=%s",
+		figures.flows, world_now_ms(&s->world) - began_ms, s->paths->store.ptr);
+	return 0;
+}
+
+static int open_client(struct serve *s, struct err *err)
+{
+	int rc = client_open(&s->client,
+		&(struct client_config){
+			.loop = &s->loop,
+			.wake = pulse_wake,
+			.wake_arg = &s->pulse,
+		},
+		err);
+
+	s->world.client = s->client;
+	return rc;
+}
+
+/* A free port is another one at each start, and URLs that are out name the old one. */
+static void warn_of_changing_port(const struct serve *s)
+{
+	struct engine_figures figures = { 0 };
+	const char *colon = strrchr(s->config->listen, ':');
+	bool free_port = colon != NULL && strspn(colon + 1, "0") == strlen(colon + 1);
+
+	engine_figures(s->engine, &figures);
+	if (free_port && figures.hooks_open > 0)
+		tell(s,
+			"%zu URLs are out that name an earlier port; give --listen a fixed port, or "
+			"--public-url, so that they are still reached",
+			figures.hooks_open);
+}
+
+static int open_door(struct serve *s, struct err *err)
+{
+	char base[BASE_URL_BYTES_MAX + 1];
+	int rc = ingress_open(&s->ingress,
+		&(struct ingress_config){
+			.loop = &s->loop,
+			.engine = s->engine,
+			.listen = s->config->listen,
+			.body_bytes_max = s->config->body_bytes_max,
+			.wake = pulse_wake,
+			.wake_arg = &s->pulse,
+		},
+		err);
+
+	if (rc < 0 || s->config->public_url[0] != '\0')
+		return rc;
+	const char *address = ingress_address(s->ingress);
+
+	snprintf(base, sizeof(base), "http://%s", address);
+	engine_set_base_url(s->engine, base);
+	warn_of_changing_port(s);
+	if (strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0)
+		tell(s, "callback URLs will begin with %s, which others cannot reach; give --public-url",
+			base);
+	return 0;
+}
+
+static int open_admin(struct serve *s, struct admin **ret, const char *listen,
+	const char *token, struct err *err)
+{
+	return admin_open(ret,
+		&(struct admin_config){
+			.loop = &s->loop,
+			.engine = s->engine,
+			.store = s->store,
+			.listen = listen,
+			.token = token,
+			.body_bytes_max = s->config->body_bytes_max,
+			.wake = pulse_wake,
+			.wake_arg = &s->pulse,
+		},
+		err);
+}
+
+static int open_admins(struct serve *s, struct err *err)
+{
+	char unix_address[SOCKET_PATH_BYTES_MAX + sizeof("unix:")];
+	bool from_file = false;
+
+	snprintf(unix_address, sizeof(unix_address), "unix:%s", s->paths->socket.ptr);
+	int rc = open_admin(s, &s->socket_admin, unix_address, NULL, err);
+
+	if (rc < 0 || s->config->values[FLAG_ADMIN] == NULL)
+		return rc;
+	rc = paths_admin_token(s->paths, &s->token, &from_file, err);
+	if (rc == 0)
+		rc = open_admin(
+			s, &s->tcp_admin, s->config->values[FLAG_ADMIN], s->token, err);
+	if (rc == 0)
+		tell(s, "admin on http://%s, its token is in %s",
+			admin_address(s->tcp_admin),
+			from_file ? s->paths->token.ptr : "FISH_ADMIN_TOKEN");
+	return rc;
+}
+
+static int open_loop(struct serve *s, struct err *err)
+{
+	int rc = uv_loop_init(&s->loop);
+
+	if (rc != 0)
+		return err_set(err, FISH_EIO, "the event loop: %s", uv_strerror(rc));
+	s->pulse = (struct pulse){
+		.engine = s->engine,
+		.world = &s->world,
+		.rest = serve_rest,
+		.rest_arg = s,
+	};
+	rc = pulse_open(&s->pulse, &s->loop, err);
+	if (rc < 0) {
+		uv_loop_close(&s->loop);
+		return rc;
+	}
+	s->store->notify_arg = &s->pulse;
+	s->store->notify = pulse_notify;
+	serve_stop_open(s);
+	s->has_loop = true;
+	return 0;
+}
+
+/* In the order in which the parts lean on each other. */
+static int open_all(struct serve *s, const fish_program *program, struct err *err)
+{
+	int rc = expand_init(&s->expanded, program, err);
+
+	if (rc == 0)
+		rc = store_open(&s->store, s->paths->store.ptr, err);
+	if (rc == 0)
+		rc = open_engine(s, program, err);
+	if (rc == 0)
+		rc = open_loop(s, err);
+	if (rc == 0)
+		rc = open_client(s, err);
+	if (rc == 0)
+		rc = open_door(s, err);
+	if (rc == 0)
+		rc = open_admins(s, err);
+	return rc;
+}
+
+static void say_ready(const struct serve *s)
+{
+	/* Who waits for this line may start to ask at once; who closed stdout does not want it. */
+	printf("listening on http://%s\n", ingress_address(s->ingress));
+	fflush(stdout);
+	world_log(&s->world, "server.ready", "listen=%s socket=%s",
+		ingress_address(s->ingress), s->paths->socket.ptr);
+}
+
+int serve_run(const struct config *c, const struct paths *paths,
+	const fish_program *program, struct err *err)
+{
+	/* On the heap, so that handles of a stop that was cut short never point into a dead stack. */
+	struct serve *s = xalloc(sizeof(*s));
+	int rc = world_init(&s->world, c->log, err);
+
+	if (rc < 0) {
+		free(s);
+		return rc;
+	}
+	s->config = c;
+	s->paths = paths;
+	umask(077); /* the store, the socket and the token are its owner's alone */
+	raise_descriptor_limit();
+	rc = open_all(s, program, err);
+	if (rc == 0) {
+		say_ready(s);
+		uv_run(&s->loop, UV_RUN_DEFAULT);
+	}
+	if (s->forced)
+		rc = err_set(err, FISH_ETIMEOUT,
+			"stopped with work under way; the next start goes on "
+			"with it");
+	serve_close(s);
+	return rc;
+}

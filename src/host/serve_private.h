@@ -1,0 +1,49 @@
+/* serve_private.h - what serve.c (how it comes up) and serve_stop.c (how it goes down) share. */
+#ifndef FISH_SERVE_PRIVATE_H
+#define FISH_SERVE_PRIVATE_H
+
+#include "host/expand.h"
+#include "host/pulse.h"
+#include "host/serve.h"
+#include "net/admin.h"
+#include "net/ingress.h"
+
+enum phase {
+	PHASE_SERVING,
+	PHASE_DRAINING,      /* nothing new is taken in; what is under way gets its answer */
+	PHASE_RESTING,       /* what was gathered is being committed */
+	PHASE_OVER,          /* the loop ends */
+};
+
+struct serve {
+	const struct config *config;
+	const struct paths  *paths;
+	enum phase       phase;
+	size_t           drains;          /* parts that have not drained yet */
+	bool             forced;          /* the stop took too long: what still stands is left to exit */
+	bool             has_loop;
+	struct world     world;
+	struct expanded  expanded;
+	struct store    *store;
+	struct engine   *engine;
+	struct pulse     pulse;
+	struct client   *client;
+	struct ingress  *ingress;
+	struct admin    *socket_admin;
+	struct admin    *tcp_admin;       /* NULL without --admin */
+	char            *token;
+	uv_loop_t        loop;
+	uv_signal_t      on_term, on_int;
+	uv_timer_t       patience;        /* how long a stop may take */
+};
+
+/* Signals and the timer of a stop; they cannot fail. */
+void serve_stop_open(struct serve *s);
+/* Begins a clean stop; harmless when one is under way. */
+void serve_stop(struct serve *s);
+/* After each turn: is there anything left to commit? */
+void serve_rest(void *serve);
+/* After the loop has ended, or when a part did not come up: closes and frees what there is, also s. */
+void serve_close(struct serve *s);
+
+#endif

@@ -1,0 +1,44 @@
+/* admin.h - the admin listener: start, list, show, cancel over HTTP, on a unix socket (mode 0600)
+ * and, if asked for, a TCP address guarded by a bearer token.
+ *
+ * Surprise: a request that carries an Origin header is refused, whatever else it has. Browsers send
+ * it, so no page that somebody looks at can start flows on his machine.
+ *
+ *   POST   /flows/NAME          body: the input, one JSON value (empty: null). Idempotency-Key optional.
+ *                               202 {"id": …, "existed": false} once durable; ?wait=5s (ms s m h): 200 with
+ *                               {"id": …, "status": "done", "result": …} when it ends in time, else the 202
+ *   GET    /flows               ?all=1 (ended ones too), ?limit=, ?after=ID, ?before=N: {"flows": […], "next": …, "figures": {…}};
+ *                               next is the path of the next page, or null
+ *   GET    /flows/ID            the flow as JSON; 404
+ *   POST   /flows/ID/cancel     202 {"id": …}; 404; 410 has ended
+ *   GET    /health              200 {"status": "ok"} or 503 {"status": "store away"}
+ * Errors: {"error": "what was wrong, with what value, and what to do"} with 400, 401, 403, 404, 405,
+ * 410, 413, 503. */
+#ifndef FISH_ADMIN_H
+#define FISH_ADMIN_H
+
+#include "engine/engine.h"
+#include "net/server.h"
+
+struct admin;
+
+struct admin_config {
+	uv_loop_t     *loop;
+	struct engine *engine;
+	struct store  *store;                          /* for lists of ended flows */
+	const char    *listen;                         /* "unix:/path" or "host:port" */
+	const char    *token;                          /* copied; asked for as a bearer; NULL: none (unix socket only) */
+	size_t         body_bytes_max;
+	void         (*wake)(void *arg);
+	void          *wake_arg;
+};
+
+int           admin_open(struct admin **ret, const struct admin_config *config, struct err *err);
+const char   *admin_address(const struct admin *a);
+void          admin_drain(struct admin *a, int64_t grace_ms, void (*done)(void *arg), void *arg);
+struct admin *admin_free(struct admin *a);           /* after drain's done, and after engine_free */
+
+/* "500ms", "5s", "2m", "1h" into milliseconds, at most 24 hours. FISH_EINVAL otherwise. */
+int           admin_wait_parse(struct slice text, int64_t *ret_ms);
+
+#endif

@@ -1,0 +1,83 @@
+/* admin_flow.c - GET /flows/ID and POST /flows/ID/cancel. */
+#include "net/admin_private.h"
+
+struct show_op {
+	struct admin_op op;
+	struct show show;
+};
+
+struct cancel_op {
+	struct admin_op op;
+	struct cancel cancel;
+};
+
+/* A place for the words of a 404: the id as a slice of its own text. */
+static void no_such_flow(struct exchange *x, const struct id *id)
+{
+	char text[ID_TEXT_SIZE];
+
+	id_text(id, text);
+	admin_no_flow(x, slice_of(text));
+}
+
+static void on_show(struct show *s, int rc, struct slice json)
+{
+	struct show_op *op = container_of(s, struct show_op, show);
+
+	if (rc == 0)
+		admin_answer(op->op.x, 200, "", json);
+	else if (rc == FISH_ENOTFOUND)
+		no_such_flow(op->op.x, &s->id);
+	else
+		admin_away(op->op.x);
+	admin_op_free(&op->op);
+}
+
+void admin_show(struct admin *a, struct exchange *x, struct slice id_text)
+{
+	struct id id = { 0 };
+
+	if (id_parse(id_text, &id) < 0) {
+		admin_no_flow(x, id_text);
+		return;
+	}
+	struct show_op *op = admin_op_new(a, x, sizeof(*op));
+
+	op->show.id = id;
+	op->show.done = on_show;
+	engine_show(a->config.engine, &op->show);
+}
+
+static void on_cancel(struct cancel *c, int rc)
+{
+	struct cancel_op *op = container_of(c, struct cancel_op, cancel);
+	char text[ID_TEXT_SIZE];
+
+	id_text(&c->id, text);
+	if (rc == 0)
+		admin_answer_id(op->op.x, 202, &c->id, "");
+	else if (rc == FISH_ENOTFOUND)
+		no_such_flow(op->op.x, &c->id);
+	else if (rc == FISH_EGONE)
+		admin_error(
+			op->op.x, 410, "flow %s has ended already; show tells how", text);
+	else
+		admin_away(op->op.x);
+	admin_op_free(&op->op);
+}
+
+void admin_cancel(struct admin *a, struct exchange *x, struct slice id_text)
+{
+	struct id id = { 0 };
+
+	if (id_parse(id_text, &id) < 0) {
+		admin_no_flow(x, id_text);
+		return;
+	}
+	struct cancel_op *op = admin_op_new(a, x, sizeof(*op));
+
+	op->cancel.id = id;
+	op->cancel.done = on_cancel;
+	list_init(&op->cancel.link);
+	engine_cancel(a->config.engine, &op->cancel);
+}

@@ -1,0 +1,202 @@
+/* admin_list.c - GET /flows: the live flows in the order of their ids, then, if asked for, the ended
+ * ones, newest first.
+ *
+ * Invariant: next leads through all pages without a gap, though a flow that ends between two of
+ * them may be seen in both states. Surprise: live flows come from the engine at once, ended ones
+ * from the store a little later. */
+#include "net/admin_private.h"
+#include "wire/entry.h"
+#include "wire/url.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct list_op {
+	struct admin_op op;
+	struct store_list list;
+	size_t limit, live;
+};
+
+struct page {
+	size_t limit;
+	bool all;
+	struct id after;
+	uint64_t before; /* 0: not asked for */
+};
+
+static const char *ended_status(uint8_t status)
+{
+	switch ((enum end_status)status) {
+	case END_DONE: return "done";
+	case END_FAILED: return "failed";
+	case END_CANCELLED: return "cancelled";
+	}
+	return "unknown";
+}
+
+static void put_ended(struct buf *out, const struct store_ended *e)
+{
+	char text[ID_TEXT_SIZE];
+
+	id_text(&e->flow, text);
+	buf_printf(out, "{\"id\": \"%s\", \"flow\": ", text);
+	buf_json_string(out, e->name);
+	buf_printf(out,
+		", \"state\": \"ended\", \"started_ms\": %" PRId64
+		", \"ended_ms\": %" PRId64,
+		e->started_ms, e->ended_ms);
+	id_text(&e->parent, text);
+	if (id_is_zero(&e->parent))
+		buf_puts(out, ", \"parent\": null");
+	else
+		buf_printf(out, ", \"parent\": \"%s\"", text);
+	buf_printf(out, ", \"status\": \"%s\", \"result\": ", ended_status(e->status));
+	if (e->status == END_DONE && e->result.len > 0)
+		buf_put_slice(out, e->result);
+	else
+		buf_puts(out, "null");
+	if (e->status != END_DONE) {
+		buf_puts(out, ", \"why\": ");
+		buf_json_string(out, e->result);
+	}
+	buf_puts(out, "}");
+}
+
+static void put_figures(struct buf *out, const struct engine *e)
+{
+	struct engine_figures f = { 0 };
+
+	engine_figures(e, &f);
+	buf_printf(out,
+		"{\"flows\": %zu, \"waiting\": %zu, \"resident\": %zu, \"running\": %zu, "
+		"\"stopped\": %zu, \"closing\": %zu, \"hooks_open\": %zu, \"calls\": %zu, "
+		"\"untaken\": %zu, ",
+		f.flows, f.waiting, f.resident, f.running, f.stopped, f.closing,
+		f.hooks_open, f.calls, f.untaken);
+	buf_printf(out,
+		"\"commits\": %" PRIu64 ", \"entries\": %" PRIu64
+		", \"deliveries\": %" PRIu64 ", \"duplicates\": %" PRIu64
+		", \"starts\": %" PRIu64 ", \"ended\": %" PRIu64 "}",
+		f.commits, f.entries, f.deliveries, f.duplicates, f.starts, f.ended);
+}
+
+/* next: the query behind "/flows?limit=…", or NULL when this was the last page. */
+static void finish(struct list_op *op, const char *next)
+{
+	buf_puts(&op->op.text, "], \"next\": ");
+	if (next != NULL)
+		buf_printf(&op->op.text, "\"/flows?limit=%zu%s\"", op->limit, next);
+	else
+		buf_puts(&op->op.text, "null");
+	buf_puts(&op->op.text, ", \"figures\": ");
+	put_figures(&op->op.text, op->op.admin->config.engine);
+	buf_puts(&op->op.text, "}");
+	if (buf_failed(&op->op.text))
+		admin_error(
+			op->op.x, 503, "the list is too long: ask for less with limit=");
+	else
+		admin_answer(op->op.x, 200, "", buf_slice(&op->op.text));
+	admin_op_free(&op->op);
+}
+
+static void on_list(struct store_list *l, int rc)
+{
+	struct list_op *op = container_of(l, struct list_op, list);
+	char next[64];
+
+	if (rc < 0) {
+		admin_away(op->op.x);
+		admin_op_free(&op->op);
+		return;
+	}
+	for (size_t i = 0; i < l->nended; i++) {
+		if (op->live + i > 0)
+			buf_puts(&op->op.text, ", ");
+		put_ended(&op->op.text, &l->ended[i]);
+	}
+	snprintf(next, sizeof(next), "&all=1&before=%" PRIu64, l->ret_next);
+	finish(op, l->ret_next != 0 ? next : NULL);
+}
+
+static bool take_number(struct slice query, const char *name, uint64_t max, uint64_t *ret)
+{
+	struct buf text;
+	bool fits = true;
+
+	buf_init(&text, NAME_BYTES_MAX);
+	if (url_param(query, name, &text)) {
+		const char *digits = text.ptr != NULL ? text.ptr : "";
+		char *end = NULL;
+		unsigned long long n = strtoull(digits, &end, 10);
+
+		fits = digits[0] >= '1' && digits[0] <= '9' && *end == '\0' && n <= max;
+		if (fits)
+			*ret = n;
+	}
+	buf_fini(&text);
+	return fits;
+}
+
+/* False, and answered, when the query is at fault. */
+static bool take_page(struct exchange *x, struct slice query, struct page *ret_page)
+{
+	struct buf text;
+	uint64_t limit = ADMIN_PAGE_DEFAULT;
+	bool fits = true;
+
+	*ret_page = (struct page){ 0 };
+	if (!take_number(query, "limit", ADMIN_PAGE_MAX, &limit)) {
+		admin_error(x, 400, "limit: give a number from 1 to %d", ADMIN_PAGE_MAX);
+		return false;
+	}
+	ret_page->limit = (size_t)limit;
+	if (!take_number(query, "before", INT64_MAX, &ret_page->before)) {
+		admin_error(x, 400, "before: take it from the next of an earlier page");
+		return false;
+	}
+	buf_init(&text, NAME_BYTES_MAX);
+	ret_page->all = url_param(query, "all", &text) &&
+		!slice_eq(buf_slice(&text), SLICE_LIT("0"));
+	buf_reset(&text);
+	if (url_param(query, "after", &text) &&
+		id_parse(buf_slice(&text), &ret_page->after) < 0) {
+		admin_error(x, 400, "after: give the id of a flow, whole");
+		fits = false;
+	}
+	buf_fini(&text);
+	return fits;
+}
+
+void admin_list(struct admin *a, struct exchange *x, const struct http1 *req)
+{
+	struct page page = { 0 };
+	struct id last = { 0 };
+	char text[ID_TEXT_SIZE];
+	char next[64];
+
+	if (!take_page(x, req->query, &page))
+		return;
+	struct list_op *op = admin_op_new(a, x, sizeof(*op));
+
+	op->limit = page.limit;
+	buf_puts(&op->op.text, "{\"flows\": [");
+	if (page.before == 0)
+		op->live = engine_list(
+			a->config.engine, &page.after, page.limit, &op->op.text, &last);
+	if (op->live == page.limit) {
+		id_text(&last, text);
+		snprintf(next, sizeof(next), "%s&after=%s", page.all ? "&all=1" : "",
+			text);
+		finish(op, next);
+		return;
+	}
+	if (!page.all) {
+		finish(op, NULL);
+		return;
+	}
+	op->list.before = page.before;
+	op->list.limit = page.limit - op->live;
+	op->list.done = on_list;
+	store_list(a->config.store, &op->list);
+}

@@ -1,0 +1,235 @@
+/* exchange.c - one request and its answer: asks the handler, takes the answer, keeps it
+ * for its turn.
+ *
+ * Invariant: an exchange belongs to its connection's list from its first byte until its
+ * answer is written, or, if the connection has gone, until it is answered. Surprise:
+ * exchanges are pooled with their parser and buffers, so that a request in a busy server
+ * allocates nothing. */
+#include "net/server_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+struct exchange *exchange_new(struct connection *c)
+{
+	struct server *s = c->server;
+	struct list *pooled = list_shift(&s->pool);
+	struct exchange *x = NULL;
+	if (pooled != NULL) {
+		x = container_of(pooled, struct exchange, link);
+		s->npool--;
+	} else {
+		x = xalloc(sizeof *x);
+		/* The parser allocates its buffers with the first bytes. */
+		http1_init(&x->request, &s->config.limits);
+		/* What the handler answers is its own to limit. */
+		buf_init(&x->answer, SIZE_MAX);
+	}
+	x->connection = c;
+	x->state = EXCHANGE_READING;
+	list_push(&c->exchanges, &x->link);
+	c->nexchanges++;
+	return x;
+}
+
+/* Its connection has let go of it, or it is in the pool. */
+static void exchange_free(struct exchange *x)
+{
+	http1_fini(&x->request);
+	buf_fini(&x->answer);
+	free(x);
+}
+
+void exchange_release(struct exchange *x)
+{
+	struct connection *c = x->connection;
+	struct server *s = c->server;
+	list_remove(&x->link);
+	c->nexchanges--;
+	if (c->current == x)
+		c->current = NULL;
+	/* A parser left in the middle of a request is not worth mending, and a large
+	 * answer's memory is not worth keeping. */
+	bool reusable =
+		x->request.phase == HTTP1_DONE && x->answer.cap <= ANSWER_BYTES_KEPT;
+	if (s == NULL || s->npool >= EXCHANGES_POOLED_MAX || !reusable) {
+		exchange_free(x);
+		return;
+	}
+	http1_next(&x->request);
+	buf_reset(&x->answer);
+	x->connection = NULL;
+	x->last = false;
+	x->continue_due = false;
+	x->data = NULL;
+	x->on_gone = NULL;
+	list_push(&s->pool, &x->link);
+	s->npool++;
+}
+
+void exchange_free_pool(struct server *s)
+{
+	for (struct list *at = list_shift(&s->pool); at != NULL;
+		at = list_shift(&s->pool))
+		exchange_free(container_of(at, struct exchange, link));
+	s->npool = 0;
+}
+
+void exchanges_gone(struct connection *c)
+{
+	for (struct list *at = c->exchanges.next; at != &c->exchanges; at = at->next) {
+		struct exchange *x = container_of(at, struct exchange, link);
+		void (*on_gone)(struct exchange * x) = x->on_gone;
+		x->on_gone = NULL;
+		if (on_gone != NULL && x->state == EXCHANGE_ASKED)
+			on_gone(x);
+	}
+}
+
+/* The handler has looked at the head and wants the body, or it refuses. */
+static void judge_head(struct exchange *x)
+{
+	struct connection *c = x->connection;
+	const struct server_handler *handler = &c->server->config.handler;
+	int status = handler->head(handler->owner, x, &x->request);
+	/* head has called exchange_answer, which has seen to the rest. */
+	if (x->state == EXCHANGE_ANSWERED)
+		return;
+	if (status != 0) {
+		exchange_refuse(x, status, http1_reason(status));
+		return;
+	}
+	http1_continue(&x->request, 0);
+	if (x->request.phase == HTTP1_BODY && x->request.expect_continue) {
+		x->continue_due = true;
+		exchanges_flush_later(c);
+	}
+}
+
+/* No request is begun behind this one: its answer is the connection's last. */
+static void make_last(struct exchange *x)
+{
+	x->last = true;
+	x->connection->ending = true;
+}
+
+/* The request is whole: it is the handler's until it answers. */
+static void ask(struct exchange *x)
+{
+	struct connection *c = x->connection;
+	const struct server_handler *handler = &c->server->config.handler;
+	x->state = EXCHANGE_ASKED;
+	x->continue_due = false;
+	c->current = NULL;
+	/* Before the handler, which may answer at once and must then say that it closes. */
+	if (!x->request.keep_alive)
+		make_last(x);
+	handler->request(handler->owner, x, &x->request);
+}
+
+void exchange_advance(struct exchange *x)
+{
+	/* Twice at most: a head that is let in can be whole, or be refused for its
+	 * length. */
+	while (x->state == EXCHANGE_READING) {
+		switch (x->request.phase) {
+		case HTTP1_HEAD:
+		case HTTP1_BODY: return;
+		case HTTP1_HEAD_DONE: judge_head(x); break;
+		case HTTP1_DONE: ask(x); return;
+		case HTTP1_BAD:
+			exchange_refuse(x, x->request.status, x->request.why);
+			return;
+		}
+	}
+}
+
+void exchange_refuse(struct exchange *x, int status, const char *why)
+{
+	char body[128];
+	int len = snprintf(body, sizeof body, "%s\n", why);
+	CHECK(len > 0);
+	CHECK((size_t)len < sizeof body); /* all reasons are constants of ours */
+	exchange_answer(x, status, "Content-Type: text/plain\r\n",
+		(struct slice){ body, (size_t)len });
+}
+
+/* An answer before the request was handed on: its body, if it has one, will not be read. */
+static void stop_reading(struct exchange *x)
+{
+	struct connection *c = x->connection;
+	bool whole = x->request.phase == HTTP1_HEAD_DONE && !x->request.has_body;
+	c->current = NULL;
+	x->continue_due = false;
+	if (whole)
+		http1_continue(&x->request, 0); /* done: its parser can be used again */
+	else
+		c->dropping = true;
+	if (!whole || !x->request.keep_alive)
+		make_last(x);
+}
+
+/* The bytes of the answer; when they leave is exchange_flush.c's affair. */
+static void put_answer(
+	struct exchange *x, int status, const char *extra_lines, struct slice body)
+{
+	const struct http1 *request = &x->request;
+	if (slice_eq(request->method, SLICE_LIT("HEAD")))
+		body = SLICE_NONE; /* or the client would take it for the next answer */
+	/* An HTTP/1.0 client takes the end for granted unless it is told otherwise. */
+	if (x->last || request->minor > 0) {
+		http1_answer(&x->answer, status, extra_lines, body, !x->last);
+		return;
+	}
+	struct buf lines;
+	buf_init(&lines, SIZE_MAX);
+	buf_puts(&lines, "Connection: keep-alive\r\n");
+	buf_puts(&lines, extra_lines);
+	http1_answer(&x->answer, status, lines.ptr, body, true);
+	buf_fini(&lines);
+}
+
+void exchange_answer(
+	struct exchange *x, int status, const char *extra_lines, struct slice body)
+{
+	struct connection *c = x->connection;
+	CHECK(x->state != EXCHANGE_ANSWERED); /* exactly once */
+	/* Nobody is there; this may be the last to need the connection's memory. */
+	if (c->closed) {
+		exchange_release(x);
+		connection_release(c);
+		return;
+	}
+	if (x->state == EXCHANGE_READING)
+		stop_reading(x);
+	if (c->ending && x->link.next == &c->exchanges)
+		x->last = true; /* the server drains, or the peer has hung up */
+	x->state = EXCHANGE_ANSWERED;
+	put_answer(x, status, extra_lines, body);
+	exchanges_flush_later(c);
+}
+
+void *exchange_data(struct exchange *x)
+{
+	return x->data;
+}
+
+void exchange_set_data(struct exchange *x, void *data)
+{
+	x->data = data;
+}
+
+const char *exchange_peer(const struct exchange *x)
+{
+	return x->connection->peer;
+}
+
+bool exchange_alive(const struct exchange *x)
+{
+	return !x->connection->closing && !x->connection->half_closed;
+}
+
+void exchange_on_gone(struct exchange *x, void (*on_gone)(struct exchange *x))
+{
+	x->on_gone = on_gone;
+}

@@ -1,0 +1,61 @@
+/* server.h - an HTTP/1.1 listener on libuv: connections, pipelines, deadlines, answers in order.
+ *
+ * It knows nothing of hooks or flows: a handler is asked twice for each request, when its head
+ * stands (to refuse before a body is read) and when it is whole. An exchange is one request and its
+ * answer; the handler answers it at once or later, exactly once. Exchanges of one connection may be
+ * answered in any order; the bytes leave in the order the requests came.
+ * Invariant: an exchange stays valid until it is answered, also when its connection has gone.
+ * Surprise: after a refusal with a body unread the connection closes, lingering (reads and drops for
+ * a moment), so that the peer sees the answer rather than a reset. The process must ignore SIGPIPE. */
+#ifndef FISH_SERVER_H
+#define FISH_SERVER_H
+
+#include "base/base.h"
+#include "wire/http1.h"
+
+#include <uv.h>
+
+struct server;
+struct exchange;
+
+struct server_handler {
+	void *owner;
+	/* The head stands. 0: read the body and go on to request; else an HTTP status to refuse with.
+	 * It may also call exchange_answer itself (for header lines or a body of its own): request is
+	 * then not called, whatever it returns. */
+	int  (*head)(void *owner, struct exchange *x, const struct http1 *head);
+	/* The whole request stands; req's parts and body stand until the exchange is answered. */
+	void (*request)(void *owner, struct exchange *x, const struct http1 *req);
+};
+
+struct server_config {
+	uv_loop_t            *loop;
+	struct server_handler handler;
+	const char           *listen;            /* "host:port", ":port", port 0 picks a free one; or "unix:/path" (mode 0600) */
+	struct http1_limits   limits;
+	int64_t head_timeout_ms;                 /* first byte to whole head; 0: 10 s */
+	int64_t body_timeout_ms;                 /* head to whole body; 0: 30 s */
+	int64_t idle_timeout_ms;                 /* between requests; 0: 75 s */
+	size_t  connections_max;                 /* over it the listener pauses; 0: 10,000 */
+	size_t  pipeline_max;                    /* requests under way per connection; over it reading pauses; 0: 16 */
+};
+
+int         server_open(struct server **ret, const struct server_config *config, struct err *err);
+const char *server_address(const struct server *s);      /* "127.0.0.1:34567", "[::1]:80" or "unix:/path" */
+/* Stops listening, closes idle connections, lets exchanges under way be answered; done runs on the
+ * loop when all is closed. Connections not done after grace_ms are cut. */
+void        server_drain(struct server *s, int64_t grace_ms, void (*done)(void *arg), void *arg);
+struct server *server_free(struct server *s);            /* only after drain's done; returns NULL */
+
+/* extra_lines: header lines each ending in CRLF, or "". body is copied. */
+void        exchange_answer(struct exchange *x, int status, const char *extra_lines, struct slice body);
+void       *exchange_data(struct exchange *x);           /* the handler's own, NULL at first */
+void        exchange_set_data(struct exchange *x, void *data);
+const char *exchange_peer(const struct exchange *x);     /* "192.0.2.1:1234" or "unix" */
+/* Is the asker still connected? A handler that waits on its behalf may stop. False also for one that
+ * only shut down its sending side: it may have gone, and is still sent its answer. */
+bool        exchange_alive(const struct exchange *x);
+/* on_gone runs once when that turns false before the answer; the exchange must still be answered. */
+void        exchange_on_gone(struct exchange *x, void (*on_gone)(struct exchange *x));
+
+#endif

@@ -1,0 +1,256 @@
+/* sqlite.c - opens and closes the SQLite store, and says in words why it cannot.
+ *
+ * Invariant: the file is ours alone from open to close, mode 0600. Surprise: an existing
+ * file is never opened here beside SQLite: closing any descriptor of a file drops all the
+ * process's POSIX locks on it, and with them another store's hold of it. */
+#include "store/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void sqlite_close(struct store *base);
+
+static const struct store_ops sqlite_ops = {
+	.submit = sqlite_submit,
+	.poll = sqlite_poll,
+	.recover = sqlite_recover,
+	.close = sqlite_close,
+};
+
+int sqlite_failed(struct sqlite_store *s, struct err *err, const char *doing)
+{
+	const char *why = s->db != NULL ? sqlite3_errmsg(s->db) : "out of memory";
+
+	switch (sqlite3_errcode(s->db) & 0xff) {
+	case SQLITE_BUSY:
+		return err_set(err, FISH_EBUSY,
+			"store %s is in use by another server: "
+			"stop that one or choose another file",
+			s->path);
+	case SQLITE_NOTADB:
+		return err_set(err, FISH_EFORMAT,
+			"store %s is not a store but some other file: "
+			"choose another name",
+			s->path);
+	case SQLITE_CORRUPT:
+		return err_set(err, FISH_EFORMAT, "store %s is damaged: %s: %s", s->path,
+			doing, why);
+	case SQLITE_READONLY:
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+		return err_set(err, FISH_EIO,
+			"store %s is not writable, or the directory that it is in: "
+			"%s: %s",
+			s->path, doing, why);
+	case SQLITE_FULL:
+		return err_set(
+			err, FISH_EIO, "store %s: the disk is full: %s", s->path, doing);
+	default: return err_set(err, FISH_EIO, "store %s: %s: %s", s->path, doing, why);
+	}
+}
+
+/* Makes the file if there is none, readable by us alone. */
+static int file_make(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	if (fd >= 0) {
+		close(fd); /* nobody can have locked what was not there */
+		return 0;
+	}
+	struct stat st;
+	if (errno == ENOENT)
+		return err_set(err, FISH_ENOTFOUND,
+			"store %s: there is no such directory: "
+			"make it or choose another place",
+			path);
+	if (errno != EEXIST)
+		return err_set(err, FISH_EIO, "store %s cannot be made: %s", path,
+			strerror(errno));
+	if (stat(path, &st) != 0)
+		return err_set(err, FISH_EIO, "store %s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, FISH_EINVAL,
+			"store %s is not a file but a %s: choose another name", path,
+			S_ISDIR(st.st_mode) ? "directory" : "device or the like");
+	return 0;
+}
+
+/* Opens the connection; whether the file is a store is not known yet. */
+static int file_open(struct sqlite_store *s, struct err *err)
+{
+	int rc = file_make(s->path, err);
+
+	if (rc < 0)
+		return rc;
+	if (sqlite3_threadsafe() == 0)
+		return err_set(err, FISH_EIO, "this SQLite was built without threads");
+	/* A path never begins with "file:" then, which SQLite may read as a URI. */
+	char *path = sqlite3_mprintf("%s%s", s->path[0] == '/' ? "" : "./", s->path);
+	rc = sqlite3_open_v2(path, &s->db,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+		NULL);
+	sqlite3_free(path);
+	if (rc != SQLITE_OK)
+		return sqlite_failed(s, err, "cannot open it");
+	/* SQLite falls back to reading when it may not write, and would say so only much
+	 * later. */
+	if (sqlite3_db_readonly(s->db, "main") == 1)
+		return err_set(err, FISH_EIO, "store %s is not writable", s->path);
+	return 0;
+}
+
+/* SQLite calls this after each commit with the length of its log. */
+static int wal_frames(void *arg, sqlite3 *db, const char *name, int frames)
+{
+	struct sqlite_store *s = arg;
+
+	(void)db;
+	(void)name;
+	s->wal_frames = frames;
+	return SQLITE_OK;
+}
+
+/* Those that live as long as the store. Segments have statements of their own. */
+static int statements_prepare(struct sqlite_store *s, struct err *err)
+{
+#define ENDED_ALL ENDED_COLUMNS ", result, untaken, seen"
+	const struct {
+		sqlite3_stmt **ret;
+		const char *sql;
+	} all[] = {
+		{ &s->begin, "BEGIN IMMEDIATE" },
+		{ &s->commit, "COMMIT" },
+		{ &s->rollback, "ROLLBACK" },
+		{ &s->time_set, "UPDATE store SET time_ms = ? WHERE one = 1" },
+		{ &s->ended_insert,
+			"INSERT INTO ended (" ENDED_ALL ")"
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" },
+		{ &s->ended_oldest,
+			"SELECT rowid, ended_ms FROM ended ORDER BY rowid LIMIT 1" },
+		{ &s->ended_delete, "DELETE FROM ended WHERE rowid = ?" },
+		{ &s->find_flow, "SELECT " ENDED_ALL " FROM ended WHERE flow = ?" },
+		{ &s->find_key,
+			"SELECT " ENDED_ALL " FROM ended WHERE key = ? AND parent IS NULL"
+			" ORDER BY rowid DESC LIMIT 1" },
+		{ &s->list,
+			"SELECT " ENDED_ALL ", rowid FROM ended WHERE rowid < ?"
+			" ORDER BY rowid DESC LIMIT ?" },
+	};
+#undef ENDED_ALL
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		if (stmt_prepare(s, all[i].ret, all[i].sql) != SQLITE_OK)
+			return sqlite_failed(
+				s, err, "its tables are not as they should be");
+	}
+	return 0;
+}
+
+/* Once, at open: what a test sets later is not for this store. */
+static void test_switches_read(struct sqlite_store *s)
+{
+	const char *at = getenv("FISH_TEST_KILL_AT_COMMIT");
+	const char *phase = getenv("FISH_TEST_KILL_PHASE");
+
+	s->kill_at = at != NULL ? strtoull(at, NULL, 10) : 0;
+	s->kill_after = phase != NULL && strcmp(phase, "after") == 0;
+}
+
+int sqlite_store_open(struct store **ret, const char *path,
+	const struct sqlite_options *o, struct err *err)
+{
+	struct sqlite_store *s = xalloc(sizeof *s);
+	int rc = 0;
+
+	s->base.ops = &sqlite_ops;
+	s->path = xstrndup(path, strlen(path));
+	s->segment_bytes_max =
+		o->segment_bytes_max != 0 ? o->segment_bytes_max : SEGMENT_BYTES_MAX;
+	map_init(&s->flows);
+	list_init(&s->queue);
+	list_init(&s->finished);
+	pthread_mutex_init(&s->mutex, NULL);
+	pthread_cond_init(&s->wake, NULL);
+	pthread_cond_init(&s->idle, NULL);
+	test_switches_read(s);
+	if ((rc = file_open(s, err)) < 0 || (rc = sqlite_schema(s, err)) < 0 ||
+		(rc = sqlite_scan(s, err)) < 0 || (rc = statements_prepare(s, err)) < 0)
+		goto close;
+	/* Not before the schema is made: what is copied home is the store thread's
+	 * business. */
+	sqlite3_wal_hook(s->db, wal_frames, s);
+	if ((rc = sqlite_thread_start(s, err)) < 0)
+		goto close;
+	*ret = &s->base;
+	return 0;
+close:
+	sqlite_close(&s->base);
+	return rc;
+}
+
+int store_open_sqlite(struct store **ret, const char *path, struct err *err)
+{
+	return sqlite_store_open(ret, path, &(struct sqlite_options){ 0 }, err);
+}
+
+/* All that are left, whoever made them: a connection with statements does not close. */
+static void statements_free(struct sqlite_store *s)
+{
+	sqlite3_stmt *stmt = NULL;
+
+	while ((stmt = sqlite3_next_stmt(s->db, NULL)) != NULL)
+		stmt_free(stmt);
+}
+
+static void sqlite_close(struct store *base)
+{
+	struct sqlite_store *s = container_of(base, struct sqlite_store, base);
+
+	/* From here on the connection is ours alone again. Closing it copies the log
+	 * home. */
+	sqlite_thread_stop(s);
+	for (size_t i = 0; i < s->nsegments; i++)
+		segment_free(s->segments[i]);
+	free(s->segments);
+	if (s->db != NULL)
+		statements_free(s);
+	sqlite3_close(s->db);
+	index_fini(s);
+	if (s->base.keys != NULL)
+		explicit_bzero(s->base.keys, s->base.nkeys * sizeof *s->base.keys);
+	free(s->base.keys);
+	pthread_mutex_destroy(&s->mutex);
+	pthread_cond_destroy(&s->wake);
+	pthread_cond_destroy(&s->idle);
+	free(s->path);
+	free(s);
+}
+
+void sqlite_store_pages_max(struct store *base, int64_t pages)
+{
+	struct sqlite_store *s = container_of(base, struct sqlite_store, base);
+	char sql[60];
+
+	sqlite_borrow(s);
+	/* SQLite takes no bound below what the file has: 1 means "no page more". */
+	sqlite3_snprintf(sizeof sql, sql, "PRAGMA max_page_count = %lld",
+		pages != 0 ? (long long)pages : 1LL << 30);
+	int rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+	CHECK(rc == SQLITE_OK);
+	sqlite_give_back(s);
+}
+
+size_t sqlite_store_segments(struct store *base)
+{
+	struct sqlite_store *s = container_of(base, struct sqlite_store, base);
+
+	sqlite_borrow(s);
+	size_t n = s->nsegments;
+	sqlite_give_back(s);
+	return n;
+}

@@ -1,0 +1,147 @@
+/* store.h - where journals live: the contract that every store keeps (tests/store proves it).
+ *
+ * A store has one owner thread. Requests are carried out in the order they were made, so a load sees
+ * every commit submitted before it and none after. Their done functions run on the owner's thread,
+ * inside store_poll; notify is called (from any thread) when a poll would find something.
+ * Invariants: a commit is all or nothing; when done says 0 it survives kill -9 and power loss.
+ * A commit that was rolled back (disk full, busy) says FISH_ESTORE and left nothing; the store stays
+ * usable. Any other failure of a write is ambiguous: the store prints it and aborts the process, and
+ * what was durable is read back at the next start.
+ * Surprise: nothing here knows what an entry is; a store keeps rows of bytes in order of arrival. */
+#ifndef FISH_STORE_H
+#define FISH_STORE_H
+
+#include "base/id.h"
+#include "base/list.h"
+#include "base/token.h"
+
+struct store;
+struct arena;
+
+/* The store's own part of each request; the owner leaves it alone. Zero before the first use. */
+struct store_request {
+	struct list   link;      /* in the store's queue, then among its finished ones */
+	enum store_kind { STORE_COMMIT = 1, STORE_LOAD, STORE_FIND, STORE_LIST } kind;
+	int           rc;
+	struct arena *results;   /* what is handed out and freed when done returns; or NULL */
+};
+
+/* What one flow adds to its journal in one commit. */
+struct store_row {
+	struct id    flow;
+	uint64_t     seq;        /* of the first entry in bytes */
+	bool         last;       /* the flow's END is in it: no row of this flow comes after */
+	struct slice bytes;
+};
+
+/* What is kept of a flow that has ended; written in the same commit as its last row. */
+struct store_ended {
+	struct id    flow;
+	struct id    parent;            /* zero: none */
+	uint32_t     parent_number;     /* the parent's hook or step … */
+	uint8_t      parent_source;     /* … and its enum source; 0: none */
+	bool         has_key;           /* key is the hash of the start key, or for a child of a hook that of its message id */
+	struct id    key;
+	int64_t      started_ms, ended_ms;
+	uint8_t      status;            /* enum end_status */
+	struct slice name;              /* the flow's name */
+	struct slice result;            /* the result, or why it failed */
+	struct slice seen;              /* its own hooks' message ids: packed by the engine, opaque here */
+	struct slice untaken;           /* messages nobody took: packed by the engine, opaque here */
+};
+
+struct store_commit {
+	const struct store_row   *rows;      size_t nrows;      /* borrowed until done */
+	const struct store_ended *ended;     size_t nended;
+	int64_t                   now_ms;    /* stored as the store's time */
+	void (*done)(struct store_commit *c, int rc);           /* 0 or FISH_ESTORE */
+	struct store_request      request;
+};
+
+/* All rows of one flow, oldest first; of an ended flow those that are still kept, maybe with gaps. */
+struct store_load {
+	struct id         flow;
+	struct store_row *rows;   size_t nrows;   /* the store's; stand until done returns */
+	void (*done)(struct store_load *l, int rc);             /* 0, or FISH_ENOTFOUND: no row (nrows 0) */
+	struct store_request request;
+};
+
+enum store_find_by { STORE_BY_FLOW = 1, STORE_BY_KEY };
+
+/* One ended flow, by id or by start key (children are never found by key). */
+struct store_find {
+	enum store_find_by by;
+	struct id          what;
+	struct store_ended ended;               /* its slices stand until done returns */
+	void (*done)(struct store_find *f, int rc);             /* 0 or FISH_ENOTFOUND */
+	struct store_request request;
+};
+
+/* Ended flows, newest first, that ended before the given place (0: from the newest). A page may end
+ * short of its limit when what it holds is large; only ret_next says whether there are more. */
+struct store_list {
+	uint64_t            before;              /* 0, or ret_next of the last call */
+	size_t              limit;               /* 1 … STORE_LIST_MAX */
+	struct store_ended *ended;  size_t nended;  /* stand until done returns */
+	uint64_t            ret_next;            /* 0: there are no more */
+	void (*done)(struct store_list *l, int rc);
+	struct store_request request;
+};
+
+/* What store_recover hands out; all slices stand for the one call. */
+struct store_recovery {
+	void (*row)(void *owner, const struct store_row *row);           /* rows of flows that have not ended, in order of arrival */
+	void (*ended)(void *owner, const struct store_ended *ended);     /* then ended children of hooks within the window (parent_source SOURCE_HOOK with key), oldest first; result, seen and untaken are left empty */
+	void  *owner;
+};
+
+struct store_ops {
+	void (*submit)(struct store *s, struct store_request *r);
+	void (*poll)(struct store *s);
+	int  (*recover)(struct store *s, const struct store_recovery *r, struct err *err);
+	void (*close)(struct store *s);
+};
+
+/* The part that every store has; a kind of store embeds it first. */
+struct store {
+	const struct store_ops *ops;
+	void (*notify)(void *arg);       /* set by the owner before the first request; may be NULL */
+	void  *notify_arg;
+	int64_t time_ms;                 /* greatest now_ms of any durable commit when it was opened */
+	struct token_key *keys;          /* MAC keys, newest first; the first is made with the store */
+	size_t  nkeys;
+	size_t  under_way;               /* requests not yet done */
+	bool    committing;              /* one of them is a commit */
+};
+
+/* An ended row goes once it is older than SEEN_WINDOW_MS by a commit's now_ms: oldest first, at most
+ * so many in one commit beyond the number that the commit adds. */
+enum { STORE_ENDED_DROPS = 16, STORE_LIST_MAX = 1000 };
+
+/* Opens or makes a store. path ":memory:" is the memory store. Fills err with what a person can act
+ * on: unwritable, foreign file, newer format, in use by another server. */
+int store_open(struct store **ret, const char *path, struct err *err);
+int store_open_memory(struct store **ret, const uint8_t secret[TOKEN_SECRET_BYTES], struct err *err);
+int store_open_sqlite(struct store **ret, const char *path, struct err *err);
+
+/* Short hands over ops. At most one commit at a time; loads, finds and lists as many as one likes. */
+void store_commit(struct store *s, struct store_commit *c);
+void store_load(struct store *s, struct store_load *l);
+void store_find(struct store *s, struct store_find *f);
+void store_list(struct store *s, struct store_list *l);
+void store_poll(struct store *s);
+/* Blocking; no commit may be under way. Loads, finds and lists under way are carried out first; their
+ * done functions run at the next poll. Used at start and after a commit that failed. */
+int  store_recover(struct store *s, const struct store_recovery *r, struct err *err);
+struct store *store_close(struct store *s);      /* waits for what is under way (done is not called); returns NULL */
+
+/* The memory store's extras, for tests and the simulator. A fault counts for a commit only. */
+enum memory_fault { MEMORY_OK, MEMORY_COMMIT_FAILS };
+void store_memory_hold(struct store *s, bool held);                     /* while held, poll completes nothing */
+void store_memory_complete(struct store *s, enum memory_fault fault);   /* the oldest request, also while held: carried out (or failed) and done */
+size_t store_memory_pending(const struct store *s);
+/* What a crash leaves: a new store with the durable rows only; the commit under way is lost, or
+ * (kept) counts as durable though nobody was told. The old store is closed. */
+struct store *store_memory_crash(struct store *s, bool keep_pending_commit);
+
+#endif

@@ -1,0 +1,106 @@
+/* entry.h - journal entries and their bytes. Pure; the decoder is fuzzed.
+ *
+ * A row of the store holds the entries that one flow added in one commit, one after the other:
+ * kind (1 byte), length of the rest (varint), the rest. Numbers are varints (LEB128, unsigned),
+ * times are unix milliseconds, texts are length and bytes. Sequence numbers are not written: a row
+ * knows that of its first entry. Invariant: an entry that decodes encodes to the same bytes.
+ * Surprise: a decoded entry borrows from the row's bytes. */
+#ifndef FISH_ENTRY_H
+#define FISH_ENTRY_H
+
+#include "base/buf.h"
+#include "base/id.h"
+
+enum entry_kind {
+	ENTRY_START = 1, ENTRY_HOOK, ENTRY_MESSAGE, ENTRY_TIMEOUT, ENTRY_RESULT, ENTRY_PATCH,
+	ENTRY_PUBLISH, ENTRY_CLOSED, ENTRY_REPLY, ENTRY_CHILDREN, ENTRY_CANCEL, ENTRY_PROGRESS,
+	ENTRY_RENEW, ENTRY_END,
+};
+enum { ENTRY_KIND_MAX = ENTRY_END };
+
+/* Where a message comes from; with its number it names one inbox of a flow. */
+enum source {
+	SOURCE_HOOK = 1,     /* number: the hook's, lifelong */
+	SOURCE_TIMER,        /* number: the step that made it, as below */
+	SOURCE_CALL,
+	SOURCE_CHILD,
+	SOURCE_WAIT,         /* a wait's own TIMEOUT; never in a MESSAGE */
+};
+
+enum step_kind {
+	STEP_SPAWN = 1, STEP_WAIT, STEP_GATHER, STEP_SLEEP, STEP_EACH, STEP_CLOSE, STEP_TIMER,
+	STEP_CHILD, STEP_SEND, STEP_POST, STEP_DONE, STEP_FAIL,
+};
+const char *step_kind_name(enum step_kind kind);     /* "spawn", "next" …; "?" for an unknown one */
+const char *entry_kind_name(enum entry_kind kind);
+
+enum end_status { END_DONE = 1, END_FAILED, END_CANCELLED };
+
+struct entry_step {                  /* one step as PROGRESS keeps it, for the report of a divergence */
+	enum step_kind kind;
+	uint32_t       content;      /* hash of a call's bytes; 0 for the others */
+	struct slice   label;        /* at most LABEL_BYTES_MAX */
+};
+
+struct entry_deadline {
+	enum source source;          /* SOURCE_TIMER or SOURCE_WAIT */
+	uint32_t    step;
+	int64_t     due_ms;
+};
+
+struct entry_open_hook {             /* in RENEW */
+	uint32_t     number;
+	struct slice name, options;
+};
+
+/* One struct for all kinds; which fields count is written beside each. Others are zero. */
+struct entry {
+	enum entry_kind kind;
+	int64_t         time_ms;         /* all */
+	enum source     source;          /* MESSAGE; START: SOURCE_HOOK or SOURCE_CHILD when it has a parent */
+	uint32_t        number;          /* HOOK MESSAGE CLOSED: hook or step; TIMEOUT RESULT PROGRESS: step;
+	                                    START: the parent's hook or step */
+	uint32_t        epoch;           /* START: the parent's epoch */
+	int             status;          /* MESSAGE, REPLY: HTTP status; END: enum end_status; PATCH: 0 or 1 */
+	struct slice    name;            /* START: flow; HOOK; RESULT: label; PATCH; PUBLISH; CLOSED: why; END: why it failed */
+	struct slice    options;         /* HOOK */
+	struct slice    each;            /* HOOK: the flow that each delivery starts; else empty */
+	struct slice    meta;            /* START, MESSAGE: header lines "name: value\n", names in lower case */
+	struct slice    body;            /* START RENEW: input; MESSAGE RESULT PUBLISH REPLY; END: result */
+	bool            has_key;         /* START MESSAGE: key counts */
+	struct id       key;             /* START: hash of start key (no parent) or of the message id; MESSAGE: of the message id */
+	struct id       flow;            /* START: parent, zero if none */
+	uint64_t        build;           /* START RENEW PROGRESS: the program's build */
+	uint8_t         key_id;          /* START RENEW: MAC key of the URLs */
+	struct slice    base_url;        /* START RENEW */
+	uint64_t        message_seq;     /* REPLY: which message */
+	uint64_t        added, ended;    /* CHILDREN */
+	uint64_t        digest;          /* PROGRESS */
+	uint32_t        doubt;           /* PROGRESS: calls without an answer then */
+	uint32_t        waiting;         /* PROGRESS: deliveries that had come and were not taken */
+	bool            closing;         /* PROGRESS: the function has returned, the end waits for calls or children */
+	uint32_t        hook_next;       /* RENEW: next hook number */
+	int64_t         now_ms;          /* RENEW: fish_now */
+	/* Lists, borrowed by the encoder; the decoder leaves them packed, see entry_steps_next and so on. */
+	struct slice    steps;           /* PROGRESS: packed steps since the last PROGRESS */
+	struct slice    deadlines;       /* PROGRESS: packed, oldest first */
+	struct slice    hooks;           /* RENEW: packed open hooks */
+	struct slice    untaken;         /* RENEW: packed sequence numbers of messages, in order */
+	struct slice    seen;            /* RENEW: packed 20-byte (hook, hash) pairs */
+};
+
+/* Appends e. Its kind must be one, its numbers in their ranges: a CHECK. */
+void entry_put(struct buf *out, const struct entry *e);
+/* Takes the first entry off *rest. 1: *ret_entry stands; 0: rest is empty; FISH_EFORMAT, and *rest is
+ * as it was. */
+int  entry_next(struct slice *rest, struct entry *ret_entry);
+
+/* The packed lists: put one; take the first off *rest (1, 0 or FISH_EFORMAT as above). */
+void entry_step_put(struct buf *out, const struct entry_step *s);
+int  entry_step_next(struct slice *rest, struct entry_step *ret_step);
+void entry_deadline_put(struct buf *out, const struct entry_deadline *d);
+int  entry_deadline_next(struct slice *rest, struct entry_deadline *ret_deadline);
+void entry_open_hook_put(struct buf *out, const struct entry_open_hook *h);
+int  entry_open_hook_next(struct slice *rest, struct entry_open_hook *ret_hook);
+
+#endif

@@ -1,0 +1,149 @@
+"""The broker's story under two hundred kill -9: nothing acknowledged is lost, nothing is done twice.
+
+Half of the kills come at the k-th write of the store, before or after its commit; the other half by
+the clock or as soon as something is at stake. In some of the runs every wait is parked. SEED=n
+repeats one run's choices: python3 -m unittest broker_test (in this folder, with FISH_BUILD set).
+"""
+import http.client
+import os
+import random
+import signal
+import time
+import unittest
+
+from lib import Broker, Crew, poll, program
+
+from judge import Judge, read_ledger
+from party import chance
+
+RUNS = 8
+KILLS = 25                  # of each run
+PARKED_RUNS = 3             # of these runs, with every wait parked
+REGIONS = ("north", "south")
+WAIT_MS = 300
+COMMITS_MAX = 50            # a kill by the store comes at one of the first so many writes
+DIE_S = 4                   # a server that was to die at a write and has none is killed by the clock
+END_S = 60
+
+
+class Kill:
+    """One kill -9: what was to cause it, and what was at stake when it came."""
+
+    def __init__(self, chance, by_store):
+        self.by_store = by_store
+        self.commit = chance.randint(1, COMMITS_MAX)
+        self.phase = chance.choice(("before", "after"))
+        self.after_s = chance.uniform(0.02, 0.3)
+        self.on_untaken = chance.random() < 0.5
+        self.out = self.untaken = False
+
+    def env(self):
+        if not self.by_store:
+            return {}
+        return {"FISH_TEST_KILL_AT_COMMIT": str(self.commit), "FISH_TEST_KILL_PHASE": self.phase}
+
+    def look(self, figures):
+        """At stake are URLs of orders (each region has one too) and what no flow has taken yet."""
+        self.out = figures["hooks_open"] > len(REGIONS)
+        self.untaken = figures["untaken"] > 0
+
+
+class Run:
+    """One run of the story, with its kills."""
+
+    def __init__(self, crew, seed, parked):
+        self.seed = seed
+        self.kills = []
+        flags = ("--seed", seed, "--wait-ms", str(WAIT_MS))
+        self.app = crew.party("app", *flags, "--orders", "-1", "--pace-ms", "8", "--grant-ms", "250",
+                              "--regions", ",".join(REGIONS))
+        self.partner = crew.party("partner", *flags)
+        env = {"APP_URL": self.app.url, "PARTNER_URL": self.partner.url}
+        self.broker = Broker(crew, program("story"), "story",
+                             {**env, **({"FISH_TEST_PARK": "1"} if parked else {})})
+
+    def story(self):
+        c = chance(self.seed, "kills")
+        self.broker.start()
+        for region in REGIONS:
+            self.broker.command("start", "region", f'{{"region_id": "{region}"}}', "--key", region)
+        poll(lambda: self.app.ask("/status")["acked"] >= 10, END_S, "no orders came through")
+        self.broker.kill()
+        for number in range(KILLS):
+            self.kill(Kill(c, by_store=number % 2 == 0))
+        self.broker.start()
+        self.app.ask("/stop", "POST")
+        poll(self.at_rest, END_S, lambda: f"some flows never end: {self.broker.command('ls')}")
+        return Judge(read_ledger(self.app.ledger), read_ledger(self.partner.ledger),
+                     self.broker.flows(), self.broker.flow)
+
+    def at_rest(self):
+        return self.broker.figures()["flows"] == len(REGIONS) \
+            and not self.app.ask("/status")["busy"] and not self.partner.ask("/status")["busy"]
+
+    def kill(self, kill):
+        """Starts the server, lets it run into its kill, and notes what was at stake."""
+        process = self.broker.begin(kill.env())
+        if process.wait_ready():
+            begun = time.monotonic()
+            while process.alive() and not self.due(kill, time.monotonic() - begun):
+                try:
+                    kill.look(self.broker.figures())
+                except (OSError, http.client.HTTPException, ValueError):
+                    process.child.wait(DIE_S)       # it died of its own hand while it was asked
+                time.sleep(0.002)
+            if process.alive():
+                kill.by_store = False
+        elif self.kills:
+            # It died before it could be asked: what was out at the last kill is still out.
+            kill.out, kill.untaken = self.kills[-1].out, self.kills[-1].untaken
+        self.broker.kill()
+        if process.child.returncode != -signal.SIGKILL:
+            raise AssertionError(f"the server ended by itself with {process.child.returncode}; "
+                                 f"{process.last_words()}")
+        self.kills.append(kill)
+
+    @staticmethod
+    def due(kill, running_s):
+        if kill.by_store:
+            return running_s > DIE_S
+        return running_s > kill.after_s and (kill.untaken or not kill.on_untaken or running_s > 1)
+
+
+class TwoHundredKills(unittest.TestCase):
+    def one_run(self, seed, parked):
+        with Crew() as crew:
+            run = Run(crew, seed, parked)
+            begun = time.monotonic()
+            judge = run.story()
+            told = (f"seed {seed}{', parked' if parked else ''}: {len(judge.orders)} orders "
+                    f"{judge.counts()}, {len(run.kills)} kills, {time.monotonic() - begun:.0f} s")
+            print(told, flush=True)
+            problems = judge.problems()
+            self.assertEqual(problems[:20], [], f"{len(problems)} problems with {told}; repeat with "
+                             f"SEED={seed} python3 -m unittest broker_test")
+            self.assertEqual(len(judge.classes), len(judge.orders), told)
+            self.assertEqual(run.broker.process.stop(), 0, "SIGTERM is a clean end")
+            return run.kills
+
+    def test_nothing_is_lost_or_done_twice(self):
+        if seed := os.environ.get("SEED"):
+            self.one_run(seed, seed.endswith("-parked"))
+            return
+        kills = []
+        for number in range(RUNS):
+            seed = str(random.randrange(10**6)) + ("-parked" if number < PARKED_RUNS else "")
+            kills += self.one_run(seed, number < PARKED_RUNS)
+        by_store = sum(kill.by_store for kill in kills)
+        out = sum(kill.out for kill in kills)
+        untaken = sum(kill.untaken for kill in kills)
+        print(f"{len(kills)} kills, {by_store} of them at a write of the store; {out} with callbacks "
+              f"out, {untaken} with an acknowledged delivery that no flow had taken", flush=True)
+        self.assertGreaterEqual(len(kills), 200)
+        self.assertGreaterEqual(by_store, 100)
+        self.assertGreaterEqual(out, 150)
+        self.assertGreaterEqual(untaken, 30)
+
+
+if __name__ == "__main__":
+    unittest.main()

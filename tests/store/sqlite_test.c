@@ -1,0 +1,570 @@
+/* sqlite_test.c - what only the SQLite store has: a file that may be wrong, full, taken
+ * or damaged.
+ *
+ * Surprise: to run out of disk, pages are forbidden to the file, and once the process's
+ * file size limit is lowered, so that a write to the log fails half done as it does on a
+ * full disk. */
+#include "fixture.h"
+#include "store/sqlite.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+static int setup(void **state)
+{
+	struct fixture *fx = xalloc(sizeof *fx);
+
+	fixture_init(fx);
+	*state = fx;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	fixture_fini(*state);
+	free(*state);
+	return 0;
+}
+
+static void open_small(struct fixture *fx)
+{
+	struct store *s = NULL;
+	struct err err = { 0 };
+	const struct sqlite_options o = { .segment_bytes_max = 2000 };
+
+	if (sqlite_store_open(&s, fx->path, &o, &err) != 0)
+		fprintf(stderr, "%s\n", err.text);
+	CHECK(s != NULL);
+	fixture_adopt(fx, s);
+}
+
+static void reopen_small(struct fixture *fx)
+{
+	fx->s = store_close(fx->s);
+	open_small(fx);
+}
+
+static void write_file(const char *path, const void *bytes, size_t len)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, bytes, len), len);
+	close(fd);
+}
+
+/* Runs sql on the store's file while no store has it open. */
+static void sql_on_file(const struct fixture *fx, const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(fx->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static void assert_refused(const char *path, int code, const char *words)
+{
+	struct store *s = NULL;
+	struct err err = { 0 };
+
+	int rc = store_open(&s, path, &err);
+	assert_null(s);
+	assert_int_equal(rc, code);
+	assert_int_equal(err.code, code);
+	assert_non_null(strstr(err.text, path));
+	if (strstr(err.text, words) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", err.text, words);
+}
+
+static struct store_row bytes_row(unsigned flow, uint64_t seq, struct slice bytes)
+{
+	return (struct store_row){ .flow = flow_id(flow), .seq = seq, .bytes = bytes };
+}
+
+static void wrong_places_are_refused(void **state)
+{
+	struct fixture *fx = *state;
+	char path[128];
+
+	snprintf(path, sizeof path, "%s/none/x.db", fx->dir);
+	assert_refused(path, FISH_ENOTFOUND, "no such directory");
+	assert_refused(fx->dir, FISH_EINVAL, "is not a file but a directory");
+	assert_refused("/dev/null", FISH_EINVAL, "is not a file");
+	write_file(
+		fx->path, "[order]\nname = x\nThis is somebody's configuration.\n", 50);
+	assert_refused(fx->path, FISH_EFORMAT, "some other file");
+	struct stat st;
+	assert_int_equal(stat(fx->path, &st), 0);
+	assert_int_equal(st.st_size, 50);
+}
+
+static void foreign_and_newer_files_are_refused(void **state)
+{
+	struct fixture *fx = *state;
+
+	sql_on_file(fx, "CREATE TABLE orders (n)");
+	assert_refused(fx->path, FISH_EFORMAT, "another program");
+	sql_on_file(fx, "PRAGMA application_id = 123");
+	assert_refused(fx->path, FISH_EFORMAT, "0x0000007b");
+	unlink(fx->path);
+	open_small(fx);
+	fx->s = store_close(fx->s);
+	sql_on_file(fx, "PRAGMA user_version = 7");
+	assert_refused(
+		fx->path, FISH_EFORMAT, "format 7, this program knows formats up to 1");
+	sql_on_file(fx, "PRAGMA user_version = 1");
+	open_small(fx);
+}
+
+static void damaged_files_are_refused(void **state)
+{
+	struct fixture *fx = *state;
+	static char bytes[8000];
+
+	open_small(fx);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(
+			commit_row(fx,
+				bytes_row(i, 0, (struct slice){ bytes, sizeof bytes }),
+				1),
+			0);
+	fx->s = store_close(fx->s);
+	assert_int_equal(truncate(fx->path, 20 * SQLITE_STORE_PAGE_BYTES), 0);
+	assert_refused(fx->path, FISH_EFORMAT, "damaged");
+	unlink(fx->path);
+	open_small(fx);
+	fx->s = store_close(fx->s);
+	sql_on_file(fx, "DELETE FROM mac_key");
+	assert_refused(fx->path, FISH_EFORMAT, "keys");
+}
+
+static void unwritable_places_are_refused(void **state)
+{
+	struct fixture *fx = *state;
+	bool root = geteuid() == 0;
+
+	/* root may write everywhere, so it is somebody else for a while. */
+	assert_int_equal(chmod(fx->dir, 0555), 0);
+	if (root)
+		assert_int_equal(seteuid(65534), 0);
+	assert_refused(fx->path, FISH_EIO, "cannot be made");
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(fx->dir, 0755), 0);
+	open_small(fx);
+	fx->s = store_close(fx->s);
+	assert_int_equal(chmod(fx->path, 0444), 0);
+	if (root)
+		assert_int_equal(seteuid(65534), 0);
+	assert_refused(fx->path, FISH_EIO, "not writable");
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	/* The file may be written, but its log cannot be made beside it. */
+	assert_int_equal(chmod(fx->path, 0666), 0);
+	assert_int_equal(chmod(fx->dir, 0555), 0);
+	if (root)
+		assert_int_equal(seteuid(65534), 0);
+	assert_refused(fx->path, FISH_EIO, "directory that it is in");
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(chmod(fx->dir, 0755), 0);
+}
+
+/* 0 when a second opener in another process is refused as it must be. */
+static int refused_elsewhere(struct fixture *fx)
+{
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		struct store *s = NULL;
+		struct err err = { 0 };
+		/* The test's own process opened this library's connection; the child
+		 * makes its own. */
+		int rc = store_open(&s, fx->path, &err);
+		_exit(rc == FISH_EBUSY && strstr(err.text, "in use by another server")
+				? 0
+				: 1);
+	}
+	CHECK(waitpid(child, &status, 0) == child);
+	return status;
+}
+
+static void second_opener_is_refused(void **state)
+{
+	struct fixture *fx = *state;
+
+	open_small(fx);
+	assert_refused(fx->path, FISH_EBUSY, "in use by another server");
+	assert_int_equal(refused_elsewhere(fx), 0);
+	/* Having been asked for does not loosen the lock. */
+	assert_int_equal(refused_elsewhere(fx), 0);
+	assert_int_equal(commit_row(fx, bytes_row(1, 0, SLICE_LIT("a")), 1), 0);
+	assert_int_equal(refused_elsewhere(fx), 0);
+	reopen_small(fx);
+}
+
+static int64_t pragma(struct fixture *fx, const char *sql)
+{
+	struct sqlite_store *s = container_of(fx->s, struct sqlite_store, base);
+	sqlite3_stmt *stmt = NULL;
+
+	sqlite_borrow(s);
+	assert_int_equal(sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	int64_t value = sqlite3_column_type(stmt, 0) == SQLITE_TEXT
+		? strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0
+		: sqlite3_column_int64(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite_give_back(s);
+	return value;
+}
+
+static void file_is_set_up_as_designed(void **state)
+{
+	struct fixture *fx = *state;
+
+	write_file(fx->path, "", 0); /* what a kill at the first start may leave */
+	for (int round = 0; round < 2; round++) {
+		open_small(fx);
+		assert_int_equal(pragma(fx, "PRAGMA page_size"), 16384);
+		assert_int_equal(pragma(fx, "PRAGMA synchronous"), 2);
+		assert_int_equal(pragma(fx, "PRAGMA secure_delete"), 0);
+		assert_int_equal(pragma(fx, "PRAGMA journal_mode"), 1);
+		assert_int_equal(pragma(fx, "PRAGMA application_id"), SQLITE_STORE_ID);
+		assert_int_equal(pragma(fx, "PRAGMA user_version"), SQLITE_STORE_FORMAT);
+		struct stat st;
+		assert_int_equal(stat(fx->path, &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0600);
+		fx->s = store_close(fx->s);
+	}
+}
+
+static void keys_differ_between_stores(void **state)
+{
+	struct fixture *fx = *state;
+	uint8_t secret[TOKEN_SECRET_BYTES];
+
+	open_small(fx);
+	memcpy(secret, fx->s->keys[0].secret, sizeof secret);
+	reopen_small(fx);
+	assert_memory_equal(secret, fx->s->keys[0].secret, sizeof secret);
+	fx->s = store_close(fx->s);
+	unlink(fx->path);
+	open_small(fx);
+	assert_memory_not_equal(secret, fx->s->keys[0].secret, sizeof secret);
+}
+
+static void disk_full_is_no_news_and_passes(void **state)
+{
+	struct fixture *fx = *state;
+	static char bytes[5000];
+	struct slice big = { bytes, sizeof bytes };
+	struct sync_load got;
+	unsigned done = 0;
+
+	open_small(fx);
+	assert_int_equal(commit_row(fx, bytes_row(1, 0, SLICE_LIT("a")), 1), 0);
+	sqlite_store_pages_max(fx->s, 1);
+	while (done < 1000 && commit_row(fx, bytes_row(500, done, big), 100) == 0)
+		done++;
+	assert_true(done < 1000);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(
+			commit_row(fx, bytes_row(2, 0, big), 100 + i), FISH_ESTORE);
+	assert_int_equal(load_text(fx, flow_id(2), &got), FISH_ENOTFOUND);
+	assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+	struct recovered all;
+	recover_text(fx, &all);
+	assert_int_equal(all.nrows, 1 + done);
+	sqlite_store_pages_max(fx->s, 0);
+	assert_int_equal(commit_row(fx, bytes_row(2, 0, big), 200), 0);
+	reopen_small(fx);
+	assert_int_equal(fx->s->time_ms, 200);
+	recover_text(fx, &all);
+	assert_int_equal(all.nrows, 2 + done);
+}
+
+static void half_written_log_is_rolled_back(void **state)
+{
+	struct fixture *fx = *state;
+	static char bytes[30000];
+	struct slice big = { bytes, sizeof bytes };
+	struct rlimit before;
+	unsigned done = 0;
+
+	open_small(fx);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	struct rlimit low = { 500001, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
+	int rc = 0;
+	while (done < 1000 && (rc = commit_row(fx, bytes_row(500, done, big), 100)) == 0)
+		done++;
+	int again = commit_row(fx, bytes_row(2, 0, big), 100);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(rc, FISH_ESTORE);
+	assert_true(again == FISH_ESTORE ||
+		again == 0); /* the log may have been copied home */
+	assert_int_equal(commit_row(fx, bytes_row(3, 0, big), 100), 0);
+	reopen_small(fx);
+	struct recovered all;
+	recover_text(fx, &all);
+	assert_int_equal(all.nrows, done + 1 + (again == 0));
+}
+
+/* Replaces the descriptor of the log by one that cannot be written. */
+static void break_log(const struct fixture *fx)
+{
+	struct stat want;
+	struct stat is;
+	char path[128];
+
+	snprintf(path, sizeof path, "%s-wal", fx->path);
+	CHECK(stat(path, &want) == 0);
+	int broken = open(path, O_RDONLY | O_CLOEXEC);
+	for (int fd = 3; fd < 100; fd++) {
+		if (fd != broken && fstat(fd, &is) == 0 && is.st_ino == want.st_ino)
+			CHECK(dup2(broken, fd) == fd);
+	}
+}
+
+static void commit_to_broken_log(struct fixture *fx)
+{
+	open_small(fx);
+	CHECK(commit_row(fx, bytes_row(1, 0, SLICE_LIT("a")), 1) == 0);
+	break_log(fx);
+	commit_row(fx, bytes_row(1, 1, SLICE_LIT("b")), 2);
+}
+
+static void doubtful_write_ends_the_process(void **state)
+{
+	struct fixture *fx = *state;
+	char said[600];
+	struct sync_load got;
+
+	run_child(commit_to_broken_log, fx, SIGABRT, said, sizeof said);
+	assert_non_null(strstr(said, "store "));
+	assert_non_null(strstr(said, fx->path));
+	assert_non_null(strstr(said, "disk I/O error"));
+	open_small(fx);
+	assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+	assert_string_equal(got.text, "0:a");
+}
+
+/* A flow's first and only row, with or without its end. */
+static void commit_flow(struct fixture *fx, unsigned flow, bool last)
+{
+	static char bytes[600];
+	struct store_row row = bytes_row(flow, 0, (struct slice){ bytes, sizeof bytes });
+
+	row.last = last;
+	assert_int_equal(commit_row(fx, row, flow), 0);
+}
+
+static void segments_go_when_all_their_flows_ended(void **state)
+{
+	struct fixture *fx = *state;
+	struct sync_load got;
+
+	open_small(fx);
+	assert_int_equal(sqlite_store_segments(fx->s), 1);
+	for (unsigned flow = 0; flow < 20; flow++)
+		commit_flow(fx, flow, false);
+	size_t most = sqlite_store_segments(fx->s);
+	assert_true(most >= 5);
+	reopen_small(fx);
+	assert_int_equal(sqlite_store_segments(fx->s), most);
+	/* All but one end; the segments between the first and the last go, only they. */
+	for (unsigned flow = 1; flow < 20; flow++) {
+		struct store_row row = bytes_row(flow, 1, SLICE_LIT("end"));
+		row.last = true;
+		assert_int_equal(commit_row(fx, row, 50), 0);
+	}
+	for (unsigned flow = 100; flow < 130; flow++)
+		commit_flow(fx, flow, true);
+	for (int round = 0; round < 2; round++) {
+		assert_in_range(sqlite_store_segments(fx->s), 2, 3);
+		assert_int_equal(load_text(fx, flow_id(0), &got), 0);
+		assert_int_equal(load_text(fx, flow_id(10), &got), FISH_ENOTFOUND);
+		reopen_small(fx);
+	}
+}
+
+static void dropped_ends_do_not_bring_flows_back(void **state)
+{
+	struct fixture *fx = *state;
+	struct recovered all;
+
+	/* 0 holds the first segment, where 1 and 2 begin; 1 and 2 end in later ones,
+	 * which go. */
+	open_small(fx);
+	const struct store_row rows[] = { bytes_row(0, 0, SLICE_LIT("a")),
+		bytes_row(1, 0, SLICE_LIT("b")), bytes_row(2, 0, SLICE_LIT("c")) };
+	assert_int_equal(commit_both(fx, rows, 3, NULL, 0, 1), 0);
+	for (unsigned flow = 100; flow < 110; flow++)
+		commit_flow(fx, flow, true);
+	for (unsigned flow = 1; flow <= 2; flow++) {
+		struct store_row row = bytes_row(flow, 1, SLICE_LIT("end"));
+		row.last = true;
+		assert_int_equal(commit_row(fx, row, 50), 0);
+		for (unsigned i = 0; i < 10; i++)
+			commit_flow(fx, 100 + flow * 100 + i, true);
+	}
+	for (int round = 0; round < 3; round++) {
+		assert_in_range(sqlite_store_segments(fx->s), 2, 3);
+		assert_string_equal(recover_text(fx, &all), "0/0:a ");
+		reopen_small(fx);
+	}
+	assert_true(pragma(fx, "SELECT count(*) FROM journal_1 WHERE last = 2") >= 1);
+}
+
+static void rows_behind_a_mark_do_not_hold_their_segment(void **state)
+{
+	struct fixture *fx = *state;
+
+	/* 0 holds the first segment and 9 a later one; 1 has rows in both and ends in one
+	 * that goes. */
+	open_small(fx);
+	const struct store_row first[] = { bytes_row(0, 0, SLICE_LIT("a")),
+		bytes_row(1, 0, SLICE_LIT("b")) };
+	struct sync_load got;
+	const struct store_row later[] = { bytes_row(9, 0, SLICE_LIT("c")),
+		bytes_row(1, 1, SLICE_LIT("d")) };
+	struct store_row ends[] = { bytes_row(1, 2, SLICE_LIT("end")),
+		bytes_row(9, 1, SLICE_LIT("end")) };
+	ends[0].last = ends[1].last = true;
+	assert_int_equal(commit_both(fx, first, 2, NULL, 0, 1), 0);
+	for (unsigned i = 0; i < 10; i++)
+		commit_flow(fx, 100 + i, true);
+	assert_int_equal(commit_both(fx, later, 2, NULL, 0, 200), 0);
+	for (unsigned i = 0; i < 10; i++)
+		commit_flow(fx, 200 + i, true);
+	assert_int_equal(commit_row(fx, ends[0], 300), 0);
+	for (unsigned i = 0; i < 10; i++)
+		commit_flow(fx, 300 + i, true);
+	reopen_small(fx);
+	assert_in_range(sqlite_store_segments(fx->s), 3, 4);
+	assert_int_equal(commit_row(fx, ends[1], 400), 0);
+	for (unsigned i = 0; i < 10; i++)
+		commit_flow(fx, 400 + i, true);
+	assert_int_equal(load_text(fx, flow_id(9), &got), FISH_ENOTFOUND);
+	struct recovered all;
+	assert_string_equal(recover_text(fx, &all), "0/0:a ");
+}
+
+static void time_outlives_the_rows(void **state)
+{
+	struct fixture *fx = *state;
+	static char bytes[3000];
+	struct store_row row = bytes_row(1, 0, (struct slice){ bytes, sizeof bytes });
+	struct sync_load got;
+
+	row.last = true;
+	open_small(fx);
+	assert_int_equal(commit_row(fx, row, 12345), 0);
+	assert_int_equal(load_text(fx, flow_id(1), &got),
+		FISH_ENOTFOUND); /* its segment is gone */
+	reopen_small(fx);
+	assert_int_equal(fx->s->time_ms, 12345);
+}
+
+static void rolled_back_expiry_is_tried_again(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_row row = bytes_row(1, 0, SLICE_LIT("end"));
+	const struct store_ended e = {
+		.flow = row.flow, .ended_ms = 1, .name = SLICE_LIT("order")
+	};
+	struct rlimit before;
+
+	row.last = true;
+	open_small(fx);
+	assert_int_equal(commit_both(fx, &row, 1, &e, 1, 1), 0);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	struct rlimit nothing = { 1, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &nothing), 0);
+	int rc = commit_row(fx, bytes_row(2, 0, SLICE_LIT("a")), SEEN_WINDOW_MS + 2);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	signal(SIGXFSZ, SIG_DFL);
+	assert_int_equal(rc, FISH_ESTORE);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM ended"), 1);
+	assert_int_equal(
+		commit_row(fx, bytes_row(2, 0, SLICE_LIT("a")), SEEN_WINDOW_MS + 2), 0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM ended"), 0);
+}
+
+static void commit_until_killed(struct fixture *fx)
+{
+	open_small(fx);
+	for (unsigned i = 0; i < 1000; i++) {
+		struct store_row rows[] = {
+			bytes_row(i, 0, SLICE_LIT("some bytes that fill segments")),
+			bytes_row(2000 + i, 0, SLICE_LIT("x"))
+		};
+		rows[1].last = true;
+		CHECK(commit_both(fx, rows, 2, NULL, 0, i + 1) == 0);
+		CHECK(fprintf(stderr, ".") == 1);
+	}
+}
+
+static void kill_switch_hits_before_or_after(void **state)
+{
+	struct fixture *fx = *state;
+	static const char *const phases[] = { "before", "after" };
+	char said[1200];
+
+	for (unsigned k = 1; k <= 120; k += k < 5 ? 1 : 23) {
+		for (size_t after = 0; after < 2; after++) {
+			struct recovered all;
+			char number[12];
+			snprintf(number, sizeof number, "%u", k);
+			setenv("FISH_TEST_KILL_AT_COMMIT", number, 1);
+			setenv("FISH_TEST_KILL_PHASE", phases[after], 1);
+			run_child(commit_until_killed, fx, SIGKILL, said, sizeof said);
+			unsetenv("FISH_TEST_KILL_AT_COMMIT");
+			unsetenv("FISH_TEST_KILL_PHASE");
+			assert_int_equal(strlen(said), k - 1); /* told of so many */
+			open_small(fx);
+			recover_text(fx, &all);
+			assert_int_equal(all.nrows, k - 1 + after);
+			assert_int_equal(fx->s->time_ms, k - 1 + after);
+			fx->s = store_close(fx->s);
+			unlink(fx->path);
+		}
+	}
+}
+
+int main(void)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(wrong_places_are_refused),
+		T(foreign_and_newer_files_are_refused),
+		T(damaged_files_are_refused),
+		T(unwritable_places_are_refused),
+		T(second_opener_is_refused),
+		T(file_is_set_up_as_designed),
+		T(keys_differ_between_stores),
+		T(disk_full_is_no_news_and_passes),
+		T(half_written_log_is_rolled_back),
+		T(doubtful_write_ends_the_process),
+		T(segments_go_when_all_their_flows_ended),
+		T(dropped_ends_do_not_bring_flows_back),
+		T(rows_behind_a_mark_do_not_hold_their_segment),
+		T(time_outlives_the_rows),
+		T(rolled_back_expiry_is_tried_again),
+		T(kill_switch_hits_before_or_after),
+	};
+#undef T
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

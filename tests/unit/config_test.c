@@ -1,0 +1,193 @@
+/* config_test.c - flags, environment and defaults; every refusal names what it refuses. */
+#include "host/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { WORDS_MAX = 12 };
+
+static const char *const variables[] = {
+	"FISH_LISTEN",
+	"FISH_PUBLIC_URL",
+	"FISH_STORE",
+	"FISH_SOCKET",
+	"FISH_ADMIN",
+	"FISH_MAX_BODY",
+	"FISH_LOG",
+	"FISH_TEST_PARK",
+};
+
+static int forget_environment(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof variables / sizeof *variables; i++)
+		unsetenv(variables[i]);
+	return 0;
+}
+
+/* argv: the words behind "./some/broker", NULL at the end. */
+static int parse(struct config *c, const char *const *words, struct err *err)
+{
+	static char program[] = "./some/broker";
+	char *argv[WORDS_MAX + 2] = { program };
+	int argc = 1;
+	*err = (struct err){ 0 };
+	for (; words[argc - 1] != NULL; argc++)
+		argv[argc] = (char *)(uintptr_t)words[argc - 1];
+	return config_parse(c, argc, argv, err);
+}
+
+#define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static void refused(const char *const *words, const char *why)
+{
+	struct config c;
+	struct err err;
+	assert_int_equal(parse(&c, words, &err), FISH_EINVAL);
+	if (strstr(err.text, why) == NULL)
+		fail_msg("'%s' should say '%s'", err.text, why);
+}
+
+static void accepted(struct config *c, const char *const *words)
+{
+	struct err err;
+	if (parse(c, words, &err) != 0)
+		fail_msg("refused: %s", err.text);
+}
+
+static void test_defaults(void **state)
+{
+	(void)state;
+	struct config c;
+	accepted(&c, WORDS("serve"));
+	assert_string_equal(c.program, "broker");
+	assert_int_equal(c.command, COMMAND_SERVE);
+	assert_string_equal(c.listen, "127.0.0.1:8080");
+	assert_string_equal(c.public_url, "");
+	assert_string_equal(c.log, "stderr");
+	assert_null(c.values[FLAG_STORE]);
+	assert_int_equal(c.body_bytes_max, BODY_BYTES_MAX_DEFAULT);
+	assert_false(c.test_park);
+}
+
+static void test_flags_in_both_forms(void **state)
+{
+	(void)state;
+	struct config c;
+	accepted(&c,
+		WORDS("serve", "--listen=:0", "--store", "a=b.db", "--max-body", "64k",
+			"--public-url", "https://hooks.example.com/in//"));
+	assert_string_equal(c.listen, ":0");
+	assert_string_equal(c.values[FLAG_STORE], "a=b.db");
+	assert_int_equal(c.body_bytes_max, 64 << 10);
+	assert_string_equal(c.public_url, "https://hooks.example.com/in");
+}
+
+static void test_arguments(void **state)
+{
+	(void)state;
+	struct config c;
+	accepted(&c, WORDS("start", "order", "-", "--key", "k", "--wait", "5s"));
+	assert_int_equal(c.nargs, 2);
+	assert_string_equal(c.args[1], "-");
+	assert_string_equal(c.values[FLAG_KEY], "k");
+	assert_int_equal(c.wait_ms, 5000);
+	accepted(&c, WORDS("start", "order", "--", "-5"));
+	assert_string_equal(c.args[1], "-5");
+	accepted(&c, WORDS("ls", "--all", "--json", "--limit", "7"));
+	assert_true(c.all);
+	assert_true(c.json);
+	assert_int_equal(c.limit, 7);
+	assert_int_equal(c.wait_ms, -1);
+}
+
+static void test_environment_stands_in(void **state)
+{
+	(void)state;
+	struct config c;
+	setenv("FISH_STORE", "from_env.db", 1);
+	setenv("FISH_LISTEN", ":1", 1);
+	setenv("FISH_LOG", "", 1);
+	setenv("FISH_TEST_PARK", "1", 1);
+	accepted(&c, WORDS("serve", "--listen", ":2"));
+	assert_string_equal(c.values[FLAG_STORE], "from_env.db");
+	assert_string_equal(c.listen, ":2");
+	assert_string_equal(c.log, "stderr");
+	assert_true(c.test_park);
+	setenv("FISH_MAX_BODY", "lots", 1);
+	refused(WORDS("serve"), "'lots'");
+	/* Not a flag of ls, so none of its business. */
+	accepted(&c, WORDS("ls"));
+}
+
+static void test_help_and_version(void **state)
+{
+	(void)state;
+	struct config c;
+	accepted(&c, WORDS("--help"));
+	assert_int_equal(c.command, COMMAND_HELP);
+	accepted(&c, WORDS("--version"));
+	assert_int_equal(c.command, COMMAND_VERSION);
+	accepted(&c, WORDS("show", "--help"));
+	assert_int_equal(c.command, COMMAND_SHOW);
+	assert_true(c.help);
+	accepted(&c, WORDS("serve", "-h"));
+	assert_true(c.help);
+}
+
+static void test_refusals_name_the_fault(void **state)
+{
+	(void)state;
+	refused((const char *const[]){ NULL }, "broker --help");
+	refused(WORDS("sart"), "did you mean 'start'");
+	refused(WORDS("dance"), "unknown command 'dance'");
+	refused(WORDS("--store", "x", "serve"), "comes before its flags");
+	refused(WORDS("serve", "--lisen", "x"), "did you mean '--listen'");
+	refused(WORDS("serve", "--frobnicate=1"), "'--frobnicate'");
+	refused(WORDS("ls", "--listen", ":1"), "'ls' has no flag '--listen'");
+	refused(WORDS("serve", "extra"), "'extra'");
+	refused(WORDS("serve", "--store"), "--store lacks its value");
+	refused(WORDS("serve", "--store", "--json"), "--store lacks its value");
+	refused(WORDS("ls", "--all=yes"), "takes no value");
+	refused(WORDS("start"), "lacks an argument");
+	refused(WORDS("show"), "usage: broker show ID");
+	refused(WORDS("show", "a", "b"), "'b'");
+}
+
+static void test_refusals_of_values(void **state)
+{
+	(void)state;
+	refused(WORDS("serve", "--listen", "nowhere"), "--listen 'nowhere'");
+	refused(WORDS("serve", "--listen", "127.0.0.1:99999"), "99999");
+	refused(WORDS("serve", "--admin", "x"), "--admin 'x'");
+	refused(WORDS("serve", "--public-url", "ftp://x"), "ftp://x");
+	refused(WORDS("serve", "--public-url", "http://x/?a=b"), "--public-url");
+	refused(WORDS("serve", "--max-body", "0"), "--max-body");
+	refused(WORDS("serve", "--max-body", " 5"), "--max-body");
+	refused(WORDS("serve", "--max-body", "99999999999999999999k"), "--max-body");
+	refused(WORDS("serve", "--max-body", "5g"), "5g");
+	refused(WORDS("start", "f", "--wait", "5"), "--wait '5'");
+	refused(WORDS("start", "f", "--wait", "25h"), "at most 24h");
+	refused(WORDS("ls", "--limit", "0"), "--limit '0'");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_defaults, forget_environment),
+		cmocka_unit_test_setup(test_flags_in_both_forms, forget_environment),
+		cmocka_unit_test_setup(test_arguments, forget_environment),
+		cmocka_unit_test_setup(test_environment_stands_in, forget_environment),
+		cmocka_unit_test_setup(test_help_and_version, forget_environment),
+		cmocka_unit_test_setup(test_refusals_name_the_fault, forget_environment),
+		cmocka_unit_test_setup(test_refusals_of_values, forget_environment),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,383 @@
+/* engine_kit.h - an engine over the memory store with a clock, a partner and a log the test commands.
+ *
+ * The partner keeps every attempt until the test answers it; what it was told stays readable after
+ * a crash. Surprise: kit_turn goes on until the engine is idle, so a test that wants to look into
+ * the middle of a commit holds the store first and calls engine_turn itself. */
+#ifndef FISH_ENGINE_KIT_H
+#define FISH_ENGINE_KIT_H
+
+#include "engine/engine.h"
+#include "wire/entry.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { KIT_SENT_MAX = 64, KIT_TURNS_MAX = 200 };
+
+/* One attempt as the partner saw it. */
+struct sent {
+	struct attempt *attempt;      /* NULL: answered, or its engine is gone */
+	char            url[200], body[400], key[32];
+};
+
+struct kit {
+	const fish_program *program;
+	int64_t             park_after_ms;
+	struct store       *store;
+	struct engine      *engine;
+	int64_t             now_ms;
+	uint64_t            chance;
+	struct sent         sent[KIT_SENT_MAX];
+	size_t              nsent;
+	struct buf          log;          /* lines, each with its line feed */
+	struct buf          words;        /* of the last watch or show */
+};
+
+static const fish_peer partner = {
+	.name = "partner", .url = "http://partner", .give_up_ms = 5 * FISH_SECOND };
+
+/* ---- the seams ---- */
+
+static inline int64_t kit_now(void *owner)
+{
+	return ((struct kit *)owner)->now_ms;
+}
+
+static inline uint32_t kit_jitter(void *owner)
+{
+	(void)owner;
+	return 0;
+}
+
+static inline void kit_entropy(void *owner, void *bytes, size_t len)
+{
+	struct kit *k = owner;
+
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)bytes)[i] = (uint8_t)(++k->chance >> 8 * (i % 4));
+}
+
+static inline void kit_send(void *owner, struct attempt *a)
+{
+	struct kit *k = owner;
+
+	assert_true(k->nsent < KIT_SENT_MAX);
+	struct sent *s = &k->sent[k->nsent++];
+
+	s->attempt = a;
+	snprintf(s->url, sizeof s->url, "%.*s", (int)a->url.len, a->url.ptr);
+	snprintf(s->body, sizeof s->body, "%.*s", (int)a->body.len, a->body.len ? a->body.ptr : "");
+	snprintf(s->key, sizeof s->key, "%.*s", (int)a->key.len, a->key.ptr);
+}
+
+static inline void kit_abandon(void *owner, struct attempt *a)
+{
+	struct kit *k = owner;
+	bool known = false;
+
+	for (size_t i = 0; i < k->nsent; i++)
+		if (k->sent[i].attempt == a) {
+			k->sent[i].attempt = NULL;
+			known = true;
+		}
+	assert_true(known);
+}
+
+static inline void kit_log(void *owner, const char *event, struct slice line)
+{
+	struct kit *k = owner;
+
+	(void)event;
+	buf_put_slice(&k->log, line);
+	buf_putc(&k->log, '\n');
+}
+
+/* ---- coming and going ---- */
+
+static inline void kit_engine(struct kit *k)
+{
+	struct err err = { .code = 0 };
+	struct engine_config config = {
+		.program = k->program,
+		.base_url = "https://door",
+		.build = 1,
+		.seams = { .owner = k, .now_ms = kit_now, .entropy = kit_entropy, .send = kit_send,
+		           .abandon = kit_abandon, .log = kit_log, .jitter = kit_jitter },
+		.store = k->store,
+		.park_after_ms = k->park_after_ms,
+	};
+
+	assert_int_equal(engine_new(&k->engine, &config, &err), 0);
+	assert_int_equal(engine_recover(k->engine, &err), 0);
+}
+
+static inline void kit_open(struct kit *k, const fish_program *program, int64_t park_after_ms)
+{
+	uint8_t secret[TOKEN_SECRET_BYTES] = { 7 };
+	struct err err = { .code = 0 };
+
+	*k = (struct kit){ .program = program, .park_after_ms = park_after_ms, .now_ms = 1000000 };
+	buf_init(&k->log, SIZE_MAX);
+	buf_init(&k->words, SIZE_MAX);
+	assert_int_equal(store_open_memory(&k->store, secret, &err), 0);
+	kit_engine(k);
+}
+
+static inline void kit_close(struct kit *k)
+{
+	k->store = store_close(k->store);
+	k->engine = engine_free(k->engine);
+	buf_fini(&k->log);
+	buf_fini(&k->words);
+}
+
+enum kit_commit { KIT_LOST, KIT_KEPT };      /* the commit under way when the power goes */
+
+static inline void kit_crash(struct kit *k, enum kit_commit commit)
+{
+	struct store *survivor = store_memory_crash(k->store, commit == KIT_KEPT);
+
+	k->engine = engine_free(k->engine);
+	k->store = survivor;
+	for (size_t i = 0; i < k->nsent; i++)
+		assert_null(k->sent[i].attempt);
+	kit_engine(k);
+}
+
+static inline void kit_turn(struct kit *k)
+{
+	for (int n = 0; n < KIT_TURNS_MAX; n++) {
+		engine_turn(k->engine);
+		if (engine_idle(k->engine) && !k->store->under_way)
+			return;
+	}
+	fail_msg("the engine does not come to rest");
+}
+
+static inline void kit_pass(struct kit *k, int64_t ms)
+{
+	k->now_ms += ms;
+	kit_turn(k);
+}
+
+/* ---- asking the engine ---- */
+
+enum { UNTOLD = 1 };      /* no code of the engine: nobody has answered yet */
+
+/* A delivery, and what the door was told to say. */
+struct knock {
+	struct delivery delivery;
+	int             status;       /* 0: nothing yet */
+};
+
+static inline void knock_done(struct delivery *d, int status)
+{
+	struct knock *n = container_of(d, struct knock, delivery);
+
+	assert_int_equal(n->status, 0);
+	n->status = status;
+}
+
+/* Hands in a delivery; the answer may come later. url may be a token, a URL or a text that holds one. */
+static inline void kit_knock(struct kit *k, struct knock *n, const char *url, const char *body,
+                             const char *message_id)
+{
+	const char *at = strstr(url, "/h/");
+	struct slice token = slice_of(at ? at + 3 : url);
+
+	if (at)
+		token.len = TOKEN_TEXT_SIZE - 1;
+	*n = (struct knock){ .delivery = {
+		.token = token, .body = slice_of(body), .message_id = slice_of(message_id),
+		.meta = SLICE_LIT(":method: POST\ncontent-type: application/json\n"), .done = knock_done } };
+	engine_deliver(k->engine, &n->delivery);
+}
+
+static inline int kit_post(struct kit *k, const char *url, const char *body, const char *message_id)
+{
+	struct knock n;
+
+	kit_knock(k, &n, url, body, message_id);
+	kit_turn(k);
+	assert_int_not_equal(n.status, 0);
+	return n.status;
+}
+
+struct launch {
+	struct start start;
+	int          rc;
+	struct id    id;
+	bool         existed;
+};
+
+static inline void launch_done(struct start *s, int rc, const struct id *id, bool existed, const char *why)
+{
+	struct launch *l = container_of(s, struct launch, start);
+
+	assert_int_equal(l->rc, UNTOLD);
+	assert_int_equal(rc < 0, why != NULL);
+	l->rc = rc;
+	l->id = *id;
+	l->existed = existed;
+}
+
+static inline void kit_launch(struct kit *k, struct launch *l, const char *flow, const char *input,
+                              const char *key)
+{
+	*l = (struct launch){ .rc = UNTOLD, .start = {
+		.flow = slice_of(flow), .input = slice_of(input), .key = slice_of(key),
+		.done = launch_done } };
+	engine_start(k->engine, &l->start);
+}
+
+static inline struct launch kit_try(struct kit *k, const char *flow, const char *input, const char *key)
+{
+	struct launch l;
+
+	kit_launch(k, &l, flow, input, key);
+	kit_turn(k);
+	assert_int_not_equal(l.rc, UNTOLD);
+	return l;
+}
+
+static inline struct id kit_start(struct kit *k, const char *flow, const char *input)
+{
+	struct launch l = kit_try(k, flow, input, NULL);
+
+	assert_int_equal(l.rc, 0);
+	return l.id;
+}
+
+struct look {
+	struct watch watch;
+	struct show  show;
+	struct cancel cancel;
+	struct kit  *kit;
+	int          rc, status;
+};
+
+static inline void look_watched(struct watch *w, int rc, int status, struct slice result)
+{
+	struct look *l = container_of(w, struct look, watch);
+
+	l->rc = rc;
+	l->status = status;
+	buf_reset(&l->kit->words);
+	buf_put_slice(&l->kit->words, result);
+}
+
+static inline void look_shown(struct show *s, int rc, struct slice json)
+{
+	struct look *l = container_of(s, struct look, show);
+
+	l->rc = rc;
+	buf_reset(&l->kit->words);
+	buf_put_slice(&l->kit->words, json);
+}
+
+static inline void look_cancelled(struct cancel *c, int rc)
+{
+	container_of(c, struct look, cancel)->rc = rc;
+}
+
+static inline void look_forgotten(struct watch *w)
+{
+	container_of(w, struct look, watch)->rc = UNTOLD;
+}
+
+/* How a flow ended: "done RESULT", "failed WHY", "cancelled cancelled", "stopped WHY", "lives" or
+ * "unknown". Stands until the next look. */
+static inline const char *kit_end(struct kit *k, struct id id)
+{
+	struct look l = { .kit = k, .rc = UNTOLD, .watch = { .id = id, .done = look_watched } };
+	static const char *const words[] = {
+		[END_DONE] = "done ", [END_FAILED] = "failed ", [END_CANCELLED] = "cancelled " };
+
+	kit_turn(k);
+	engine_watch(k->engine, &l.watch);
+	kit_turn(k);
+	if (l.rc == UNTOLD) {
+		engine_unwatch(k->engine, &l.watch, look_forgotten);
+		return "lives";
+	}
+	if (l.rc == FISH_ENOTFOUND)
+		return "unknown";
+	struct buf text;
+
+	buf_init(&text, SIZE_MAX);
+	buf_puts(&text, l.rc == FISH_ESTOPPED ? "stopped " : words[l.status]);
+	buf_put_slice(&text, buf_slice(&k->words));
+	buf_reset(&k->words);
+	buf_put_slice(&k->words, buf_slice(&text));
+	buf_fini(&text);
+	return k->words.ptr;
+}
+
+static inline const char *kit_show(struct kit *k, struct id id)
+{
+	struct look l = { .kit = k, .rc = UNTOLD, .show = { .id = id, .done = look_shown } };
+
+	engine_show(k->engine, &l.show);
+	kit_turn(k);
+	assert_int_equal(l.rc, 0);
+	return k->words.ptr;
+}
+
+static inline int kit_cancel(struct kit *k, struct id id)
+{
+	struct look l = { .kit = k, .rc = UNTOLD, .cancel = { .id = id, .done = look_cancelled } };
+
+	engine_cancel(k->engine, &l.cancel);
+	kit_turn(k);
+	assert_int_not_equal(l.rc, UNTOLD);
+	return l.rc;
+}
+
+static inline struct engine_figures kit_figures(struct kit *k)
+{
+	struct engine_figures f;
+
+	engine_figures(k->engine, &f);
+	return f;
+}
+
+/* ---- the partner ---- */
+
+static inline void kit_answer_after(struct kit *k, size_t n, int status, const char *body,
+                                    int64_t retry_after_ms)
+{
+	assert_true(n < k->nsent);
+	struct attempt *a = k->sent[n].attempt;
+
+	assert_non_null(a);
+	k->sent[n].attempt = NULL;
+	a->done(a, status, SLICE_LIT("content-type: application/json\n"), slice_of(body), retry_after_ms,
+	        status ? NULL : "connection refused");
+	kit_turn(k);
+}
+
+static inline void kit_answer(struct kit *k, size_t n, int status, const char *body)
+{
+	kit_answer_after(k, n, status, body, -1);
+}
+
+static inline const char *kit_log_text(struct kit *k)
+{
+	return k->log.ptr ? k->log.ptr : "";
+}
+
+static inline size_t count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, what)); text++)
+		n++;
+	return n;
+}
+
+#endif

@@ -1,0 +1,719 @@
+/* entry_test.c - journal entries: bytes that are pinned, round trips, and what must be refused.
+ *
+ * What fields a kind has stands here a second time, in make(): the table of entry.c is held
+ * against it. The pinned bytes are a file format; a change of them would lose every journal. */
+#include "base/hash.h"
+#include "wire/entry.h"
+#include "wire/pack.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { ROUNDS = 20000, POOL_BYTES = 4096, LONG_BYTES = 3000 };
+
+struct chance {
+	uint64_t at;
+	char     pool[POOL_BYTES];     /* texts are cut from it */
+};
+
+static void chance_init(struct chance *c, uint64_t seed)
+{
+	c->at = hash64_u64(HASH64_SEED, seed);
+	for (size_t i = 0; i < sizeof c->pool; i++)
+		c->pool[i] = (char)(hash64_u64(c->at, i) >> 32);
+}
+
+static uint64_t any(struct chance *c)
+{
+	c->at = hash64_u64(c->at, 1);
+	return c->at;
+}
+
+/* Any number of bits is as likely as any other, so that each length of a varint comes up. */
+static uint64_t any_number(struct chance *c, unsigned bits_max)
+{
+	unsigned bits = (unsigned)(any(c) >> 20) % (bits_max + 1);
+
+	return bits ? (any(c) >> 1) >> (63 - (bits == 64 ? 63 : bits)) | (uint64_t)(bits == 64) << 63 : 0;
+}
+
+static uint32_t any_u32(struct chance *c)
+{
+	return (uint32_t)any_number(c, 32);
+}
+
+static struct slice any_text(struct chance *c)
+{
+	size_t len = (any(c) >> 20) % 20;
+
+	if ((any(c) >> 20) % 16 == 0)
+		len = (any(c) >> 20) % LONG_BYTES;
+	return (struct slice){ c->pool + (any(c) >> 20) % (POOL_BYTES - LONG_BYTES), len };
+}
+
+static struct id any_id(struct chance *c)
+{
+	struct id id;
+
+	memcpy(id.b, c->pool + (any(c) >> 20) % 1000, sizeof id.b);
+	return id;
+}
+
+static void any_key(struct chance *c, struct entry *e)
+{
+	e->has_key = (any(c) >> 20) % 2;
+	if (e->has_key)
+		e->key = any_id(c);
+}
+
+static void any_origin(struct chance *c, struct entry *e)
+{
+	e->build = any_number(c, 64);
+	e->key_id = (uint8_t)any(c);
+	e->base_url = any_text(c);
+}
+
+static void make_start(struct chance *c, struct entry *e)
+{
+	e->name = any_text(c);
+	e->body = any_text(c);
+	e->meta = any_text(c);
+	e->source = (any(c) >> 20) % 3 == 0 ? 0 : (any(c) >> 20) % 2 ? SOURCE_HOOK : SOURCE_CHILD;
+	if (e->source) {
+		e->flow = any_id(c);
+		e->number = any_u32(c);
+		e->epoch = any_u32(c);
+	}
+	any_key(c, e);
+	any_origin(c, e);
+}
+
+static void make_progress(struct chance *c, struct entry *e)
+{
+	e->number = any_u32(c);
+	e->digest = any_number(c, 64);
+	e->build = any_number(c, 64);
+	e->doubt = any_u32(c);
+	e->waiting = any_u32(c);
+	e->closing = (any(c) >> 20) % 2;
+	e->steps = any_text(c);
+	e->deadlines = any_text(c);
+}
+
+static void make_renew(struct chance *c, struct entry *e)
+{
+	e->body = any_text(c);
+	any_origin(c, e);
+	e->hook_next = any_u32(c);
+	e->now_ms = (int64_t)any_number(c, 63);
+	e->hooks = any_text(c);
+	e->untaken = any_text(c);
+	e->seen = any_text(c);
+}
+
+/* Sets the fields that entry.h gives to the kind. */
+static struct entry make(struct chance *c, enum entry_kind kind)
+{
+	struct entry e = { .kind = kind, .time_ms = (int64_t)any_number(c, 63) };
+
+	switch (kind) {
+	case ENTRY_START:
+		make_start(c, &e);
+		break;
+	case ENTRY_HOOK:
+		e.number = any_u32(c);
+		e.name = any_text(c);
+		e.options = any_text(c);
+		e.each = any_text(c);
+		break;
+	case ENTRY_MESSAGE:
+		e.source = (enum source)(1 + (any(c) >> 20) % 4);
+		e.number = any_u32(c);
+		e.status = (int)any_number(c, 31);
+		any_key(c, &e);
+		e.meta = any_text(c);
+		e.body = any_text(c);
+		break;
+	case ENTRY_RESULT:
+		e.body = any_text(c);
+		e.number = any_u32(c);
+		e.name = any_text(c);
+		break;
+	case ENTRY_CLOSED:
+		e.name = any_text(c);
+		e.number = any_u32(c);
+		break;
+	case ENTRY_TIMEOUT:
+		e.number = any_u32(c);
+		break;
+	case ENTRY_PATCH:
+		e.name = any_text(c);
+		e.status = (any(c) >> 20) % 2;
+		break;
+	case ENTRY_PUBLISH:
+		e.name = any_text(c);
+		e.body = any_text(c);
+		break;
+	case ENTRY_REPLY:
+		e.message_seq = any_number(c, 64);
+		e.status = (int)any_number(c, 31);
+		e.body = any_text(c);
+		break;
+	case ENTRY_CHILDREN:
+		e.added = any_number(c, 64);
+		e.ended = any_number(c, 64);
+		break;
+	case ENTRY_CANCEL:
+		break;
+	case ENTRY_PROGRESS:
+		make_progress(c, &e);
+		break;
+	case ENTRY_RENEW:
+		make_renew(c, &e);
+		break;
+	case ENTRY_END:
+		e.status = (int)(1 + (any(c) >> 20) % 3);
+		e.name = any_text(c);
+		e.body = any_text(c);
+		break;
+	}
+	return e;
+}
+
+static void assert_slice(struct slice got, struct slice wanted)
+{
+	assert_int_equal(got.len, wanted.len);
+	assert_true(slice_eq(got, wanted));
+}
+
+static void assert_same(const struct entry *got, const struct entry *e)
+{
+	assert_int_equal(got->kind, e->kind);
+	assert_int_equal(got->time_ms, e->time_ms);
+	assert_int_equal(got->source, e->source);
+	assert_int_equal(got->number, e->number);
+	assert_int_equal(got->epoch, e->epoch);
+	assert_int_equal(got->status, e->status);
+	assert_slice(got->name, e->name);
+	assert_slice(got->options, e->options);
+	assert_slice(got->each, e->each);
+	assert_slice(got->meta, e->meta);
+	assert_slice(got->body, e->body);
+	assert_int_equal(got->has_key, e->has_key);
+	assert_memory_equal(&got->key, &e->key, sizeof e->key);
+	assert_memory_equal(&got->flow, &e->flow, sizeof e->flow);
+	assert_int_equal(got->build, e->build);
+	assert_int_equal(got->key_id, e->key_id);
+	assert_slice(got->base_url, e->base_url);
+	assert_int_equal(got->message_seq, e->message_seq);
+	assert_int_equal(got->added, e->added);
+	assert_int_equal(got->ended, e->ended);
+	assert_int_equal(got->digest, e->digest);
+	assert_int_equal(got->doubt, e->doubt);
+	assert_int_equal(got->waiting, e->waiting);
+	assert_int_equal(got->closing, e->closing);
+	assert_int_equal(got->hook_next, e->hook_next);
+	assert_int_equal(got->now_ms, e->now_ms);
+	assert_slice(got->steps, e->steps);
+	assert_slice(got->deadlines, e->deadlines);
+	assert_slice(got->hooks, e->hooks);
+	assert_slice(got->untaken, e->untaken);
+	assert_slice(got->seen, e->seen);
+}
+
+/* Bytes in memory of their own size, so that a sanitizer sees a read beyond them. */
+static int next_of(const char *bytes, size_t len, struct entry *ret_entry)
+{
+	char *exact = xstrndup(bytes, len);
+	struct slice rest = { exact, len };
+	int rc = entry_next(&rest, ret_entry);
+
+	if (rc < 0) {
+		assert_int_equal(rc, FISH_EFORMAT);
+		assert_ptr_equal(rest.ptr, exact);
+		assert_int_equal(rest.len, len);
+	}
+	free(exact);
+	return rc;
+}
+
+static void assert_refused(struct slice bytes)
+{
+	struct entry e;
+
+	assert_int_equal(next_of(bytes.ptr, bytes.len, &e), FISH_EFORMAT);
+}
+
+/* ---- the format ---- */
+
+#define KEY16 "KKKKKKKKKKKKKKKK"
+#define FLOW16 "FFFFFFFFFFFFFFFF"
+
+static void bytes_of_each_kind_are_pinned(void **state)
+{
+	(void)state;
+	struct id key;
+	struct id flow;
+
+	memset(&key, 'K', sizeof key);
+	memset(&flow, 'F', sizeof flow);
+	const struct {
+		struct entry e;
+		struct slice bytes;
+	} pinned[] = {
+		{ { .kind = ENTRY_START, .time_ms = 300, .name = SLICE_LIT("order"), .body = SLICE_LIT("{}"),
+		    .meta = SLICE_LIT("a: b\n"), .build = 128, .key_id = 9, .base_url = SLICE_LIT("http://x") },
+		  SLICE_LIT("\x01\x1f\xac\x02\5order\2{}\5a: b\n\0\0\x80\x01\x09\x08http://x") },
+		{ { .kind = ENTRY_START, .time_ms = 1, .name = SLICE_LIT("o"), .source = SOURCE_HOOK,
+		    .flow = flow, .number = 2, .epoch = 3, .has_key = true, .key = key },
+		  SLICE_LIT("\x01\x2c\1\1o\0\0\1" FLOW16 "\2\3\1" KEY16 "\0\0\0") },
+		{ { .kind = ENTRY_HOOK, .time_ms = 1, .number = 2, .name = SLICE_LIT("n"),
+		    .options = SLICE_LIT("op"), .each = SLICE_LIT("e") },
+		  SLICE_LIT("\x02\x09\1\2\1n\2op\1e") },
+		{ { .kind = ENTRY_MESSAGE, .time_ms = 1, .source = SOURCE_CALL, .number = 4, .status = 404,
+		    .has_key = true, .key = key, .meta = SLICE_LIT("m"), .body = SLICE_LIT("\0b") },
+		  SLICE_LIT("\x03\x1b\1\3\4\x94\3\1" KEY16 "\1m\2\0b") },
+		{ { .kind = ENTRY_TIMEOUT, .time_ms = 1, .number = 7 }, SLICE_LIT("\x04\x02\1\7") },
+		{ { .kind = ENTRY_RESULT, .time_ms = 1, .number = 7, .name = SLICE_LIT("l"),
+		    .body = SLICE_LIT("bb") }, SLICE_LIT("\x05\x07\1\7\1l\2bb") },
+		{ { .kind = ENTRY_PATCH, .time_ms = 1, .name = SLICE_LIT("p"), .status = 1 },
+		  SLICE_LIT("\x06\x04\1\1p\1") },
+		{ { .kind = ENTRY_PUBLISH, .time_ms = 1, .name = SLICE_LIT("p"), .body = SLICE_LIT("b") },
+		  SLICE_LIT("\x07\x05\1\1p\1b") },
+		{ { .kind = ENTRY_CLOSED, .time_ms = 1, .number = 3, .name = SLICE_LIT("w") },
+		  SLICE_LIT("\x08\x04\1\3\1w") },
+		{ { .kind = ENTRY_REPLY, .time_ms = 1, .message_seq = 5, .status = 200, .body = SLICE_LIT("b") },
+		  SLICE_LIT("\x09\x06\1\5\xc8\1\1b") },
+		{ { .kind = ENTRY_CHILDREN, .time_ms = 1, .added = 5, .ended = 6 },
+		  SLICE_LIT("\x0a\x03\1\5\6") },
+		{ { .kind = ENTRY_CANCEL, .time_ms = 1 }, SLICE_LIT("\x0b\x01\1") },
+		{ { .kind = ENTRY_PROGRESS, .time_ms = 1, .number = 2, .digest = 3, .build = 4, .doubt = 5,
+		    .waiting = 6, .closing = true, .steps = SLICE_LIT("s"), .deadlines = SLICE_LIT("dd") },
+		  SLICE_LIT("\x0c\x0c\1\2\3\4\5\6\1\1s\2dd") },
+		{ { .kind = ENTRY_RENEW, .time_ms = 1, .body = SLICE_LIT("b"), .build = 2, .key_id = 3,
+		    .base_url = SLICE_LIT("u"), .hook_next = 4, .now_ms = 5, .hooks = SLICE_LIT("h"),
+		    .untaken = SLICE_LIT("t"), .seen = SLICE_LIT("s") },
+		  SLICE_LIT("\x0d\x0f\1\1b\2\3\1u\4\5\1h\1t\1s") },
+		{ { .kind = ENTRY_END, .time_ms = 1, .status = END_FAILED, .name = SLICE_LIT("y"),
+		    .body = SLICE_LIT("r") }, SLICE_LIT("\x0e\x06\1\2\1y\1r") },
+	};
+
+	for (size_t i = 0; i < sizeof pinned / sizeof *pinned; i++) {
+		struct buf out;
+		struct entry e;
+
+		buf_init(&out, SIZE_MAX);
+		entry_put(&out, &pinned[i].e);
+		assert_slice(buf_slice(&out), pinned[i].bytes);
+		struct slice rest = buf_slice(&out);
+
+		assert_int_equal(entry_next(&rest, &e), 1);
+		assert_int_equal(rest.len, 0);
+		assert_same(&e, &pinned[i].e);
+		buf_fini(&out);
+	}
+}
+
+static void any_entries_come_back_from_one_row(void **state)
+{
+	(void)state;
+	struct chance c;
+	struct entry row[8];
+	struct buf out;
+
+	chance_init(&c, 1);
+	buf_init(&out, SIZE_MAX);
+	for (int round = 0; round < ROUNDS / 8; round++) {
+		buf_reset(&out);
+		for (size_t i = 0; i < 8; i++) {
+			row[i] = make(&c, (enum entry_kind)(1 + (any(&c) >> 20) % ENTRY_KIND_MAX));
+			entry_put(&out, &row[i]);
+		}
+		assert_false(buf_failed(&out));
+		struct slice rest = buf_slice(&out);
+		struct entry e;
+
+		for (size_t i = 0; i < 8; i++) {
+			assert_int_equal(entry_next(&rest, &e), 1);
+			assert_same(&e, &row[i]);
+		}
+		assert_int_equal(entry_next(&rest, &e), 0);
+	}
+	buf_fini(&out);
+}
+
+static void largest_numbers_and_long_texts_come_back(void **state)
+{
+	(void)state;
+	static char text[1 << 20];
+	struct entry many = {
+		.kind = ENTRY_PROGRESS, .time_ms = INT64_MAX, .number = UINT32_MAX, .digest = UINT64_MAX,
+		.build = UINT64_MAX, .doubt = UINT32_MAX, .waiting = UINT32_MAX, .closing = true,
+		.steps = { text, sizeof text }, .deadlines = { text, 128 },
+	};
+	struct entry message = {
+		.kind = ENTRY_MESSAGE, .source = SOURCE_CHILD, .status = INT32_MAX, .number = UINT32_MAX,
+		.meta = { text, 127 }, .body = { text, 129 },
+	};
+	struct entry e;
+	struct buf out;
+
+	buf_init(&out, SIZE_MAX);
+	entry_put(&out, &many);
+	entry_put(&out, &message);
+	struct slice rest = buf_slice(&out);
+
+	assert_int_equal(entry_next(&rest, &e), 1);
+	assert_same(&e, &many);
+	assert_int_equal(entry_next(&rest, &e), 1);
+	assert_same(&e, &message);
+	buf_fini(&out);
+}
+
+static void decoded_texts_borrow_from_the_row(void **state)
+{
+	(void)state;
+	struct slice row = SLICE_LIT("\x08\x04\1\3\1w");
+	struct slice rest = row;
+	struct entry e;
+
+	assert_int_equal(entry_next(&rest, &e), 1);
+	assert_ptr_equal(e.name.ptr, row.ptr + 5);
+	assert_ptr_equal(rest.ptr, row.ptr + row.len);
+}
+
+static void full_buffer_fails(void **state)
+{
+	(void)state;
+	struct chance c;
+
+	chance_init(&c, 2);
+	for (int kind = 1; kind <= ENTRY_KIND_MAX; kind++) {
+		struct entry e = make(&c, (enum entry_kind)kind);
+		struct buf whole;
+
+		buf_init(&whole, SIZE_MAX);
+		entry_put(&whole, &e);
+		for (size_t room = 0; room <= whole.len; room++) {
+			struct buf out;
+
+			buf_init(&out, room);
+			entry_put(&out, &e);
+			assert_int_equal(buf_failed(&out), room < whole.len);
+			buf_fini(&out);
+		}
+		buf_fini(&whole);
+	}
+}
+
+/* ---- what must be refused ---- */
+
+static void empty_row_is_the_end(void **state)
+{
+	(void)state;
+	struct slice rest = SLICE_NONE;
+	struct entry e;
+
+	assert_int_equal(entry_next(&rest, &e), 0);
+}
+
+/* Also when the entry's own length says that no more was to come. */
+static void each_truncation_is_refused(void **state)
+{
+	(void)state;
+	struct chance c;
+
+	chance_init(&c, 3);
+	for (int kind = 1; kind <= ENTRY_KIND_MAX; kind++) {
+		struct entry e = make(&c, (enum entry_kind)kind);
+		struct buf out;
+		struct buf inner;
+
+		buf_init(&out, SIZE_MAX);
+		buf_init(&inner, SIZE_MAX);
+		entry_put(&out, &e);
+		for (size_t len = 1; len < out.len; len++)
+			assert_refused((struct slice){ out.ptr, len });
+		struct slice fields = { out.ptr + 1, out.len - 1 };
+		uint64_t whole = 0;
+
+		assert_int_equal(varint_next(&fields, &whole), 1);
+		assert_int_equal(whole, fields.len);
+		for (size_t len = 0; len < whole; len++) {
+			buf_reset(&inner);
+			buf_putc(&inner, (char)kind);
+			varint_put(&inner, len);
+			buf_put(&inner, fields.ptr, len);
+			assert_refused(buf_slice(&inner));
+		}
+		buf_fini(&inner);
+		buf_fini(&out);
+	}
+}
+
+static void bytes_behind_the_fields_are_refused(void **state)
+{
+	(void)state;
+	assert_refused(SLICE_LIT("\x0b\x02\1\0"));
+	assert_refused(SLICE_LIT("\x04\x03\1\7\0"));
+	assert_refused(SLICE_LIT("\x08\x05\1\3\1ww"));
+}
+
+static void unknown_kinds_are_refused(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind <= UINT8_MAX; kind++) {
+		const char bytes[] = { (char)kind, 1, 1 };
+
+		if (kind == 0 || kind > ENTRY_KIND_MAX)
+			assert_refused((struct slice){ bytes, sizeof bytes });
+	}
+}
+
+static void numbers_out_of_their_range_are_refused(void **state)
+{
+	(void)state;
+	const struct slice bad[] = {
+		SLICE_LIT("\x0b\x0a\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"),   /* a time of 2^63 */
+		SLICE_LIT("\x04\x06\1\x80\x80\x80\x80\x10"),                     /* step 2^32 */
+		SLICE_LIT("\x03\x07\1\0\1\0\0\0\0"),                             /* a message from nowhere */
+		SLICE_LIT("\x03\x07\1\5\1\0\0\0\0"),                             /* … from a wait */
+		SLICE_LIT("\x03\x07\1\1\1\0\2\0\0"),                             /* a key that is 2 */
+		SLICE_LIT("\x03\x0b\1\1\1\x80\x80\x80\x80\x08\0\0\0"),           /* status 2^31 */
+		SLICE_LIT("\x06\x04\1\1p\2"),                                    /* a patch that is 2 */
+		SLICE_LIT("\x0c\x09\1\2\3\4\5\6\2\0\0"),                         /* closing is 2 */
+		SLICE_LIT("\x0e\x04\1\0\0\0"),                                   /* no end status */
+		SLICE_LIT("\x0e\x04\1\4\0\0"),
+		SLICE_LIT("\x0d\x0b\1\0\2\x80\2\0\4\5\0\0\0"),                   /* key id 256 */
+		SLICE_LIT("\x01\x09\1\0\0\0\5\0\0\0\0"),                         /* a parent that waits */
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_refused(bad[i]);
+}
+
+static void texts_longer_than_the_row_are_refused(void **state)
+{
+	(void)state;
+	assert_refused(SLICE_LIT("\x08\x04\1\3\2w"));
+	assert_refused(SLICE_LIT("\x08\x0c\1\3\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"));
+	assert_refused(SLICE_LIT("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\1\3\1w"));
+}
+
+/* A changed byte may make another entry, but never one that would be written differently. */
+static void whatever_decodes_is_written_the_same(void **state)
+{
+	(void)state;
+	struct chance c;
+	struct buf out;
+	struct buf again;
+	size_t decoded = 0;
+
+	chance_init(&c, 4);
+	buf_init(&out, SIZE_MAX);
+	buf_init(&again, SIZE_MAX);
+	for (int round = 0; round < ROUNDS; round++) {
+		struct entry e = make(&c, (enum entry_kind)(1 + (any(&c) >> 20) % ENTRY_KIND_MAX));
+
+		buf_reset(&out);
+		entry_put(&out, &e);
+		for (int n = 0; n < 1 + round % 3; n++)
+			out.ptr[(any(&c) >> 20) % (round % 2 ? out.len : out.len < 12 ? out.len : 12)] =
+				(char)(any(&c) >> 20);
+		struct slice rest = buf_slice(&out);
+
+		if (entry_next(&rest, &e) != 1)
+			continue;
+		decoded++;
+		buf_reset(&again);
+		entry_put(&again, &e);
+		assert_slice(buf_slice(&again), (struct slice){ out.ptr, out.len - rest.len });
+	}
+	assert_in_range(decoded, ROUNDS / 10, ROUNDS);
+	buf_fini(&again);
+	buf_fini(&out);
+}
+
+/* ---- varints ---- */
+
+static void varints_come_back(void **state)
+{
+	(void)state;
+	for (unsigned bit = 0; bit < 64; bit++)
+		for (int delta = -1; delta <= 1; delta++) {
+			uint64_t value = (UINT64_C(1) << bit) + (uint64_t)delta;
+			uint64_t got = ~value;
+			struct buf out;
+
+			buf_init(&out, 10);
+			varint_put(&out, value);
+			struct slice rest = buf_slice(&out);
+
+			assert_int_equal(varint_next(&rest, &got), 1);
+			assert_int_equal(got, value);
+			assert_int_equal(rest.len, 0);
+			buf_fini(&out);
+		}
+}
+
+static void other_varints_are_refused(void **state)
+{
+	(void)state;
+	const struct slice bad[] = {
+		SLICE_NONE,
+		SLICE_LIT("\x80"),
+		SLICE_LIT("\x80\x00"),                                       /* not the shortest 0 */
+		SLICE_LIT("\xff\x80\x00"),
+		SLICE_LIT("\x81\x80\x80\x80\x80\x80\x80\x80\x80\x00"),
+		SLICE_LIT("\xff\xff\xff\xff\xff\xff\xff\xff\xff"),           /* cut */
+		SLICE_LIT("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"),       /* 65 bits */
+		SLICE_LIT("\xff\xff\xff\xff\xff\xff\xff\xff\xff\x80\x01"),
+	};
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct slice rest = bad[i];
+		uint64_t value = 77;
+
+		assert_int_equal(varint_next(&rest, &value), FISH_EFORMAT);
+		assert_int_equal(rest.len, bad[i].len);
+		assert_int_equal(value, 77);
+	}
+	/* Inside an entry: its length, a number, the length of a text. */
+	assert_refused(SLICE_LIT("\x04\x82\x00\1\7"));
+	assert_refused(SLICE_LIT("\x04\x03\1\x87\x00"));
+	assert_refused(SLICE_LIT("\x08\x05\1\3\x81\x00w"));
+}
+
+/* ---- packed lists ---- */
+
+static void packed_steps_come_back(void **state)
+{
+	(void)state;
+	const struct entry_step steps[] = {
+		{ STEP_SPAWN, 0, SLICE_LIT("taken") },
+		{ STEP_POST, UINT32_MAX, SLICE_LIT("partner /order") },
+		{ STEP_WAIT, 1, SLICE_NONE },
+	};
+	struct buf out;
+	struct entry_step s;
+
+	buf_init(&out, SIZE_MAX);
+	for (size_t i = 0; i < 3; i++)
+		entry_step_put(&out, &steps[i]);
+	struct slice rest = buf_slice(&out);
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(entry_step_next(&rest, &s), 1);
+		assert_int_equal(s.kind, steps[i].kind);
+		assert_int_equal(s.content, steps[i].content);
+		assert_slice(s.label, steps[i].label);
+	}
+	assert_int_equal(entry_step_next(&rest, &s), 0);
+	for (size_t len = 1; len < strlen("..ltaken"); len++) {
+		rest = (struct slice){ out.ptr, len };
+		assert_int_equal(entry_step_next(&rest, &s), FISH_EFORMAT);
+		assert_int_equal(rest.len, len);
+	}
+	buf_fini(&out);
+}
+
+static void packed_deadlines_come_back(void **state)
+{
+	(void)state;
+	const struct entry_deadline deadlines[] = {
+		{ SOURCE_TIMER, 0, 0 },
+		{ SOURCE_WAIT, UINT32_MAX, INT64_MAX },
+	};
+	struct buf out;
+	struct entry_deadline d;
+
+	buf_init(&out, SIZE_MAX);
+	for (size_t i = 0; i < 2; i++)
+		entry_deadline_put(&out, &deadlines[i]);
+	struct slice rest = buf_slice(&out);
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(entry_deadline_next(&rest, &d), 1);
+		assert_int_equal(d.source, deadlines[i].source);
+		assert_int_equal(d.step, deadlines[i].step);
+		assert_int_equal(d.due_ms, deadlines[i].due_ms);
+	}
+	assert_int_equal(entry_deadline_next(&rest, &d), 0);
+	rest = (struct slice){ out.ptr + 3, out.len - 4 };
+	assert_int_equal(entry_deadline_next(&rest, &d), FISH_EFORMAT);
+	rest = SLICE_LIT("\7\1\1");
+	assert_int_equal(entry_deadline_next(&rest, &d), FISH_EFORMAT);
+	buf_fini(&out);
+}
+
+static void packed_open_hooks_come_back(void **state)
+{
+	(void)state;
+	const struct entry_open_hook hooks[] = {
+		{ 1, SLICE_LIT("taken"), SLICE_NONE },
+		{ UINT32_MAX, SLICE_LIT(""), SLICE_LIT("options") },
+	};
+	struct buf out;
+	struct entry_open_hook h;
+
+	buf_init(&out, SIZE_MAX);
+	for (size_t i = 0; i < 2; i++)
+		entry_open_hook_put(&out, &hooks[i]);
+	struct slice rest = buf_slice(&out);
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(entry_open_hook_next(&rest, &h), 1);
+		assert_int_equal(h.number, hooks[i].number);
+		assert_slice(h.name, hooks[i].name);
+		assert_slice(h.options, hooks[i].options);
+	}
+	assert_int_equal(entry_open_hook_next(&rest, &h), 0);
+	rest = SLICE_LIT("\1\2x");
+	assert_int_equal(entry_open_hook_next(&rest, &h), FISH_EFORMAT);
+	buf_fini(&out);
+}
+
+static void every_kind_has_a_name(void **state)
+{
+	(void)state;
+	for (int kind = 1; kind <= ENTRY_KIND_MAX; kind++)
+		assert_string_not_equal(entry_kind_name((enum entry_kind)kind), "?");
+	for (int kind = STEP_SPAWN; kind <= STEP_FAIL; kind++)
+		assert_string_not_equal(step_kind_name((enum step_kind)kind), "?");
+	assert_string_equal(entry_kind_name(ENTRY_PROGRESS), "progress");
+	assert_string_equal(step_kind_name(STEP_WAIT), "next");
+	assert_string_equal(entry_kind_name((enum entry_kind)0), "?");
+	assert_string_equal(entry_kind_name((enum entry_kind)15), "?");
+	assert_string_equal(step_kind_name((enum step_kind)0), "?");
+	assert_string_equal(step_kind_name((enum step_kind)INT32_MAX), "?");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bytes_of_each_kind_are_pinned),
+		cmocka_unit_test(any_entries_come_back_from_one_row),
+		cmocka_unit_test(largest_numbers_and_long_texts_come_back),
+		cmocka_unit_test(decoded_texts_borrow_from_the_row),
+		cmocka_unit_test(full_buffer_fails),
+		cmocka_unit_test(empty_row_is_the_end),
+		cmocka_unit_test(each_truncation_is_refused),
+		cmocka_unit_test(bytes_behind_the_fields_are_refused),
+		cmocka_unit_test(unknown_kinds_are_refused),
+		cmocka_unit_test(numbers_out_of_their_range_are_refused),
+		cmocka_unit_test(texts_longer_than_the_row_are_refused),
+		cmocka_unit_test(whatever_decodes_is_written_the_same),
+		cmocka_unit_test(varints_come_back),
+		cmocka_unit_test(other_varints_are_refused),
+		cmocka_unit_test(packed_steps_come_back),
+		cmocka_unit_test(packed_deadlines_come_back),
+		cmocka_unit_test(packed_open_hooks_come_back),
+		cmocka_unit_test(every_kind_has_a_name),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
