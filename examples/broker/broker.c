@@ -1,9 +1,10 @@
 /* broker.c - finds a courier for each order that an app posts: the whole program.
  *
- * A region registers one webhook with the app, for good; each order that is posted there is a flow
- * of its own, which asks a partner for a courier and the app for its consent. Local variables are
- * the state and the order of the calls is the protocol. Kill the process where you like: started
- * again, each flow stands where it stood, and the URLs that are out go on working. */
+ * A region registers one webhook with the app, for good; each order posted there is a
+ * flow of its own, which asks a partner for a courier and the app for its consent. Local
+ * variables are the state and the order of the calls is the protocol. Kill the process
+ * where you like: started again, each flow stands where it stood, and the URLs that are
+ * out go on working. */
 #include <fish.h>
 
 /* Who is called. ${NAME} is taken from the environment once, when the server starts. */
@@ -19,7 +20,7 @@ static void order(fish_flow *f, const fish_msg *in)
 	fish_post(f, &partner, "/order", "{callback: %s, order: %-s}", fish_url(taken),
 	          fish_raw(in, ""));
 	if (!fish_next(taken, 5 * FISH_SECOND))
-		return;                       /* silence means no; who calls back later hears 410 */
+		return;       /* silence means no; who calls back later hears 410 */
 
 	/* A courier stands ready, and now the app must want him. */
 	fish_hook *granted = fish_spawn(f, "granted");
@@ -38,9 +39,9 @@ static void region(fish_flow *f, const fish_msg *in)
 {
 	fish_hook *orders = fish_spawn(f, "orders");
 
-	fish_post(f, &app, "/region", "{webhook_url: %s, region_id: %s}", fish_url(orders),
-	          fish_str(in, "/region_id"));
-	/* Every order posted to the webhook starts a flow, until the region is cancelled. */
+	fish_post(f, &app, "/region", "{webhook_url: %s, region_id: %s}",
+	          fish_url(orders), fish_str(in, "/region_id"));
+	/* Every order posted there starts a flow, until the region is cancelled. */
 	fish_each(orders, order);
 }
 

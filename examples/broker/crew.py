@@ -1,9 +1,9 @@
 """Starts, asks, kills and ends the processes of the story: the broker and its two partners.
 
 Invariant: no process outlives the program that started it, whatever ends that program; each is
-killed by its handle, never by name. Surprise: while the broker is down its port is held by a socket
-that is bound and never listens. Else a partner that calls the dead port could be given that very
-port for its own end and, by TCP's rules, connect to itself.
+killed by its handle, never by name. Surprise: while the broker is down its port is held by a
+socket that is bound and never listens. Else a partner that calls the dead port could be given that
+very port for its own end and, by TCP's rules, connect to itself.
 """
 import ctypes
 import http.client
@@ -64,7 +64,8 @@ class Process:
         while self.url is None:
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([self.child.stdout], [], [], left)[0]:
-                raise Failed(f"{self.child.args[0]} was not ready in {READY_S} s; {self.last_words()}")
+                raise Failed(f"{self.child.args[0]} was not ready in {READY_S} s; "
+                             f"{self.last_words()}")
             some = os.read(self.child.stdout.fileno(), 4096)
             if not some:
                 self.child.wait()
@@ -99,7 +100,8 @@ class Process:
         try:
             self.child.wait(ASK_S)
         except subprocess.TimeoutExpired:
-            raise Failed(f"{self.child.args[0]} did not end on SIGTERM; {self.last_words()}") from None
+            raise Failed(f"{self.child.args[0]} did not end on SIGTERM; "
+                         f"{self.last_words()}") from None
         finally:
             self.kill()
         return self.child.returncode
@@ -140,7 +142,7 @@ class Broker:
         self.process = None
 
     def begin(self, env=()):
-        """Starts it without waiting. The port is the same each time, the URLs that are out lead there."""
+        """Starts it without waiting. The port stays the same: URLs that are out lead there."""
         address = f"127.0.0.1:{self.port.getsockname()[1]}"
         argv = [self.program, "serve", "--listen", address, "--store", self.store, "--socket",
                 self.socket, *self.flags]
@@ -204,8 +206,8 @@ class Crew:
         return None if len(tempfile.gettempdir()) < 60 else "/tmp"
 
     def hold_port(self):
-        """A socket that keeps a free port from others, who are not given it, while a server may still
-        listen on it: both say SO_REUSEADDR, and this socket never listens."""
+        """A socket that keeps a free port from others, who are not given it, while a server may
+        still listen on it: both say SO_REUSEADDR, and this socket never listens."""
         held = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         self.ports.append(held)
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -133,8 +133,8 @@ class Judge:
                                 f"{flow.get('why') or flow['result']}")
             return None
         if not agree:
-            self.lost.append(f"{name}: the broker says {CLASSES[kind]}; app said {order.accepted} and "
-                             f"{len(order.heard['grant'])} grants, partner "
+            self.lost.append(f"{name}: the broker says {CLASSES[kind]}; app said {order.accepted} "
+                             f"and {len(order.heard['grant'])} grants, partner "
                              f"{'called' if order.called else 'did not call'}")
         return kind
 
@@ -145,11 +145,11 @@ class Judge:
         kept = len((self.show(flow["id"]) or {}).get("untaken") or ())
         self.tally.update(heard=heard, taken=taken, kept=kept)
         if heard > taken + kept:
-            self.lost.append(f"{name}: {heard} messages were acknowledged, {taken} taken and {kept} "
-                             f"kept in flow {flow['id']}")
+            self.lost.append(f"{name}: {heard} messages were acknowledged, {taken} taken and "
+                             f"{kept} kept in flow {flow['id']}")
         elif heard < taken + kept:
-            self.unclear.append(f"{name}: flow {flow['id']} took {taken} and kept {kept} messages, "
-                                f"and only {heard} were acknowledged")
+            self.unclear.append(f"{name}: flow {flow['id']} took {taken} and kept {kept} "
+                                f"messages, and only {heard} were acknowledged")
 
     def problems(self):
         regions = [f"region {name}: app was told of it with {len(keys)} keys"
@@ -179,8 +179,10 @@ class Judge:
              sum(len(o.heard["callback"]) for o in orders)),
             ("  taken by their flow", self.tally["taken"], None, None),
             ("  kept untaken", self.tally["kept"], None, None),
-            ("distinct keys heard", None, sum(len(o.keys["/accept"]) for o in orders if "/accept" in o.keys),
-             sum(len(o.keys["/order"]) for o in orders if "/order" in o.keys)),
+            ("distinct keys heard", None, self.keys_heard("/accept"), self.keys_heard("/order")),
         ]
-        return ["  ".join([f"{row[0]:<22}"] + [f"{'' if cell is None else cell:>8}" for cell in row[1:]])
-                for row in rows]
+        return [f"{name:<22}" + "".join(f"{'' if cell is None else cell:>10}" for cell in cells)
+                for name, *cells in rows]
+
+    def keys_heard(self, path):
+        return sum(len(order.keys[path]) for order in self.orders.values() if path in order.keys)

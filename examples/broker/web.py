@@ -84,8 +84,9 @@ class Server:
         except (ValueError, KeyError, TypeError) as wrong:
             status, value = 400, {"error": f"{type(wrong).__name__}: {wrong}"}
         answer = b"" if value is None else json.dumps(value).encode()
-        writer.write(b"HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-                     % (status, REASONS.get(status, "Other").encode(), len(answer)) + answer)
+        writer.write(f"HTTP/1.1 {status} {REASONS.get(status, 'Other')}\r\n"
+                     "Content-Type: application/json\r\n"
+                     f"Content-Length: {len(answer)}\r\n\r\n".encode() + answer)
         await writer.drain()
         return headers.get("connection", "").lower() != "close"
 

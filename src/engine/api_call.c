@@ -114,6 +114,7 @@ static const fish_msg *answer(struct run *r, fish_hook *h)
 	return &m->pub;
 }
 
+__attribute__((format(printf, 6, 0)))
 static fish_hook *ask_json(struct run *r, enum step_kind kind, const char *verb, const fish_peer *to,
                            const char *path, const char *json, va_list ap)
 {

@@ -41,6 +41,7 @@ void fish_done(fish_flow *f, const char *json, ...)
 	run_return(r, END_DONE, result);
 }
 
+__attribute__((format(printf, 2, 0)))
 static struct slice text_of(struct run *r, const char *fmt, va_list ap)
 {
 	struct buf out;

@@ -146,10 +146,13 @@ size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, si
 	for (size_t i = 0; i < n; i++)
 		ret[i] = NULL;
 	wait_begin(&w, STEP_GATHER);
+	w.run->gathered = ret;
+	w.run->ngathered = n;
 	while (got < need && (m = wait_one(&w, &at))) {
 		ret[at] = &m->pub;
 		got++;
 	}
+	w.run->gathered = NULL;
 	return got;
 }
 

@@ -186,6 +186,7 @@ static void attempt_done(struct attempt *a, int status, struct slice meta, struc
 	struct engine *e = f->engine;
 
 	CHECK(c->state == CALL_TRYING);
+	engine_catch_up(e);
 	c->state = CALL_PAUSING;
 	if (status || !c->last_status)
 		c->last_status = status;

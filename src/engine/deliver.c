@@ -101,6 +101,7 @@ void engine_deliver(struct engine *e, struct delivery *d)
 
 	d->engine = e;
 	list_init(&d->link);
+	engine_catch_up(e);
 	if (token_parse(d->token, e->store->keys, e->store->nkeys, &token) < 0) {
 		d->done(d, 404);
 		return;

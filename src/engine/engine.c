@@ -1,7 +1,7 @@
 /* engine.c - the turn: take in, run what is ready, commit, let effects out.
  *
- * Invariant: the time stands still between two turns, so that a deadline that had not passed when an
- * entry came has not passed when its flow runs. Surprise: flows run ahead of the disk; only what
+ * Invariant: the time stands still while a flow has news that it has not seen, so that a deadline that
+ * had not passed when an entry came has not passed when its flow runs. Surprise: flows run ahead of the disk; only what
  * leaves waits for it. */
 #include "engine/engine.h"
 
@@ -160,6 +160,22 @@ bool engine_overfull(const struct engine *e)
 	return e->gather->bytes >= e->config.run_ahead_bytes;
 }
 
+static void clock_look(struct engine *e)
+{
+	int64_t now_ms = e->config.seams.now_ms(e->config.seams.owner);
+
+	if (now_ms > e->now_ms)
+		e->now_ms = now_ms;
+}
+
+/* The loop may have slept since the last turn: what is handed in now comes now. While some flow has
+ * news that it has not seen, the time stands still, or a deadline could pass between the two. */
+void engine_catch_up(struct engine *e)
+{
+	if (list_empty(&e->ready))
+		clock_look(e);
+}
+
 int64_t engine_now_ms(const struct engine *e)
 {
 	return e->now_ms;
@@ -286,13 +302,10 @@ static bool come_back(struct engine *e)
 
 void engine_turn(struct engine *e)
 {
-	int64_t now_ms = e->config.seams.now_ms(e->config.seams.owner);
-
 	/* What was handed in since the last turn came at the old time: it runs before the clock moves. */
 	if (!engine_away(e))
 		run_ready(e);
-	if (now_ms > e->now_ms)
-		e->now_ms = now_ms;
+	clock_look(e);
 	store_poll(e->store);
 	if (e->failed)
 		go_away(e);

@@ -4,7 +4,7 @@
  * commits what came of it in one batch and only then lets effects out: that is a turn. Everything
  * that answers a caller does so through a done function, once, on the engine's thread, after the
  * commit that justifies it (possibly before the asking function returns, when no commit is needed).
- * Invariant: between two calls of engine_turn the time stands still.
+ * Invariant: from when something is handed in to the next turn the time stands still.
  * Surprise: a commit that failed is a crash that spares the process: everything in memory is dropped
  * and recovered from the store, senders get FISH_ESTORE. */
 #ifndef FISH_ENGINE_H
@@ -62,7 +62,7 @@ int            engine_recover(struct engine *e, struct err *err);   /* once, bef
  * of the loop in which something was handed in, when the store notified, and at engine_next_ms. */
 void           engine_turn(struct engine *e);
 int64_t        engine_next_ms(const struct engine *e);   /* engine time of the next thing to do; INT64_MAX: none */
-int64_t        engine_now_ms(const struct engine *e);    /* engine time: max(store's, clock), as of the last turn */
+int64_t        engine_now_ms(const struct engine *e);    /* engine time: max(store's, clock), as of the last turn or hand-in */
 void           engine_set_base_url(struct engine *e, const char *base_url); /* before the first flow: the real port is known late */
 
 /* A delivery to a hook's URL. All slices are borrowed until done. */

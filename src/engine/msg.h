@@ -20,7 +20,6 @@ struct msg {
 	struct msg    *next;           /* in its inbox */
 	struct slice   meta;           /* header lines "name: value\n" */
 	struct json_t *json;           /* MSG_PARSED: owned */
-	const char    *refused;        /* MSG_REFUSED: jansson's words, in the arena */
 	enum msg_parse parse;
 	uint64_t       seq;            /* its place in the journal: the oldest wins */
 	int64_t        time_ms;
@@ -28,9 +27,15 @@ struct msg {
 
 static inline const struct msg *msg_of(const fish_msg *m) { return (const struct msg *)m; }
 
+/* The body's tree, which the message keeps; NULL when it is no JSON and no form, or refused. */
+struct json_t *msg_json(const struct msg *m);
+/* Is the body a form, which reads as an object but is no JSON? */
+bool           msg_is_form(const struct msg *m);
+/* 0 if a message of these bytes has a tree; else FISH_EFORMAT with words in err. */
+int            body_check(struct slice meta, struct slice body, struct err *err);
 /* Drops the json of all messages of a chain. */
-void msgs_release(struct msg **parsed);
+void           msgs_release(struct msg **parsed);
 /* The line of meta with that lower-case name; ptr NULL when there is none. */
-struct slice meta_find(struct slice meta, const char *name);
+struct slice   meta_find(struct slice meta, const char *name);
 
 #endif

@@ -1,198 +1,132 @@
 /* read.c - the readers: fish_str and its like. They never fail: absent is "", "null", false or the default.
  *
- * Invariant: reading is a pure function of the message, so it takes no step. Surprise: the door
- * journals bytes; a body is parsed by the first reader that asks, and one that template_read_value
- * refuses (duplicate members, \u0000, numbers out of range, a BOM, too deep) reads as absent everywhere. */
+ * Invariant: reading is a pure function of the message, so it takes no step. Surprise: fish_raw of a
+ * whole JSON body is the bytes as sent, not what jansson would make of them. */
 #include "engine/msg.h"
 #include "engine/run.h"
+#include "wire/json.h"
 #include "wire/template.h"
-#include "wire/url.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORM_FIELDS_MAX = 1000 };
+enum { INDEX_DIGITS_MAX = 9 };       /* no body has room for more elements */
 
-void msgs_release(struct msg **parsed)
+/* Not isdigit(3): that one follows the locale. */
+static bool is_digit(char c)
 {
-	for (struct msg *m = *parsed; m; m = m->parsed_next) {
-		json_decref(m->json);
-		m->json = NULL;
-		m->parse = MSG_UNPARSED;
-	}
-	*parsed = NULL;
-}
-
-struct slice meta_find(struct slice meta, const char *name)
-{
-	size_t len = strlen(name);
-
-	while (meta.len) {
-		const char *eol = memchr(meta.ptr, '\n', meta.len);
-		size_t line = eol ? (size_t)(eol - meta.ptr) : meta.len;
-
-		if (line >= len + 2 && memcmp(meta.ptr, name, len) == 0 && memcmp(meta.ptr + len, ": ", 2) == 0)
-			return (struct slice){ meta.ptr + len + 2, line - len - 2 };
-		meta.ptr += line + (eol != NULL);
-		meta.len -= line + (eol != NULL);
-	}
-	return SLICE_NONE;
-}
-
-/* ---- parsing ---- */
-
-/* Many senders, curl -d among them, call JSON a form. No form begins with a brace or bracket: they
- * would be escaped there (WHATWG URL, application/x-www-form-urlencoded serializing). */
-static bool is_form(const struct msg *m)
-{
-	struct slice type = meta_find(m->meta, "content-type");
-	struct slice form = SLICE_LIT("application/x-www-form-urlencoded");
-
-	if (m->pub.len && (*m->pub.body == '{' || *m->pub.body == '['))
-		return false;
-	return type.len >= form.len && slice_eq_nocase((struct slice){ type.ptr, form.len }, form)
-	       && (type.len == form.len || type.ptr[form.len] == ';' || type.ptr[form.len] == ' ');
-}
-
-static bool form_field(json_t *object, struct slice field)
-{
-	const char *eq = memchr(field.ptr, '=', field.len);
-	struct slice name = { field.ptr, eq ? (size_t)(eq - field.ptr) : field.len };
-	struct slice value = { eq ? eq + 1 : NULL, eq ? field.len - name.len - 1 : 0 };
-	struct buf n;
-	struct buf v;
-	bool ok = false;
-
-	buf_init(&n, field.len + 1);
-	buf_init(&v, field.len + 1);
-	if (url_decode_form(&n, name) == 0 && url_decode_form(&v, value) == 0) {
-		json_t *text = json_stringn(v.len ? v.ptr : "", v.len);
-		char *key = buf_take(&n);
-
-		/* The first of several counts, as a reader of one field would find it. */
-		ok = text && (json_object_get(object, key) || json_object_set(object, key, text) == 0);
-		json_decref(text);
-		free(key);
-	}
-	buf_fini(&n);
-	buf_fini(&v);
-	return ok;
-}
-
-static json_t *form_parse(struct slice body, const char **ret_refused)
-{
-	json_t *object = json_object();
-	size_t fields = 0;
-
-	while (body.len) {
-		const char *amp = memchr(body.ptr, '&', body.len);
-		size_t len = amp ? (size_t)(amp - body.ptr) : body.len;
-
-		if (++fields > FORM_FIELDS_MAX
-		    || (len && !form_field(object, (struct slice){ body.ptr, len }))) {
-			*ret_refused = "a form with a bad escape, bytes that are not UTF-8, or too many fields";
-			json_decref(object);
-			return NULL;
-		}
-		body.ptr += len + (amp != NULL);
-		body.len -= len + (amp != NULL);
-	}
-	return object;
-}
-
-static json_t *root_of(const fish_msg *public)
-{
-	/* Parsing changes nothing that a flow can see: the const is for the user. */
-	struct msg *m = (struct msg *)msg_of(public);
-	struct err err = { .code = 0 };
-
-	if (!m)
-		return NULL;
-	if (m->parse != MSG_UNPARSED)
-		return m->json;
-	if (is_form(m)) {
-		m->json = form_parse((struct slice){ m->pub.body, m->pub.len }, &m->refused);
-	} else {
-		m->json = template_read_value((struct slice){ m->pub.body, m->pub.len }, &err);
-		if (!m->json)
-			m->refused = arena_dup(m->arena, slice_of(err.text));
-	}
-	m->parse = m->json ? MSG_PARSED : MSG_REFUSED;
-	if (m->json) {
-		m->parsed_next = *m->parsed;
-		*m->parsed = m;
-	}
-	return m->json;
+	return c >= '0' && c <= '9';
 }
 
 /* ---- JSON Pointer (RFC 6901) ---- */
 
-/* Decodes ~0 and ~1 of one reference token into name. */
-static bool token_decode(struct slice token, struct buf *name)
+/* The index of an element as RFC 6901 writes it: no sign, no leading zero, and "-" is never there. */
+static json_t *element(json_t *array, struct slice digits)
 {
-	for (size_t i = 0; i < token.len; i++) {
+	size_t at = 0;
+
+	if (!digits.len || digits.len > INDEX_DIGITS_MAX || (digits.len > 1 && *digits.ptr == '0'))
+		return NULL;
+	for (size_t i = 0; i < digits.len; i++) {
+		if (!is_digit(digits.ptr[i]))
+			return NULL;
+		at = at * 10 + (size_t)(digits.ptr[i] - '0');
+	}
+	return json_array_get(array, at);
+}
+
+/* A member whose name is written with ~0 for ~ and ~1 for a slash. */
+static json_t *escaped_member(json_t *object, struct slice token)
+{
+	struct buf name;
+	bool good = true;
+
+	buf_init(&name, token.len);
+	for (size_t i = 0; i < token.len && good; i++) {
 		char c = token.ptr[i];
 
 		if (c == '~') {
-			if (++i == token.len || (token.ptr[i] != '0' && token.ptr[i] != '1'))
-				return false;
-			c = token.ptr[i] == '0' ? '~' : '/';
+			char code = ++i < token.len ? token.ptr[i] : '\0';
+
+			good = code == '0' || code == '1';
+			c = code == '0' ? '~' : '/';
 		}
-		buf_putc(name, c);
+		buf_putc(&name, c);
 	}
-	return !buf_failed(name);
+	json_t *member = good ? json_object_getn(object, name.ptr, name.len) : NULL;
+
+	buf_fini(&name);
+	return member;
 }
 
-static json_t *element(json_t *array, const char *digits)
+static json_t *step_down(json_t *at, struct slice token)
 {
-	char *end = NULL;
-
-	if (!isdigit((unsigned char)*digits) || (*digits == '0' && digits[1]))
-		return NULL;
-	errno = 0;
-	unsigned long at = strtoul(digits, &end, 10);
-
-	return *end || errno ? NULL : json_array_get(array, at);
+	if (json_is_array(at))
+		return element(at, token);
+	if (token.len && memchr(token.ptr, '~', token.len))
+		return escaped_member(at, token);
+	return json_object_getn(at, token.ptr, token.len);
 }
 
 static json_t *find(const fish_msg *m, const char *pointer)
 {
-	json_t *at = root_of(m);
+	json_t *at = m && pointer ? msg_json(msg_of(m)) : NULL;
 
-	if (!pointer || (*pointer && *pointer != '/'))
-		return NULL;
 	while (at && *pointer) {
-		const char *from = pointer + 1;
-		struct slice token = { from, strcspn(from, "/") };
-		struct buf name;
+		if (*pointer++ != '/')
+			return NULL;
+		struct slice token = { pointer, strcspn(pointer, "/") };
 
-		buf_init(&name, NAME_BYTES_MAX * 16);
-		bool good = token_decode(token, &name);
-		char *text = buf_take(&name);
-
-		if (!good)
-			at = NULL;
-		else if (json_is_object(at))
-			at = json_object_get(at, text);
-		else
-			at = json_is_array(at) ? element(at, text) : NULL;
-		free(text);
-		pointer = from + token.len;
+		at = step_down(at, token);
+		pointer += token.len;
 	}
 	return at;
 }
 
-static const char *dump(const fish_msg *m, const json_t *value)
+static const char *text_of(const fish_msg *m, json_t *value)
 {
-	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-	const char *kept = text ? arena_dup(msg_of(m)->arena, slice_of(text)) : "null";
+	struct buf text;
 
-	free(text);
+	buf_init(&text, SIZE_MAX);
+	json_put(&text, value);
+	const char *kept = arena_dup(msg_of(m)->arena, buf_slice(&text));
+
+	buf_fini(&text);
 	return kept;
+}
+
+/* ---- numbers ---- */
+
+/* The number that a string spells, as JSON has numbers, but with a plus sign and leading zeros if it
+ * likes, as forms have them; the caller's own. */
+static json_t *spelled_number(const char *text)
+{
+	const char *digits = text + (*text == '-' || *text == '+');
+	struct buf number;
+
+	if (!is_digit(*digits) || !is_digit(digits[strlen(digits) - 1]))
+		return NULL;
+	while (*digits == '0' && is_digit(digits[1]))
+		digits++;
+	buf_init(&number, SIZE_MAX);
+	buf_puts(&number, *text == '-' ? "-" : "");
+	buf_puts(&number, digits);
+	json_t *value = template_read_value(buf_slice(&number), NULL);
+
+	buf_fini(&number);
+	return value;
+}
+
+/* What is there as a number, the caller's own; NULL when it is none. */
+static json_t *find_number(const fish_msg *m, const char *pointer)
+{
+	json_t *v = find(m, pointer);
+
+	if (json_is_string(v))
+		return spelled_number(json_string_value(v));
+	return json_is_number(v) ? json_incref(v) : NULL;
 }
 
 /* ---- the readers ---- */
@@ -213,7 +147,7 @@ const char *fish_str(const fish_msg *m, const char *pointer)
 
 	if (json_is_string(v))
 		return json_string_value(v);
-	return json_is_number(v) || json_is_boolean(v) ? dump(m, v) : "";
+	return json_is_number(v) || json_is_boolean(v) ? text_of(m, v) : "";
 }
 
 const char *fish_raw(const fish_msg *m, const char *pointer)
@@ -222,52 +156,37 @@ const char *fish_raw(const fish_msg *m, const char *pointer)
 
 	if (!v)
 		return "null";
-	if (!*pointer && !is_form(msg_of(m)))
-		return m->body;
-	return dump(m, v);
+	return *pointer || msg_is_form(msg_of(m)) ? text_of(m, v) : m->body;
 }
 
 long long fish_int(const fish_msg *m, const char *pointer, long long otherwise)
 {
-	json_t *v = find(m, pointer);
-	char *end = NULL;
+	json_t *v = find_number(m, pointer);
+	double d = json_number_value(v);
+	long long n = otherwise;
 
 	if (json_is_integer(v))
-		return json_integer_value(v);
-	if (json_is_real(v)) {
-		double d = json_real_value(v);
-
-		return d == trunc(d) && fabs(d) < 0x1p62 ? (long long)d : otherwise;
-	}
-	if (!json_is_string(v) || !json_string_length(v) || isspace((unsigned char)*json_string_value(v)))
-		return otherwise;
-	errno = 0;
-	long long n = strtoll(json_string_value(v), &end, 10);
-
-	return *end || errno ? otherwise : n;
+		n = json_integer_value(v);
+	else if (v && d == trunc(d) && d >= -0x1p63 && d < 0x1p63)
+		n = (long long)d;
+	json_decref(v);
+	return n;
 }
 
 double fish_num(const fish_msg *m, const char *pointer, double otherwise)
 {
-	json_t *v = find(m, pointer);
-	char *end = NULL;
+	json_t *v = find_number(m, pointer);
+	double d = v ? json_number_value(v) : otherwise;
 
-	if (json_is_number(v))
-		return json_number_value(v);
-	if (!json_is_string(v) || !json_string_length(v) || isspace((unsigned char)*json_string_value(v)))
-		return otherwise;
-	double d = strtod(json_string_value(v), &end);
-
-	return *end || !isfinite(d) ? otherwise : d;
+	json_decref(v);
+	return d;
 }
 
 bool fish_true(const fish_msg *m, const char *pointer)
 {
 	json_t *v = find(m, pointer);
 
-	if (!json_is_string(v))
-		return json_is_true(v);
-	return strcmp(json_string_value(v), "true") == 0;
+	return json_is_string(v) ? strcmp(json_string_value(v), "true") == 0 : json_is_true(v);
 }
 
 size_t fish_count(const fish_msg *m, const char *pointer)
@@ -277,6 +196,16 @@ size_t fish_count(const fish_msg *m, const char *pointer)
 	return json_is_array(v) ? json_array_size(v) : json_object_size(v);
 }
 
+/* The part of the URL behind the public URL, which may have a path of its own. */
+static const char *path_of(const fish_hook *h)
+{
+	const char *url = fish_url(h);
+	const char *token = strrchr(url, '/');
+
+	CHECK(token - url >= 2);
+	return token - 2;
+}
+
 const char *fish_header(const fish_msg *m, const char *name)
 {
 	char lower[NAME_BYTES_MAX];
@@ -284,12 +213,12 @@ const char *fish_header(const fish_msg *m, const char *name)
 
 	if (!m || !name || strlen(name) >= sizeof lower)
 		return "";
-	/* The path is the hook's own: not journaled with each delivery. */
-	if (strcmp(name, ":path") == 0 && m->hook && m->hook->source == SOURCE_HOOK)
-		return strstr(fish_url(m->hook), "/h/");
 	for (; name[len]; len++)
-		lower[len] = (char)tolower((unsigned char)name[len]);
+		lower[len] = (char)(name[len] >= 'A' && name[len] <= 'Z' ? name[len] | 0x20 : name[len]);
 	lower[len] = '\0';
+	/* The path is the hook's own: not journaled with each delivery. */
+	if (strcmp(lower, ":path") == 0 && m->hook && m->hook->source == SOURCE_HOOK)
+		return path_of(m->hook);
 	struct slice value = meta_find(msg_of(m)->meta, lower);
 
 	return value.ptr ? arena_dup(msg_of(m)->arena, value) : "";
@@ -297,5 +226,5 @@ const char *fish_header(const fish_msg *m, const char *name)
 
 struct json_t *fish_json(const fish_msg *m)
 {
-	return root_of(m);
+	return m ? msg_json(msg_of(m)) : NULL;
 }

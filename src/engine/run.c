@@ -65,8 +65,7 @@ void run_block(struct run *r)
 static __attribute__((noreturn)) void leave(struct run *r)
 {
 	co_yield(r->co);
-	CHECK(!"a coroutine that was left for good runs again");
-	__builtin_unreachable();
+	check_failed("a coroutine that was left for good stays so", __FILE__, __LINE__);
 }
 
 void run_return(struct run *r, enum end_status status, struct slice result)
@@ -77,6 +76,7 @@ void run_return(struct run *r, enum end_status status, struct slice result)
 	leave(r);
 }
 
+__attribute__((format(printf, 4, 0)))
 static const char *reason(struct run *r, const char *kind, uint32_t step, const char *fmt, va_list ap)
 {
 	struct buf text;
@@ -237,6 +237,7 @@ static void rest(struct run *r)
 	}
 	held_let_out(r);
 	if (f->cancelled && !r->returned) {
+		run_give_back(r);
 		r->returned = true;
 		r->end_status = END_CANCELLED;
 		r->end_result = SLICE_LIT("cancelled");

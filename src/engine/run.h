@@ -90,6 +90,8 @@ struct run {
 	uint32_t       doubt;           /* calls asked for and not answered */
 	uint32_t       untaken;         /* deliveries in inboxes */
 	struct held_call *held;
+	const fish_msg **gathered;      /* what the gather it is in has so far, NULL where nothing is; NULL: in none */
+	size_t         ngathered;
 	struct deferred  *deferred;
 	int64_t        wait_due_ms;     /* deadline of the wait it is in; INT64_MAX: none */
 	bool           waits;
@@ -107,7 +109,7 @@ static inline struct run *run_of(fish_flow *f) { return (struct run *)(void *)f;
 
 struct run *run_new(struct flow *f);
 struct run *run_drop(struct run *r);                 /* deferred in reverse, stack, arena; returns NULL */
-int         run_feed(struct run *r, const struct entry *e, uint64_t seq);
+void        run_feed(struct run *r, const struct entry *e, uint64_t seq);
 /* Runs to rest: waiting, ended or stopped, with PROGRESS appended and held calls let out. The flow
  * goes to FLOW_WAITING, FLOW_ENDED or FLOW_STOPPED; FLOW_READY when there is no memory for a stack. */
 void        run_go(struct run *r);
@@ -130,6 +132,7 @@ int64_t       run_reached(struct run *r);                        /* when the pre
 struct inbox *run_inbox(struct run *r, enum source source, uint32_t number);
 fish_hook    *run_hook_new(struct run *r, enum source source, uint32_t number, const char *name);
 struct msg   *run_take(struct run *r, struct inbox *in);         /* its oldest message; time goes with it */
+void          run_give_back(struct run *r);                      /* a gather is given up: its deliveries are untaken again */
 void          run_timer_remove(struct run *r, uint32_t step);
 /* A call asked for below the border: let out once that has matched, unless its answer is there or it
  * is under way. */

@@ -89,7 +89,7 @@ static void feed_progress(struct run *r, const struct entry *e)
 		buf_put_slice(&r->recorded, e->steps);
 }
 
-int run_feed(struct run *r, const struct entry *e, uint64_t seq)
+void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 {
 	switch (e->kind) {
 	case ENTRY_START: {
@@ -121,7 +121,6 @@ int run_feed(struct run *r, const struct entry *e, uint64_t seq)
 	case ENTRY_END:
 		break;
 	}
-	return 0;
 }
 
 struct msg *run_take(struct run *r, struct inbox *in)
@@ -137,6 +136,24 @@ struct msg *run_take(struct run *r, struct inbox *in)
 	if (m->time_ms > r->now_ms)
 		r->now_ms = m->time_ms;
 	return m;
+}
+
+void run_give_back(struct run *r)
+{
+	for (size_t i = 0; r->gathered && i < r->ngathered; i++) {
+		const fish_msg *got = r->gathered[i];
+
+		if (!got || got->hook->source != SOURCE_HOOK)
+			continue;
+		struct inbox *in = inbox(r, SOURCE_HOOK, got->hook->number, INBOX_LATE);
+		struct msg *m = (struct msg *)msg_of(got);
+
+		m->next = NULL;
+		*in->tail = m;
+		in->tail = &m->next;
+		r->untaken++;
+	}
+	r->gathered = NULL;
 }
 
 static int by_seq(const void *a, const void *b)
@@ -192,10 +209,10 @@ bool run_recorded(const struct run *r)
 
 int64_t run_reached(struct run *r)
 {
-	if (rule_off(r->engine, RULE_PROGRESS_TIME) && !run_recorded(r))
-		return r->engine->now_ms;
 	while (r->progress_at < r->nprogress && r->progress[r->progress_at].step < r->steps)
 		r->progress_at++;
+	if (rule_off(r->engine, RULE_PROGRESS_TIME))
+		return r->engine->now_ms;
 	return r->progress_at < r->nprogress ? r->progress[r->progress_at].time_ms : r->engine->now_ms;
 }
 

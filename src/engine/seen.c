@@ -1,7 +1,8 @@
 /* seen.c - a ring of message ids in order of arrival, with a hash index over it.
  *
  * Invariant: index holds exactly the entries of the ring, each at ring position + 1. Surprise: after
- * a restart ids may be added out of time order (ended children last); the ring is then sorted once. */
+ * a restart ids may be added out of time order (ended children last). They are sorted when somebody
+ * looks, and until then the ring may go over its bound, so that no add costs a sort of its own. */
 #include "engine/seen.h"
 
 #include "base/hash.h"
@@ -11,6 +12,7 @@
 #include <string.h>
 
 enum { SEEN_CAP_MIN = 8 };
+enum { UNSORTED_MAX = SEEN_PER_HOOK_MAX + SEEN_PER_HOOK_MAX / 4 };
 
 struct seen {
 	struct seen_entry *ring;      /* cap entries, a power of two */
@@ -32,11 +34,6 @@ struct seen *seen_free(struct seen *s)
 	free(s->index);
 	free(s);
 	return NULL;
-}
-
-size_t seen_len(const struct seen *s)
-{
-	return s->len;
 }
 
 static size_t slot_of(const struct seen *s, const struct id *key)
@@ -122,22 +119,41 @@ static void sort(struct seen *s)
 	s->unsorted = false;
 }
 
-static void forget_old(struct seen *s, int64_t now_ms)
+/* Times are compared by subtraction: a sum with a damaged time could overflow. */
+static bool is_old(int64_t time_ms, int64_t now_ms)
+{
+	return time_ms < now_ms - SEEN_WINDOW_MS;
+}
+
+static void drop_first(struct seen *s)
+{
+	index_remove(s, index_find(s, &s->ring[s->head].key));
+	s->head = (s->head + 1) & (s->cap - 1);
+	s->len--;
+}
+
+/* In order of time, and as many as may be kept. */
+static void tidy(struct seen *s)
 {
 	if (s->unsorted)
 		sort(s);
-	while (s->len && (s->len > SEEN_PER_HOOK_MAX || s->ring[s->head].time_ms + SEEN_WINDOW_MS < now_ms)) {
-		index_remove(s, index_find(s, &s->ring[s->head].key));
-		s->head = (s->head + 1) & (s->cap - 1);
-		s->len--;
-	}
+	while (s->len > SEEN_PER_HOOK_MAX)
+		drop_first(s);
+}
+
+size_t seen_len(struct seen *s)
+{
+	tidy(s);
+	return s->len;
 }
 
 const struct seen_entry *seen_find(struct seen *s, const struct id *key, int64_t now_ms)
 {
-	if (!s || !s->len)
+	if (!s)
 		return NULL;
-	forget_old(s, now_ms);
+	tidy(s);
+	while (s->len && is_old(s->ring[s->head].time_ms, now_ms))
+		drop_first(s);
 	if (!s->len)
 		return NULL;
 	uint32_t at = s->index[index_find(s, key)];
@@ -145,10 +161,23 @@ const struct seen_entry *seen_find(struct seen *s, const struct id *key, int64_t
 	return at ? &s->ring[at - 1] : NULL;
 }
 
+/* An id that came again: the first counts, unless it was forgotten by then. */
+static void add_again(struct seen *s, struct seen_entry *known, const struct seen_entry *entry)
+{
+	if (!is_old(known->time_ms, entry->time_ms))
+		return;
+	*known = *entry;
+	s->unsorted = true;
+}
+
 void seen_add(struct seen *s, const struct seen_entry *entry)
 {
-	if (s->len && s->index[index_find(s, &entry->key)])
+	uint32_t known = s->len ? s->index[index_find(s, &entry->key)] : 0;
+
+	if (known) {
+		add_again(s, &s->ring[known - 1], entry);
 		return;
+	}
 	if (s->len == s->cap)
 		lay_out(s, s->cap ? 2 * s->cap : SEEN_CAP_MIN);
 	size_t last = (s->head + s->len - 1) & (s->cap - 1);
@@ -160,12 +189,13 @@ void seen_add(struct seen *s, const struct seen_entry *entry)
 	index_add(s, pos);
 	s->len++;
 	/* The window is the finder's to keep; here only the count is bounded. */
-	if (s->len > SEEN_PER_HOOK_MAX)
-		forget_old(s, entry->time_ms);
+	if (s->len > (s->unsorted ? UNSORTED_MAX : SEEN_PER_HOOK_MAX))
+		tidy(s);
 }
 
-void seen_pack(struct buf *out, uint32_t hook, const struct seen *s)
+void seen_pack(struct buf *out, uint32_t hook, struct seen *s)
 {
+	tidy(s);
 	varint_put(out, hook);
 	varint_put(out, s->len);
 	for (size_t i = 0; i < s->len; i++) {
@@ -176,29 +206,41 @@ void seen_pack(struct buf *out, uint32_t hook, const struct seen *s)
 	}
 }
 
-bool seen_packed_find(struct slice packed, uint32_t hook, const struct id *key, int64_t now_ms)
+/* Takes n pairs of one hook off *rest. FISH_EFORMAT when they are cut; else whether key is there. */
+static int pairs_find(struct slice *rest, uint64_t n, const struct id *key, int64_t now_ms)
 {
-	uint64_t number = 0;
-	uint64_t n = 0;
 	bool found = false;
 
-	while (packed.len && !found) {
-		if (varint_next(&packed, &number) != 1 || varint_next(&packed, &n) != 1)
-			return false;
-		for (; n > 0; n--) {
-			uint64_t time_ms = 0;
-			struct id id;
+	for (; n > 0; n--) {
+		uint64_t time_ms = 0;
 
-			if (packed.len < sizeof id.b)
-				return false;
-			memcpy(id.b, packed.ptr, sizeof id.b);
-			packed.ptr += sizeof id.b;
-			packed.len -= sizeof id.b;
-			if (varint_next(&packed, &time_ms) != 1)
-				return false;
-			found = found || (number == hook && id_eq(&id, key)
-			                  && (int64_t)time_ms + SEEN_WINDOW_MS >= now_ms);
-		}
+		if (rest->len < sizeof key->b)
+			return FISH_EFORMAT;
+		bool same = memcmp(rest->ptr, key->b, sizeof key->b) == 0;
+
+		rest->ptr += sizeof key->b;
+		rest->len -= sizeof key->b;
+		if (varint_next(rest, &time_ms) != 1)
+			return FISH_EFORMAT;
+		found = found || (same && !is_old((int64_t)time_ms, now_ms));
 	}
 	return found;
+}
+
+bool seen_packed_find(struct slice packed, uint32_t hook, const struct id *key, int64_t now_ms)
+{
+	while (packed.len) {
+		uint64_t number = 0;
+		uint64_t n = 0;
+
+		if (varint_next(&packed, &number) != 1 || varint_next(&packed, &n) != 1)
+			return false;
+		int found = pairs_find(&packed, n, key, now_ms);
+
+		if (found < 0)
+			return false;
+		if (found && number == hook)
+			return true;
+	}
+	return false;
 }

@@ -27,10 +27,10 @@ static const char *state_name(const struct flow *f)
 	case FLOW_WAITING:
 		return "waiting";
 	case FLOW_STOPPED:
-	case FLOW_ENDED:
-		return "ended";
+	case FLOW_ENDED:      /* not durably yet: until then it has not */
+		return "closing";
 	}
-	return "ended";
+	return "closing";
 }
 
 static void put_id(struct buf *out, const char *name, const struct id *id)
@@ -100,7 +100,7 @@ size_t engine_list(struct engine *e, const struct id *after, size_t limit, struc
 	struct flow *f;
 
 	for (size_t i = 0; (f = map_each(&e->flows, &i));)
-		if (f->state != FLOW_ENDED && f->name && memcmp(f->id.b, after->b, sizeof after->b) > 0)
+		if (f->name && memcmp(f->id.b, after->b, sizeof after->b) > 0)
 			all[n++] = f;
 	if (n)
 		qsort(all, n, sizeof *all, by_id);
@@ -263,8 +263,8 @@ static void ended_found(struct store_find *find, int rc)
 	struct buf out;
 
 	if (rc < 0) {
-		s->done(s, FISH_ENOTFOUND, SLICE_NONE);
 		view_free(s->view);
+		s->done(s, FISH_ENOTFOUND, SLICE_NONE);
 		return;
 	}
 	buf_init(&out, SIZE_MAX);
@@ -296,7 +296,7 @@ static void loaded(struct store_load *load, int rc)
 	}
 	(void)rc;                         /* no rows: it may have ended, and its segment gone */
 	s->view = view_new(load);
-	if (f && f->state != FLOW_ENDED && load->nrows) {
+	if (f && load->nrows) {
 		struct view *v = s->view;
 
 		show_live(s, f, v);

@@ -112,6 +112,7 @@ void engine_start(struct engine *e, struct start *s)
 	struct err err = { .code = 0 };
 	struct slice parts[] = { SLICE_LIT("start"), s->flow, s->key };
 
+	engine_catch_up(e);
 	s->engine = e;
 	s->existed = false;
 	s->id = (struct id){ { 0 } };

@@ -63,6 +63,7 @@ void engine_cancel(struct engine *e, struct cancel *c)
 {
 	struct flow *f = map_get(&e->flows, &c->id);
 
+	engine_catch_up(e);
 	c->engine = e;
 	c->rc = 0;
 	list_init(&c->link);

@@ -56,6 +56,7 @@ const fish_def *engine_def_of(const struct engine *e, fish_fn *fn);
 const fish_peer *engine_peer(const struct engine *e, const fish_peer *p);   /* the expanded one, or p */
 const struct token_key *engine_key(const struct engine *e, uint8_t key_id); /* NULL: none */
 struct id       engine_new_id(struct engine *e);
+void            engine_catch_up(struct engine *e);                          /* the clock is looked at, if it may be */
 bool            engine_overfull(const struct engine *e);                    /* the run-ahead bound is reached */
 void            engine_run_flow(struct engine *e, struct flow *f);          /* a READY flow, to rest */
 void            engine_batch_done(struct engine *e, struct batch *b, int rc);

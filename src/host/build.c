@@ -1,7 +1,8 @@
 /* build.c - tells one build of the program from another.
  *
- * A journal names the build that wrote it, so that a divergence can show both. Surprise: the build
- * id of libfish does not count; a flow's steps are in the program that calls it. */
+ * A journal names the build that wrote it, so that a divergence can show both. Surprise:
+ * the build id of libfish does not count; a flow's steps are in the program that calls
+ * it. */
 #include "host/build.h"
 
 #include "base/hash.h"
@@ -15,6 +16,7 @@
 /* Notes are padded to four bytes, whatever the segment's alignment says. */
 static size_t padded(size_t len) { return (len + 3) & ~(size_t)3; }
 
+/* The notes of one segment, one after the other; what does not fit ends the search. */
 static struct slice note_build_id(const char *notes, size_t len)
 {
 	while (len >= sizeof(ElfW(Nhdr))) {
@@ -47,7 +49,8 @@ static int first_object(struct dl_phdr_info *info, size_t size, void *arg)
 		const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
 
 		if (segment->p_type == PT_NOTE)
-			/* The address is where the loader put the segment: a number made a pointer. */
+			/* The address is where the loader put the segment: a number made
+			 * a pointer. */
 			*ret = note_build_id(
 				(const char *)(info->dlpi_addr + segment->p_vaddr),
 				segment->p_memsz);
@@ -55,6 +58,7 @@ static int first_object(struct dl_phdr_info *info, size_t size, void *arg)
 	return 1;
 }
 
+/* Slower, and only for a program that was linked without a build id. */
 static uint64_t hash_of_executable(void)
 {
 	char block[16 << 10];

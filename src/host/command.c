@@ -1,8 +1,8 @@
 /* command.c - the commands that talk to a running server over its unix socket.
  *
- * Invariant: stdout carries what was asked for and nothing else; every error goes to stderr with
- * the program's name in front. Surprise: the server's error words are printed as they come, since
- * it knows the value that was wrong. */
+ * Invariant: stdout carries what was asked for and nothing else; every error goes to
+ * stderr with the program's name in front. Surprise: the server's error words are printed
+ * as they come, since it knows the value that was wrong. */
 #include "host/command.h"
 
 #include "host/render.h"
@@ -56,6 +56,8 @@ static int complain(const struct run *r, const char *fmt, ...)
 	return EXIT_RUNTIME;
 }
 
+/* Hands what was put together to stdout; a full disk or a closed pipe is an error as any
+ * other. */
 static int flush_out(struct run *r)
 {
 	bool written = fwrite(r->out.ptr, 1, r->out.len, stdout) == r->out.len &&
@@ -69,7 +71,8 @@ static int flush_out(struct run *r)
 		       : complain(r, "stdout cannot be written: %s", strerror(errno));
 }
 
-/* Asks; 0 when there is an answer with a body of JSON, else the exit status, after complaining. */
+/* Asks; 0 when there is an answer with a body of JSON, else the exit status, after
+ * complaining. */
 static int ask(struct run *r, const struct admin_ask *question, int *ret_status,
 	json_t **ret_json)
 {
@@ -112,6 +115,7 @@ static int ask(struct run *r, const struct admin_ask *question, int *ret_status,
 	return exit_status;
 }
 
+/* For what was decoded here; the whole answer of the server goes through put_answer. */
 static void put_json(struct buf *out, const json_t *json)
 {
 	char *text = json_dumps(json, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -121,7 +125,8 @@ static void put_json(struct buf *out, const json_t *json)
 	free(text);
 }
 
-/* The server's own JSON, to the byte: a decoder would write some numbers in another way. */
+/* The server's own JSON, to the byte: a decoder would write some numbers in another
+ * way. */
 static void put_answer(struct run *r)
 {
 	struct slice text = buf_slice(&r->answer);
@@ -132,6 +137,7 @@ static void put_answer(struct run *r)
 	buf_puts(&r->out, "\n");
 }
 
+/* All of stdin, for `start FLOW -`. */
 static int read_stdin(struct run *r, struct buf *input)
 {
 	char block[16 << 10];
@@ -146,6 +152,7 @@ static int read_stdin(struct run *r, struct buf *input)
 	return EXIT_DONE;
 }
 
+/* A member that is a text, or "". */
 static const char *string_at(const json_t *object, const char *name)
 {
 	const char *text = json_string_value(json_object_get(object, name));
@@ -184,6 +191,7 @@ static int tell_started(struct run *r, const json_t *json)
 	return EXIT_NOT_YET;
 }
 
+/* The exit status tells a script what became of the flow, see help.c. */
 static int run_start(struct run *r)
 {
 	const struct config *c = r->config;
@@ -203,7 +211,8 @@ static int run_start(struct run *r)
 		exit_status = read_stdin(r, &input);
 	else if (c->nargs > 1)
 		buf_puts(&input, c->args[1]);
-	/* Nothing at all is null to the server, but here it is a mistake in the shell's quoting. */
+	/* Nothing at all is null to the server, but here it is a mistake in the shell's
+	 * quoting. */
 	if (exit_status == EXIT_DONE && c->nargs > 1 && input.len == 0)
 		exit_status = complain(r, "the JSON is empty: leave it away for null");
 	if (exit_status == EXIT_DONE)
@@ -226,6 +235,7 @@ static int run_start(struct run *r)
 	return exit_status;
 }
 
+/* Rows of one page, up to the limit over all pages. */
 static void put_rows(struct run *r, const json_t *page, size_t *shown)
 {
 	const json_t *flows = json_object_get(page, "flows");
@@ -247,6 +257,7 @@ static void put_rows(struct run *r, const json_t *page, size_t *shown)
 	}
 }
 
+/* The figures are those of the last page, so the youngest. */
 static void put_list_end(struct run *r, const json_t *page)
 {
 	const json_t *figures = json_object_get(page, "figures");
@@ -335,6 +346,7 @@ static int run_one(struct run *r, const char *method, const char *behind)
 	return flush_out(r);
 }
 
+/* NO_COLOR as on no-color.org: set and not empty, whatever its value. */
 static bool wants_colours(void)
 {
 	const char *no_colour = getenv("NO_COLOR");
@@ -345,6 +357,7 @@ static bool wants_colours(void)
 		(terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
+/* One command each; the compiler sees to it that none is left out. */
 static int dispatch(struct run *r)
 {
 	switch (r->config->command) {

@@ -1,4 +1,5 @@
-/* command.h - start, ls, show and cancel: they ask the running server and print its answer. */
+/* command.h - start, ls, show and cancel: they ask the running server and print its
+ * answer. */
 #ifndef FISH_COMMAND_H
 #define FISH_COMMAND_H
 

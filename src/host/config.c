@@ -1,8 +1,8 @@
 /* config.c - reads flags and environment into struct config.
  *
- * Invariant: what config_parse accepts is well-formed, so that later failures are the world's and
- * not the user's typing. Surprise: the first argument is always the command; a flag in front of it
- * would need to be understood before one knows whose flag it is. */
+ * Invariant: what config_parse accepts is well-formed, so that later failures are the
+ * world's and not the user's typing. Surprise: the first argument is always the command;
+ * a flag in front of it would need to be understood before one knows whose flag it is. */
 #include "host/config.h"
 
 #include "net/admin.h"
@@ -60,7 +60,8 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_HELP] = { "--help", NULL, NULL, SERVE | CLIENTS, "this text" },
 };
 
-/* How many single edits lead from a to b; words longer than a flag are no near miss of one. */
+/* How many single edits lead from a to b; words longer than a flag are no near miss of
+ * one. */
 static size_t edit_distance(const char *a, const char *b)
 {
 	enum { WORD_MAX = 31 };
@@ -89,6 +90,7 @@ static size_t edit_distance(const char *a, const char *b)
 
 enum { NEAR_MISS_EDITS = 2 };
 
+/* A near miss is named alone: a list of all would hide it. */
 static int unknown_command(const char *program, const char *word, struct err *err)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
@@ -103,6 +105,7 @@ static int unknown_command(const char *program, const char *word, struct err *er
 		word, program);
 }
 
+/* Suggests only flags that this command has. */
 static int unknown_flag(const struct config *c, const char *word, struct err *err)
 {
 	const char *command = command_defs[c->command].name;
@@ -121,7 +124,8 @@ static int unknown_flag(const struct config *c, const char *word, struct err *er
 		command, word, c->program, command);
 }
 
-/* The flag that argv[*at] names, with its value from behind '=' or from the next argument. */
+/* The flag that argv[*at] names, with its value from behind '=' or from the next
+ * argument. */
 static int take_flag(struct config *c, int argc, char **argv, int *at, struct err *err)
 {
 	const char *word = argv[*at];
@@ -158,6 +162,7 @@ static int take_flag(struct config *c, int argc, char **argv, int *at, struct er
 	return unknown_flag(c, name, err);
 }
 
+/* Flags and arguments may stand in any order behind the command. */
 static int take_words(struct config *c, int argc, char **argv, struct err *err)
 {
 	const struct command_def *def = &command_defs[c->command];
@@ -188,7 +193,8 @@ static int take_words(struct config *c, int argc, char **argv, struct err *err)
 	return 0;
 }
 
-/* An empty variable counts as unset, as shells and service files make it easy to leave one empty. */
+/* An empty variable counts as unset, as shells and service files make it easy to leave
+ * one empty. */
 static void take_environment(struct config *c)
 {
 	for (size_t i = 0; i < FLAGS; i++) {
@@ -208,6 +214,8 @@ static void take_environment(struct config *c)
 	c->test_park = park != NULL && strcmp(park, "1") == 0;
 }
 
+/* A number with k or m behind it; FISH_EINVAL for anything else and for what
+ * overflows. */
 static int parse_size(const char *text, size_t *ret)
 {
 	char *end = NULL;
@@ -231,6 +239,7 @@ static int parse_size(const char *text, size_t *ret)
 	return 0;
 }
 
+/* Cuts the slashes at the end, so that URLs are joined with exactly one. */
 static int use_public_url(struct config *c, struct err *err)
 {
 	const char *text = c->values[FLAG_PUBLIC_URL];
@@ -257,6 +266,7 @@ static int use_public_url(struct config *c, struct err *err)
 	return 0;
 }
 
+/* Only the form is judged here; whether the address can be had shows when it is bound. */
 static int use_address(const char *flag, const char *text, struct err *err)
 {
 	char host[256];
@@ -270,6 +280,7 @@ static int use_address(const char *flag, const char *text, struct err *err)
 	return 0;
 }
 
+/* Sizes, times and counts, each with its bounds in the words of the refusal. */
 static int use_numbers(struct config *c, struct err *err)
 {
 	const char *max_body = c->values[FLAG_MAX_BODY];
@@ -296,6 +307,7 @@ static int use_numbers(struct config *c, struct err *err)
 	return 0;
 }
 
+/* Defaults, then the well-formedness of what was given. */
 static int use_values(struct config *c, struct err *err)
 {
 	c->listen = c->values[FLAG_LISTEN] != NULL ? c->values[FLAG_LISTEN]
@@ -314,7 +326,8 @@ static int use_values(struct config *c, struct err *err)
 		rc = use_public_url(c, err);
 	if (rc == 0)
 		rc = use_numbers(c, err);
-	/* A path that begins with a dash is a forgotten value far more often than a name. */
+	/* A path that begins with a dash is a forgotten value far more often than a
+	 * name. */
 	for (size_t i = 0; rc == 0 && i < FLAGS; i++) {
 		const char *value = c->values[i];
 

@@ -1,7 +1,7 @@
 /* config.h - what the command line and the environment ask for.
  *
- * A flag wins over its environment variable, that over the default. Surprise: nothing is opened or
- * looked up here, so that a mistyped flag never touches a store. */
+ * A flag wins over its environment variable, that over the default. Surprise: nothing is
+ * opened or looked up here, so that a mistyped flag never touches a store. */
 #ifndef FISH_CONFIG_H
 #define FISH_CONFIG_H
 
@@ -53,7 +53,8 @@ struct config {
 	bool         test_park;              /* FISH_TEST_PARK=1, for tests only: park at every wait */
 };
 
-/* Borrows argv and the environment. FISH_EINVAL with what is wrong and what would be right. */
+/* Borrows argv and the environment. FISH_EINVAL with what is wrong and what would be
+ * right. */
 int config_parse(struct config *c, int argc, char **argv, struct err *err);
 
 #endif

@@ -1,7 +1,8 @@
 /* expand.c - fills the gaps that a program leaves in its peers.
  *
- * Invariant: after expand_init every peer has a well-formed URL and no text holds a line break,
- * so none can add a header to a call. Surprise: errors never show a token's or secret's value. */
+ * Invariant: after expand_init every peer has a well-formed URL and no text holds a line
+ * break, so none can add a header to a call. Surprise: errors never show a token's or
+ * secret's value. */
 #include "host/expand.h"
 
 #include "base/buf.h"
@@ -17,6 +18,7 @@ struct place {
 	const char *peer, *field;
 };
 
+/* What a shell takes for a name; a digit may not come first. */
 static bool is_name_char(char c, bool first)
 {
 	return c == '_' || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
@@ -93,6 +95,7 @@ static int expand_text(
 	return 0;
 }
 
+/* Judged after expansion, as most URLs are nothing but a variable. */
 static int check_url(const fish_peer *p, const char *name, struct err *err)
 {
 	struct url url = { 0 };
@@ -106,6 +109,7 @@ static int check_url(const fish_peer *p, const char *name, struct err *err)
 	return 0;
 }
 
+/* Only these three fields; a name is how errors and journals call the peer. */
 static int expand_peer(struct expanded *x, fish_peer *p, struct err *err)
 {
 	const char *name = p->name != NULL ? p->name : "(without a name)";

@@ -1,7 +1,8 @@
 /* expand.h - `${NAME}` in a program's peers, put in from the environment once, at start.
  *
- * Only peers that the program lists are expanded, never one that a flow builds at run time: a
- * stranger's text that reached such a peer must not be able to ask for the environment. */
+ * Only peers that the program lists are expanded, never one that a flow builds at run
+ * time: a stranger's text that reached such a peer must not be able to ask for the
+ * environment. */
 #ifndef FISH_EXPAND_H
 #define FISH_EXPAND_H
 
@@ -13,8 +14,8 @@ struct expanded {
 	size_t     ntexts;
 };
 
-/* Borrows program's texts until expand_fini. An unset variable, a `${` without its end and a URL
- * that is none are FISH_EINVAL, naming peer, field and variable. */
+/* Borrows program's texts until expand_fini. An unset variable, a `${` without its end
+ * and a URL that is none are FISH_EINVAL, naming peer, field and variable. */
 int  expand_init(struct expanded *x, const fish_program *program, struct err *err);
 void expand_fini(struct expanded *x);
 

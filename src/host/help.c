@@ -1,7 +1,8 @@
 /* help.c - what the program and each of its commands say of themselves.
  *
- * Invariant: every flag shown is one that config.c takes, since both read the same table. The
- * examples use the program's own name and its first flow, so that they can be pasted. */
+ * Invariant: every flag shown is one that config.c takes, since both read the same
+ * table. The examples use the program's own name and its first flow, so that they can
+ * be pasted. */
 #include "host/help.h"
 
 #include "host/build.h"
@@ -13,6 +14,7 @@
 #define FISH_VERSION "0.1.0" /* a build without meson, which knows the version */
 #endif
 
+/* For examples that work as they stand. */
 static const char *first_flow(const fish_program *program)
 {
 	bool any = program->flows != NULL && program->flows[0].name != NULL;
@@ -51,6 +53,7 @@ void help_program(struct buf *out, const struct config *c, const fish_program *p
 		"\n'%s COMMAND --help' tells a command's flags and more examples.\n", me);
 }
 
+/* The flags of one command, from the table that parses them. */
 static void put_flags(struct buf *out, enum command command)
 {
 	bool any_env = false;
@@ -82,6 +85,7 @@ static void put_flags(struct buf *out, enum command command)
 	buf_puts(out, "\n");
 }
 
+/* What there is to say of serve beyond its flags. */
 static void put_serve(struct buf *out, const char *me)
 {
 	buf_puts(out,

@@ -1,7 +1,7 @@
 /* main.c - fish_main: every program's own command line.
  *
- * Invariant: wrong use ends with exit status 2 and words on stderr, and has touched nothing;
- * trouble at run time ends with 1. */
+ * Invariant: wrong use ends with exit status 2 and words on stderr, and has touched
+ * nothing; trouble at run time ends with 1. */
 #include "host/command.h"
 #include "host/help.h"
 #include "host/serve.h"

@@ -1,7 +1,7 @@
 /* paths.c - derives, checks and makes the small files beside a store.
  *
- * Invariant: a token that others could read is refused, never used. Surprise: the token's file is
- * read again at each start, so that whoever was given it keeps access. */
+ * Invariant: a token that others could read is refused, never used. Surprise: the token's
+ * file is read again at each start, so that whoever was given it keeps access. */
 #include "host/paths.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 
 enum { TOKEN_FILE_BYTES = 32, TOKEN_FILE_BYTES_MAX = 512 };
 
+/* Up to three parts into one path, with the cap of the system. */
 static void put_path(
 	struct buf *b, const char *first, const char *second, const char *third)
 {
@@ -25,9 +26,12 @@ static void put_path(
 	buf_puts(b, third);
 }
 
+/* The system would cut a long socket path or refuse it with a number; this says it in
+ * words. */
 static int check_paths(const struct paths *p, struct err *err)
 {
-	if (buf_failed(&p->store) || buf_failed(&p->socket) || buf_failed(&p->token))
+	if (buf_failed(&p->store) || buf_failed(&p->socket) ||
+		buf_failed(&p->token) || buf_failed(&p->running))
 		return err_set(
 			err, FISH_EINVAL, "the path of the store or socket is too long");
 	if (p->socket.len > SOCKET_PATH_BYTES_MAX)
@@ -59,6 +63,7 @@ int paths_init(struct paths *p, const char *program, const char *store,
 	else
 		put_path(&p->socket, named, ".sock", "");
 	put_path(&p->token, in_memory ? socket : named, ".token", "");
+	put_path(&p->running, in_memory ? "" : named, in_memory ? "" : ".running", "");
 	int rc = check_paths(p, err);
 
 	if (rc < 0)
@@ -71,8 +76,10 @@ void paths_fini(struct paths *p)
 	buf_fini(&p->store);
 	buf_fini(&p->socket);
 	buf_fini(&p->token);
+	buf_fini(&p->running);
 }
 
+/* It must come through a header unchanged; a line break at the end is the usual slip. */
 static int check_token(const char *token, const char *where, struct err *err)
 {
 	size_t len = strlen(token);
@@ -90,6 +97,7 @@ static int check_token(const char *token, const char *where, struct err *err)
 	return 0;
 }
 
+/* A file that others can read guards nothing, so it is refused. */
 static int read_token(int fd, const char *path, char **ret_token, struct err *err)
 {
 	struct stat found;
@@ -115,6 +123,7 @@ static int read_token(int fd, const char *path, char **ret_token, struct err *er
 	return rc;
 }
 
+/* Made with O_EXCL: two servers that start together must not overwrite each other's. */
 static int make_token(const char *path, char **ret_token, struct err *err)
 {
 	uint8_t chance[TOKEN_FILE_BYTES];

@@ -1,14 +1,16 @@
 /* pulse.c - keeps engine and loop in step.
  *
- * Everything that a round of the loop brought in is taken together by one turn (in check), so that
- * one commit covers it. Invariant: the loop never sleeps while a turn is due. Surprise: a turn may
- * itself make the next one due, through what its done functions hand in; prepare runs that one. */
+ * Everything that a round of the loop brought in is taken together by one turn (in
+ * check), so that one commit covers it. Invariant: the loop never sleeps while a turn is
+ * due. Surprise: a turn may itself make the next one due, through what its done functions
+ * hand in; prepare runs that one. */
 #include "host/pulse.h"
 
-/* The loop's timers stand still while the machine sleeps and the engine's clock does not: so the
- * loop looks at least so often. */
+/* The loop's timers stand still while the machine sleeps and the engine's clock does not:
+ * so the loop looks at least so often. */
 enum { SLEEP_MS_MAX = 10000 };
 
+/* Marked as done before it runs, so that what it causes makes the next one due. */
 static void turn(struct pulse *p)
 {
 	p->due = false;
@@ -33,13 +35,15 @@ static void on_check(uv_check_t *check)
 		turn(p);
 }
 
+/* How long the loop may sleep when nothing happens. */
 static int64_t sleep_ms(const struct pulse *p)
 {
 	int64_t next_ms = engine_next_ms(p->engine);
 	int64_t now_ms = world_now_ms(p->world);
 	int64_t engine_ms = engine_now_ms(p->engine);
 
-	/* A clock that was set back between two runs leaves the engine's time ahead of it. */
+	/* A clock that was set back between two runs leaves the engine's time ahead of
+	 * it. */
 	if (engine_ms > now_ms)
 		now_ms = engine_ms;
 	if (next_ms >= now_ms + SLEEP_MS_MAX)

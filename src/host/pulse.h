@@ -1,4 +1,5 @@
-/* pulse.h - the engine's heartbeat on a uv loop: a turn after every round, and when one is due. */
+/* pulse.h - the engine's heartbeat on a uv loop: a turn after every round, and when one
+ * is due. */
 #ifndef FISH_PULSE_H
 #define FISH_PULSE_H
 

@@ -1,7 +1,9 @@
-/* render.c - tells of one flow, top down: what it is, what it waits on, its URLs, its journal.
+/* render.c - tells of one flow, top down: what it is, what it waits on, its URLs, its
+ * journal.
  *
- * Invariant: every text of the JSON passes words_text, as any of them may be a stranger's.
- * Surprise: the JSON may come from another version of the server, so nothing in it is relied on. */
+ * Invariant: every text of the JSON passes words_text, as any of them may be a
+ * stranger's. Surprise: the JSON may come from another version of the server, so nothing
+ * in it is relied on. */
 #include "host/render_member.h"
 #include "host/words.h"
 
@@ -38,6 +40,7 @@ static void put_value(struct buf *out, const json_t *value)
 	free(text);
 }
 
+/* What it is: name, id and state first, the rest as far as it is known. */
 static void put_head(struct buf *out, const struct render *r, const json_t *flow)
 {
 	const char *state = member_state(flow);
@@ -84,6 +87,7 @@ static void put_head(struct buf *out, const struct render *r, const json_t *flow
 	}
 }
 
+/* A blank line and a heading. */
 static void put_title(struct buf *out, const struct render *r, const char *title)
 {
 	buf_puts(out, "\n");
@@ -133,6 +137,7 @@ static void put_wait_for(struct buf *out, const json_t *waiting)
 	put_names(out, label);
 }
 
+/* Nothing for a flow that is ended, stopped or about to run. */
 static void put_waiting(struct buf *out, const struct render *r, const json_t *flow)
 {
 	const json_t *waiting = json_object_get(flow, "waiting");
@@ -158,6 +163,7 @@ static void put_waiting(struct buf *out, const struct render *r, const json_t *f
 	buf_puts(out, "\n");
 }
 
+/* Each URL on a line of its own, to be copied whole. */
 static void put_hooks(struct buf *out, const struct render *r, const json_t *flow)
 {
 	const json_t *hooks = json_object_get(flow, "hooks");
@@ -186,6 +192,7 @@ static void put_hooks(struct buf *out, const struct render *r, const json_t *flo
 	}
 }
 
+/* Calls without an answer, with their key, by which the partner can find them. */
 static void put_calls(struct buf *out, const struct render *r, const json_t *flow)
 {
 	const json_t *calls = json_object_get(flow, "calls_under_way");
@@ -217,7 +224,8 @@ static void put_calls(struct buf *out, const struct render *r, const json_t *flo
 
 static void put_untaken(struct buf *out, const struct render *r, const json_t *flow)
 {
-	/* A live flow's "untaken" is a number, told with its hooks; an ended one's a list. */
+	/* A live flow's "untaken" is a number, told with its hooks; an ended one's a
+	 * list. */
 	const json_t *untaken = json_object_get(flow, "untaken");
 
 	if (json_array_size(untaken) == 0)
@@ -232,6 +240,7 @@ static void put_untaken(struct buf *out, const struct render *r, const json_t *f
 	}
 }
 
+/* One entry a line, oldest first. */
 static void put_journal(struct buf *out, const struct render *r, const json_t *flow)
 {
 	const json_t *journal = json_object_get(flow, "journal");

@@ -9,7 +9,8 @@ struct render {
 	bool    colours;
 };
 
-/* One flow as GET /flows/ID tells it. A member that is missing is left out, not an error. */
+/* One flow as GET /flows/ID tells it. A member that is missing is left out, not an
+ * error. */
 void render_show(struct buf *out, const struct render *r, const struct json_t *flow);
 /* The head of the table that render_list_row goes on with. */
 void render_list_head(struct buf *out, const struct render *r);

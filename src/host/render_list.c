@@ -34,6 +34,7 @@ static void put_column(struct buf *out, struct slice text, size_t width)
 	buf_puts(out, "  ");
 }
 
+/* A time as the reader counts it: from now. */
 static void put_relative_column(
 	struct buf *out, const struct render *r, int64_t at_ms, size_t width)
 {
@@ -76,6 +77,7 @@ void render_list_row(struct buf *out, const struct render *r, const struct json_
 	buf_puts(out, "\n");
 }
 
+/* "1 flow", "2 flows". */
 static void put_count(struct buf *out, int64_t n, const char *one, const char *many)
 {
 	buf_printf(out, "%" PRId64 " %s", n, n == 1 ? one : many);

@@ -1,7 +1,7 @@
 /* render_member.c - reads members and leaves out what is not there.
  *
- * Surprise: jansson's readers give 0 and NULL for a member of another type, which is what is wanted
- * of JSON that another version of the server may have made. */
+ * Surprise: jansson's readers give 0 and NULL for a member of another type, which is what
+ * is wanted of JSON that another version of the server may have made. */
 #include "host/render_member.h"
 
 #include "host/words.h"

@@ -1,8 +1,9 @@
 /* seams.c - the real clock, chance, transport and log.
  *
- * Invariant: the clock never goes back, whoever sets the machine's. A log line is one write, and no
- * byte of it can forge another line or speak to a terminal. Surprise: the steady clock is the one
- * that goes on while the machine sleeps, as the world outside does not stop for it. */
+ * Invariant: the clock never goes back, whoever sets the machine's. A log line is one
+ * write, and no byte of it can forge another line or speak to a terminal. Surprise: the
+ * steady clock is the one that goes on while the machine sleeps, as the world outside
+ * does not stop for it. */
 #include "host/seams.h"
 
 #include "base/buf.h"
@@ -17,6 +18,7 @@
 
 enum { LOG_LINE_BYTES_MAX = 64 << 10 };
 
+/* CHECK: the clocks that are asked for exist on every Linux that Fish runs on. */
 static int64_t clock_ms(clockid_t which)
 {
 	struct timespec at = { 0 };
@@ -55,6 +57,7 @@ void world_fini(struct world *w)
 	w->log_owned = false;
 }
 
+/* UTC with milliseconds, so that lines of several machines sort together. */
 static void put_stamp(struct buf *out, int64_t now_ms)
 {
 	time_t seconds = (time_t)(now_ms / 1000);
@@ -66,8 +69,8 @@ static void put_stamp(struct buf *out, int64_t now_ms)
 	buf_printf(out, "%s.%03dZ", text, (int)(now_ms % 1000));
 }
 
-/* A flow's log line may hold a stranger's bytes: what could end the line or move a cursor is
- * written out. */
+/* A flow's log line may hold a stranger's bytes: what could end the line or move a cursor
+ * is written out. */
 static void put_line(struct buf *out, struct slice line)
 {
 	for (size_t i = 0; i < line.len; i++) {
@@ -162,6 +165,21 @@ static void seam_log(void *owner, const char *event, struct slice line)
 	log_line(owner, event, line);
 }
 
+static void seam_on_cpu(void *owner, const struct id *flow)
+{
+	blackbox_on_cpu(((struct world *)owner)->blackbox, flow);
+}
+
+static bool seam_quarantined(void *owner, const struct id *flow)
+{
+	return blackbox_quarantined(((struct world *)owner)->blackbox, flow);
+}
+
+static void seam_progressed(void *owner, const struct id *flow)
+{
+	blackbox_progressed(((struct world *)owner)->blackbox, flow);
+}
+
 struct seams world_seams(struct world *w)
 {
 	return (struct seams){
@@ -172,5 +190,8 @@ struct seams world_seams(struct world *w)
 		.abandon = seam_abandon,
 		.log = seam_log,
 		.jitter = seam_jitter,
+		.on_cpu = w->blackbox ? seam_on_cpu : NULL,
+		.quarantined = w->blackbox ? seam_quarantined : NULL,
+		.progressed = w->blackbox ? seam_progressed : NULL,
 	};
 }

@@ -1,7 +1,8 @@
-/* serve.c - brings the server up: store, engine, recovery, door, admin, and last the ready line.
+/* serve.c - brings the server up: store, engine, recovery, door, admin, and last the
+ * ready line.
  *
- * Invariant: the ready line is printed when everything answers, never before. Surprise: recovery runs
- * no flow; that begins with the loop's first turn, when all parts stand. */
+ * Invariant: the ready line is printed when everything answers, never before. Surprise:
+ * recovery runs no flow; that begins with the loop's first turn, when all parts stand. */
 #include "host/serve_private.h"
 
 #include "host/build.h"
@@ -39,6 +40,27 @@ static void raise_descriptor_limit(void)
 	}
 }
 
+/* Engine and recovery; no flow runs yet. */
+/* Opened when the store is ours: two servers must not write one black box. */
+static int open_blackbox(struct serve *s, struct err *err)
+{
+	struct id flow;
+	unsigned crashes = 0;
+	char text[ID_TEXT_SIZE];
+	int rc = blackbox_open(&s->world.blackbox, &(struct blackbox_config){
+		.path = s->paths->running.len ? s->paths->running.ptr : NULL,
+		.build = build_id(),
+		.now_ms = world_now_ms(&s->world),
+	}, err);
+
+	if (rc < 0 || !blackbox_crashed(s->world.blackbox, &flow, &crashes))
+		return rc;
+	id_text(&flow, text);
+	world_log(&s->world, "server.crashed", "flow=%s crashes=%u why=\"the last process ended while it ran\"",
+	          text, crashes);
+	return 0;
+}
+
 static int open_engine(struct serve *s, const fish_program *program, struct err *err)
 {
 	int64_t began_ms = world_now_ms(&s->world);
@@ -65,6 +87,7 @@ static int open_engine(struct serve *s, const fish_program *program, struct err 
 	return 0;
 }
 
+/* The engine reaches it through the world's seams. */
 static int open_client(struct serve *s, struct err *err)
 {
 	int rc = client_open(&s->client,
@@ -94,6 +117,7 @@ static void warn_of_changing_port(const struct serve *s)
 			figures.hooks_open);
 }
 
+/* Only now is the real port known, and with it what URLs begin with. */
 static int open_door(struct serve *s, struct err *err)
 {
 	char base[BASE_URL_BYTES_MAX + 1];
@@ -138,6 +162,7 @@ static int open_admin(struct serve *s, struct admin **ret, const char *listen,
 		err);
 }
 
+/* The unix socket always, the TCP listener only when it is asked for. */
 static int open_admins(struct serve *s, struct err *err)
 {
 	char unix_address[SOCKET_PATH_BYTES_MAX + sizeof("unix:")];
@@ -159,6 +184,7 @@ static int open_admins(struct serve *s, struct err *err)
 	return rc;
 }
 
+/* After recovery, so that no signal or timer finds an engine without its flows. */
 static int open_loop(struct serve *s, struct err *err)
 {
 	int rc = uv_loop_init(&s->loop);
@@ -191,6 +217,8 @@ static int open_all(struct serve *s, const fish_program *program, struct err *er
 	if (rc == 0)
 		rc = store_open(&s->store, s->paths->store.ptr, err);
 	if (rc == 0)
+		rc = open_blackbox(s, err);
+	if (rc == 0)
 		rc = open_engine(s, program, err);
 	if (rc == 0)
 		rc = open_loop(s, err);
@@ -203,9 +231,11 @@ static int open_all(struct serve *s, const fish_program *program, struct err *er
 	return rc;
 }
 
+/* The one line on stdout. */
 static void say_ready(const struct serve *s)
 {
-	/* Who waits for this line may start to ask at once; who closed stdout does not want it. */
+	/* Who waits for this line may start to ask at once; who closed stdout does not
+	 * want it. */
 	printf("listening on http://%s\n", ingress_address(s->ingress));
 	fflush(stdout);
 	world_log(&s->world, "server.ready", "listen=%s socket=%s",
@@ -215,7 +245,8 @@ static void say_ready(const struct serve *s)
 int serve_run(const struct config *c, const struct paths *paths,
 	const fish_program *program, struct err *err)
 {
-	/* On the heap, so that handles of a stop that was cut short never point into a dead stack. */
+	/* On the heap, so that handles of a stop that was cut short never point into a
+	 * dead stack. */
 	struct serve *s = xalloc(sizeof(*s));
 	int rc = world_init(&s->world, c->log, err);
 

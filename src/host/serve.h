@@ -1,4 +1,5 @@
-/* serve.h - the server: store, engine, door and admin on one loop, from start to a clean stop. */
+/* serve.h - the server: store, engine, door and admin on one loop, from start to a clean
+ * stop. */
 #ifndef FISH_SERVE_H
 #define FISH_SERVE_H
 

@@ -1,4 +1,5 @@
-/* serve_private.h - what serve.c (how it comes up) and serve_stop.c (how it goes down) share. */
+/* serve_private.h - what serve.c (how it comes up) and serve_stop.c (how it goes down)
+ * share. */
 #ifndef FISH_SERVE_PRIVATE_H
 #define FISH_SERVE_PRIVATE_H
 
@@ -43,7 +44,8 @@ void serve_stop_open(struct serve *s);
 void serve_stop(struct serve *s);
 /* After each turn: is there anything left to commit? */
 void serve_rest(void *serve);
-/* After the loop has ended, or when a part did not come up: closes and frees what there is, also s. */
+/* After the loop has ended, or when a part did not come up: closes and frees what there
+ * is, also s. */
 void serve_close(struct serve *s);
 
 #endif

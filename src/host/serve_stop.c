@@ -1,9 +1,10 @@
 /* serve_stop.c - a clean stop: drain, commit what is gathered, close.
  *
- * The doors close first and what they have taken gets its answer, then calls under way are left to
- * the next start, then the last turn's batch becomes durable. Invariant: nothing here is needed for
- * safety; a kill at any point leaves what the journal holds. Surprise: store_close comes before
- * engine_free, as the store's thread may still read what the engine owns. */
+ * The doors close first and what they have taken gets its answer, then calls under way
+ * are left to the next start, then the last turn's batch becomes durable. Invariant:
+ * nothing here is needed for safety; a kill at any point leaves what the journal holds.
+ * Surprise: store_close comes before engine_free, as the store's thread may still read
+ * what the engine owns. */
 #include "host/serve_private.h"
 
 #include <signal.h>
@@ -12,6 +13,7 @@
 
 enum { DRAIN_GRACE_MS = 5000, STOP_MS_MAX = 12000, SIGNAL_EXIT_BASE = 128 };
 
+/* Ends uv_run; serve_close does the rest. */
 static void finish(struct serve *s)
 {
 	s->phase = PHASE_OVER;
@@ -26,6 +28,7 @@ void serve_rest(void *serve)
 		finish(s);
 }
 
+/* The last part; from now on only the commit under way is waited for. */
 static void on_client_drained(void *arg)
 {
 	struct serve *s = arg;
@@ -34,6 +37,7 @@ static void on_client_drained(void *arg)
 	pulse_wake(&s->pulse);
 }
 
+/* A door has let its last asker go. */
 static void on_drained(void *arg)
 {
 	struct serve *s = arg;
@@ -49,6 +53,7 @@ static void on_drained(void *arg)
 	pulse_wake(&s->pulse);
 }
 
+/* A store that hangs, or a client that never ends, must not keep the process for ever. */
 static void on_patience(uv_timer_t *timer)
 {
 	struct serve *s = timer->data;
@@ -59,6 +64,7 @@ static void on_patience(uv_timer_t *timer)
 	finish(s);
 }
 
+/* Those that stand; a start that failed may have left some out. */
 static void drain_doors(struct serve *s, int64_t grace_ms, void (*done)(void *serve))
 {
 	if (s->ingress != NULL)
@@ -104,6 +110,7 @@ void serve_stop_open(struct serve *s)
 	uv_signal_start(&s->on_int, on_signal, SIGINT);
 }
 
+/* For drains that nobody waits for: close_loop runs until all is closed. */
 static void on_closed(void *serve) { (void)serve; }
 
 /* The loop goes on until the last handle is closed, and no turn is made meanwhile. */
@@ -114,7 +121,8 @@ static void close_loop(struct serve *s)
 	uv_close((uv_handle_t *)&s->on_int, NULL);
 	pulse_close(&s->pulse);
 	if (s->phase == PHASE_SERVING) {
-		/* It never served: a part did not come up, and nobody has asked the others anything. */
+		/* It never served: a part did not come up, and nobody has asked the
+		 * others anything. */
 		drain_doors(s, 0, on_closed);
 		if (s->client != NULL)
 			client_drain(s->client, on_closed, s);
@@ -131,6 +139,7 @@ void serve_close(struct serve *s)
 		return;
 	s->world.client = NULL;
 	s->engine = engine_free(s->engine);
+	s->world.blackbox = blackbox_close(s->world.blackbox);
 	if (s->has_loop)
 		close_loop(s);
 	s->ingress = ingress_free(s->ingress);

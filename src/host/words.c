@@ -1,7 +1,8 @@
 /* words.c - times and texts for people.
  *
- * Surprise: a journal holds strangers' bytes, and an escape sequence in them could repaint the
- * terminal of who looks at it. So nothing below a blank gets through, and no C1 control either. */
+ * Surprise: a journal holds strangers' bytes, and an escape sequence in them could
+ * repaint the terminal of who looks at it. So nothing below a blank gets through, and no
+ * C1 control either. */
 #include "host/words.h"
 
 #include <inttypes.h>
@@ -75,7 +76,8 @@ void words_text(struct buf *out, struct slice text)
 		if (c < 0x20 || c == 0x7f) {
 			buf_printf(out, "\\x%02x", c);
 		} else if (c == 0xc2 && next >= 0x80 && next <= 0x9f) {
-			/* U+0080 to U+009F: some terminals obey these like ESC sequences. */
+			/* U+0080 to U+009F: some terminals obey these like ESC
+			 * sequences. */
 			buf_printf(out, "\\u%04x", next);
 			i++;
 		} else {

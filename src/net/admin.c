@@ -1,7 +1,8 @@
 /* admin.c - guards the admin listener and sends each request to its operation.
  *
- * Invariant: nothing is read of a request's body before it has shown its token. Surprise: the guard
- * answers from within the head, so that who is refused is told in words and not by a reset. */
+ * Invariant: nothing is read of a request's body before it has shown its token. Surprise:
+ * the guard answers from within the head, so that who is refused is told in words and not
+ * by a reset. */
 #include "net/admin_private.h"
 
 #include <openssl/crypto.h>
@@ -48,6 +49,7 @@ void admin_answer(
 	buf_fini(&body);
 }
 
+/* Every refusal has this form, so that a script needs to know only one. */
 static void put_error(
 	struct exchange *x, int status, const char *extra_lines, struct slice words)
 {
@@ -104,6 +106,7 @@ void admin_no_flow(struct exchange *x, struct slice id_text)
 		shown, id_text.ptr, ID_TEXT_SIZE - 1);
 }
 
+/* True as well where none is asked for: the unix socket is its owner's by its mode. */
 static bool token_shown(const struct admin *a, const struct http1 *head)
 {
 	static const char scheme[] = "bearer ";
@@ -125,6 +128,7 @@ static bool token_shown(const struct admin *a, const struct http1 *head)
 		CRYPTO_memcmp(shown.ptr, a->token, shown.len) == 0;
 }
 
+/* Refuses before the body is read; what it answers here never reaches on_request. */
 static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 {
 	struct admin *a = owner;
@@ -145,6 +149,7 @@ static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 	return 0;
 }
 
+/* For load balancers and supervisors: may deliveries be sent here? */
 static void health(struct admin *a, struct exchange *x)
 {
 	if (engine_away(a->config.engine))
@@ -188,6 +193,7 @@ static bool path_behind(struct slice path, const char *prefix, struct slice *ret
 	return true;
 }
 
+/* Everything below /flows/. */
 static void route_flow(
 	struct admin *a, struct exchange *x, const struct http1 *req, struct slice rest)
 {
@@ -211,6 +217,7 @@ static void route_flow(
 	}
 }
 
+/* The turn is due afterwards even for a refusal, which costs nothing. */
 static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 {
 	struct admin *a = owner;
@@ -267,6 +274,7 @@ int admin_open(struct admin **ret, const struct admin_config *config, struct err
 
 const char *admin_address(const struct admin *a) { return server_address(a->server); }
 
+/* The last handle is gone: the admin may be freed. */
 static void on_timer_closed(uv_handle_t *timer)
 {
 	struct admin *a = timer->data;
@@ -274,6 +282,7 @@ static void on_timer_closed(uv_handle_t *timer)
 	a->done(a->done_arg);
 }
 
+/* No exchange is left that the timer could ring for. */
 static void on_drained(void *arg)
 {
 	struct admin *a = arg;
@@ -294,7 +303,8 @@ struct admin *admin_free(struct admin *a)
 {
 	if (a == NULL)
 		return NULL;
-	/* What the engine never came to tell; its connection was cut when the grace was over. */
+	/* What the engine never came to tell; its connection was cut when the grace was
+	 * over. */
 	for (struct list *at = list_shift(&a->ops); at != NULL;
 		at = list_shift(&a->ops)) {
 		struct admin_op *op = container_of(at, struct admin_op, link);

@@ -1,6 +1,7 @@
 /* admin_client.c - asks a running server over its unix socket.
  *
- * Surprise: libcurl would heed proxies from the environment even here, so it is told not to. */
+ * Surprise: libcurl would heed proxies from the environment even here, so it is told not
+ * to. */
 #include "net/admin_client.h"
 
 #include <curl/curl.h>
@@ -9,6 +10,7 @@
 
 enum { ANSWER_BYTES_MAX = 300 << 20, CONNECT_TIMEOUT_MS = 5000 };
 
+/* curl takes a short count as a failure, which a too long answer is. */
 static size_t on_bytes(char *bytes, size_t one, size_t n, void *body)
 {
 	buf_put(body, bytes, one * n);
@@ -30,6 +32,7 @@ void admin_escape(struct buf *out, struct slice text)
 	}
 }
 
+/* Out of memory for a few lines is a CHECK, as for all our own small objects. */
 static struct curl_slist *header_lines(const struct admin_ask *ask)
 {
 	struct curl_slist *lines =
@@ -37,7 +40,8 @@ static struct curl_slist *header_lines(const struct admin_ask *ask)
 	struct buf key;
 
 	CHECK(lines != NULL);
-	/* A body of a megabyte need not wait for "100 Continue" over a socket of this machine. */
+	/* A body of a megabyte need not wait for "100 Continue" over a socket of this
+	 * machine. */
 	lines = curl_slist_append(lines, "Expect:");
 	CHECK(lines != NULL);
 	if (ask->key == NULL)
@@ -50,6 +54,7 @@ static struct curl_slist *header_lines(const struct admin_ask *ask)
 	return lines;
 }
 
+/* Whether anybody is there decides what the user is told to do. */
 static int trouble(CURL *curl, CURLcode code, const char *words, struct err *err)
 {
 	long system = 0;

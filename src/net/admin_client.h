@@ -1,4 +1,5 @@
-/* admin_client.h - the command line's side of the admin listener: one request, one answer, blocking. */
+/* admin_client.h - the command line's side of the admin listener: one request, one
+ * answer, blocking. */
 #ifndef FISH_ADMIN_CLIENT_H
 #define FISH_ADMIN_CLIENT_H
 
@@ -18,7 +19,8 @@ struct admin_told {
 	struct buf body;              /* the caller's to buf_fini, also after a failure */
 };
 
-/* FISH_ENOTFOUND: nobody answers at the socket; FISH_EIO: the talk broke off. Fills err. */
+/* FISH_ENOTFOUND: nobody answers at the socket; FISH_EIO: the talk broke off. Fills
+ * err. */
 int  admin_ask(const struct admin_ask *ask, struct admin_told *ret, struct err *err);
 /* Puts text so that it can stand in a path as one segment. */
 void admin_escape(struct buf *out, struct slice text);

@@ -20,6 +20,7 @@ static void no_such_flow(struct exchange *x, const struct id *id)
 	admin_no_flow(x, slice_of(text));
 }
 
+/* The JSON is the engine's, handed on as it is. */
 static void on_show(struct show *s, int rc, struct slice json)
 {
 	struct show_op *op = container_of(s, struct show_op, show);
@@ -48,6 +49,7 @@ void admin_show(struct admin *a, struct exchange *x, struct slice id_text)
 	engine_show(a->config.engine, &op->show);
 }
 
+/* 202 and not 200: CANCEL is durable, the end comes when the flow comes to rest. */
 static void on_cancel(struct cancel *c, int rc)
 {
 	struct cancel_op *op = container_of(c, struct cancel_op, cancel);

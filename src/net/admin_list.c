@@ -1,9 +1,9 @@
-/* admin_list.c - GET /flows: the live flows in the order of their ids, then, if asked for, the ended
- * ones, newest first.
+/* admin_list.c - GET /flows: the live flows in the order of their ids, then, if asked
+ * for, the ended ones, newest first.
  *
- * Invariant: next leads through all pages without a gap, though a flow that ends between two of
- * them may be seen in both states. Surprise: live flows come from the engine at once, ended ones
- * from the store a little later. */
+ * Invariant: next leads through all pages without a gap, though a flow that ends between
+ * two of them may be seen in both states. Surprise: live flows come from the engine at
+ * once, ended ones from the store a little later. */
 #include "net/admin_private.h"
 #include "wire/entry.h"
 #include "wire/url.h"
@@ -25,6 +25,8 @@ struct page {
 	uint64_t before; /* 0: not asked for */
 };
 
+/* An unknown one can only come from a newer store, which is not opened; said all the
+ * same. */
 static const char *ended_status(uint8_t status)
 {
 	switch ((enum end_status)status) {
@@ -35,6 +37,7 @@ static const char *ended_status(uint8_t status)
 	return "unknown";
 }
 
+/* The same members as in show, without what takes a journal to tell. */
 static void put_ended(struct buf *out, const struct store_ended *e)
 {
 	char text[ID_TEXT_SIZE];
@@ -63,6 +66,7 @@ static void put_ended(struct buf *out, const struct store_ended *e)
 	buf_puts(out, "}");
 }
 
+/* All of them, for the tests and for monitoring. */
 static void put_figures(struct buf *out, const struct engine *e)
 {
 	struct engine_figures f = { 0 };
@@ -100,6 +104,7 @@ static void finish(struct list_op *op, const char *next)
 	admin_op_free(&op->op);
 }
 
+/* The ended flows that fill up the page. */
 static void on_list(struct store_list *l, int rc)
 {
 	struct list_op *op = container_of(l, struct list_op, list);
@@ -119,6 +124,8 @@ static void on_list(struct store_list *l, int rc)
 	finish(op, l->ret_next != 0 ? next : NULL);
 }
 
+/* A parameter that is absent leaves *ret as it is; false when it is no number from 1 to
+ * max. */
 static bool take_number(struct slice query, const char *name, uint64_t max, uint64_t *ret)
 {
 	struct buf text;

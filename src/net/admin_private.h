@@ -1,8 +1,9 @@
 /* admin_private.h - what the files of the admin listener share, and nobody else.
  *
- * admin.c guards and routes; admin_start.c starts flows and waits for their end; admin_flow.c shows
- * and cancels one; admin_list.c lists them. Invariant: an operation stands in its admin's list from
- * the moment the engine or store may call it back until its exchange is answered. */
+ * admin.c guards and routes; admin_start.c starts flows and waits for their end;
+ * admin_flow.c shows and cancels one; admin_list.c lists them. Invariant: an operation
+ * stands in its admin's list from the moment the engine or store may call it back until
+ * its exchange is answered. */
 #ifndef FISH_ADMIN_PRIVATE_H
 #define FISH_ADMIN_PRIVATE_H
 

@@ -1,8 +1,9 @@
 /* admin_start.c - POST /flows/NAME: starts a flow and, if asked to, waits for its end.
  *
- * Invariant: an operation that waits is in the heap and watched by the engine, or it is neither.
- * Surprise: who asks with ?wait and hangs up is dealt with by the timer, at once, as the exchange
- * may not be answered while the server is telling that its connection has gone. */
+ * Invariant: an operation that waits is in the heap and watched by the engine, or it is
+ * neither. Surprise: who asks with ?wait and hangs up is dealt with by the timer, at
+ * once, as the exchange may not be answered while the server is telling that its
+ * connection has gone. */
 #include "net/admin_private.h"
 #include "wire/entry.h"
 #include "wire/url.h"
@@ -51,12 +52,14 @@ int admin_wait_parse(struct slice text, int64_t *ret_ms)
 	return FISH_EINVAL;
 }
 
+/* The heap must not keep a node of it. */
 static void free_op(struct start_op *op)
 {
 	heap_remove(&op->op.admin->waits, &op->give_up);
 	admin_op_free(&op->op);
 }
 
+/* The 202: started, and its end not known here. */
 static void answer_started(struct start_op *op, const char *more)
 {
 	struct buf members;
@@ -68,6 +71,7 @@ static void answer_started(struct start_op *op, const char *more)
 	free_op(op);
 }
 
+/* As in the lists and in show. */
 static const char *status_name(int status)
 {
 	switch ((enum end_status)status) {
@@ -120,6 +124,7 @@ static void on_gone(struct exchange *x)
 	admin_waits_arm(op->op.admin);
 }
 
+/* Nothing of op may be touched after engine_watch. */
 static void wait_for_end(struct start_op *op)
 {
 	struct admin *a = op->op.admin;
@@ -136,6 +141,7 @@ static void wait_for_end(struct start_op *op)
 	admin_waits_arm(a);
 }
 
+/* The one that gives up first. */
 static struct start_op *first_waiting(const struct admin *a)
 {
 	struct heap_node *first = heap_first(&a->waits);
@@ -143,6 +149,7 @@ static struct start_op *first_waiting(const struct admin *a)
 	return first != NULL ? container_of(first, struct start_op, give_up) : NULL;
 }
 
+/* Nobody else has the watch any more, so the operation may end. */
 static void on_forgotten(struct watch *w)
 {
 	answer_started(container_of(w, struct start_op, watch), "");
@@ -155,6 +162,7 @@ static void stop_waiting(struct start_op *op)
 	engine_unwatch(op->op.admin->config.engine, &op->watch, on_forgotten);
 }
 
+/* Several may be due at once. */
 static void on_timer(uv_timer_t *timer)
 {
 	struct admin *a = timer->data;
@@ -188,6 +196,7 @@ void admin_waits_end(struct admin *a)
 		stop_waiting(op);
 }
 
+/* Durable, or refused with the engine's reason. */
 static void on_start(
 	struct start *s, int rc, const struct id *id, bool existed, const char *why)
 {
@@ -220,7 +229,8 @@ static void on_start(
 	free_op(op);
 }
 
-/* What the request asks for beside its name and body; false, and answered, when it is at fault. */
+/* What the request asks for beside its name and body; false, and answered, when it is at
+ * fault. */
 static bool take_options(struct start_op *op, const struct http1 *req)
 {
 	struct exchange *x = op->op.x;

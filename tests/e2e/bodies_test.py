@@ -1,4 +1,4 @@
-"""What a sender sends is what the flow gets, and bad requests get a clear answer and harm nobody."""
+"""What a sender sends is what the flow gets; bad requests get a clear answer and harm nobody."""
 import hashlib
 import json
 import random
@@ -11,8 +11,9 @@ NOISE = random.Random("bodies").randbytes(MEBIBYTE)
 BODIES = (b"", b"\0", b"a\0b\0", b"\0" * 1000, bytes(range(256)), b"\xff\xfe\xc0\xaf\xed\xa0\x80",
           b"\r\n\r\nPOST / HTTP/1.1\r\n\r\n", b'{"text": "plain"}', NOISE[:65537], NOISE)
 
-OPAQUE = (b"", b"not json", b'{"text": "x"', b'\xef\xbb\xbf{"text": "x"}', b'{"text": "x", "text": "y"}',
-          b'{"text": "x", "number": 1e999}', b'{"text": "a\\u0000b"}', b"[" * 5000, b"nan",
+OPAQUE = (b"", b"not json", b'{"text": "x"', b'\xef\xbb\xbf{"text": "x"}',
+          b'{"text": "x", "text": "y"}', b'{"text": "x", "number": 1e999}',
+          b'{"text": "a\\u0000b"}', b"[" * 5000, b"nan",
           b'{"text": "\xff"}', b'{"text": "x"}\0', b'{"text": "x"} {"text": "y"}',
           b'{"number": 99999999999999999999999999}')
 DEFAULTS = {"text": "", "number": -7, "real": 0.5, "flag": 0, "count": 0, "has": 0, "mark": "",
@@ -51,12 +52,12 @@ class Bodies(MirrorCase):
             self.assert_exact(bodies, self.through(bodies, chunks=chunks)[0])
 
     def test_readers_read(self):
-        body = {"text": 'a"b\\c\n\u00e9', "number": 42, "real": 2.5, "flag": True, "list": [1, 2, 3],
-                "inner": {"deep": [None]}}
+        body = {"text": 'a"b\\c\n\u00e9', "number": 42, "real": 2.5, "flag": True,
+                "list": [1, 2, 3], "inner": {"deep": [None]}}
         _, read = self.through([json.dumps(body).encode()], headers={"X-Mark": "marked"})
-        self.assertEqual(read[0].json(), {"text": body["text"], "number": 42, "real": 2.5, "flag": 1,
-                                          "count": 3, "has": 1, "mark": "marked", "whole": body,
-                                          "inner": body["inner"]})
+        self.assertEqual(read[0].json(), {"text": body["text"], "number": 42, "real": 2.5,
+                                          "flag": 1, "count": 3, "has": 1, "mark": "marked",
+                                          "whole": body, "inner": body["inner"]})
 
     def test_readers_of_what_is_no_json_give_defaults(self):
         told, read = self.through(OPAQUE)
@@ -67,7 +68,8 @@ class Bodies(MirrorCase):
     def test_a_sender_cannot_add_members(self):
         intruder = '", "admin": true, "x": "'
         bodies = [json.dumps({"text": intruder, "inner": intruder}).encode(),
-                  b'{"text": "x"}, "admin": true', b'null, "admin": true', b'null}, {"admin": true',
+                  b'{"text": "x"}, "admin": true', b'null, "admin": true',
+                  b'null}, {"admin": true',
                   b'{"text": "x", "inner": {"admin": true}}', b'"' + intruder.encode() + b'"',
                   b'1 /* */, "admin": true', b'\xff", "admin": true']
         _, read = self.through(bodies, headers={"X-Mark": intruder})
@@ -98,7 +100,8 @@ class Door(MirrorCase):
                      line + host + b"Content-Length: -1\r\n\r\n",
                      line + host + b"Content-Length: 1, 2\r\n\r\nxx",
                      line + host + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx",
-                     line + host + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                     line + host + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"
+                     b"0\r\n\r\n",
                      line + host + b"Transfer-Encoding: chunked\r\n\r\nno\r\n",
                      line + host + b"Content-Length : 1\r\n\r\nx",
                      line + host + b"A: \0\r\nContent-Length: 1\r\n\r\nx",
@@ -117,7 +120,8 @@ class Door(MirrorCase):
         base, token = self.url.rsplit("/", 1)
         forged = [token[:at] + ("A" if token[at] != "A" else "B") + token[at + 1:]
                   for at in range(0, len(token) - 1, 5)]
-        for wrong in [*forged, "", "x", token + "A", token[:-1], token + "/", token + "%00", "A" * 5000]:
+        for wrong in [*forged, "", "x", token + "A", token[:-1], token + "/", token + "%00",
+                      "A" * 5000]:
             self.assertIn(deliver(f"{base}/{wrong}"), (404, 414), wrong)
         for path in ("/", "/h", "/flows", "/other"):
             self.assertEqual(deliver(self.url.replace(self.path, path)), 404, path)

@@ -203,6 +203,9 @@ class Refusals(Case):
     def test_store_in_no_folder(self):
         self.refused("--store", "nowhere/x.db", "--socket", "s", says="nowhere/x.db")
 
+    def test_store_where_nobody_may_write(self):
+        self.refused("--store", "/proc/echo.db", "--socket", "s", says="/proc/echo.db")
+
     @unittest.skipIf(os.geteuid() == 0, "root may write anywhere")
     def test_unwritable_store(self):
         self.serve().end()

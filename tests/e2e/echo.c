@@ -1,5 +1,5 @@
-/* echo.c - the smallest program for the tests of the command line: flows that end at once, that wait
- * on a hook, that fail, and that call a peer. */
+/* echo.c - the smallest program for the tests of the command line: flows that end at
+ * once, that wait on a hook, that fail, and that call a peer. */
 #include <fish.h>
 
 static const fish_peer nobody = { .name = "nobody", .url = "${FISH_E2E_PEER}" };

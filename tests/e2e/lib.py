@@ -1,8 +1,8 @@
-"""What the end-to-end tests share: where the programs are, a partner that writes everything down, a
-server with one flow that mirrors what it is sent, and ways to send good and bad requests.
+"""What the end-to-end tests share: where the programs are, a partner that writes everything down,
+a server with one flow that mirrors what it is sent, and ways to send good and bad requests.
 
-FISH_E2E_DIR is the folder of the built test programs, FISH_BROKER the broker; without them both are
-looked for in the build folder FISH_BUILD.
+FISH_E2E_DIR is the folder of the built test programs, FISH_BROKER the broker; without them both
+are looked for in the build folder FISH_BUILD.
 """
 import http.client
 import json
@@ -90,7 +90,7 @@ class Partner:
         self.thread.join()
 
     def told(self, path, since=0):
-        """What came to path, each key once: a call that is made again after a kill is the same call."""
+        """What came to path, each key once: a call made again after a kill is the same call."""
         seen = {}
         with self.news:
             for heard in self.heard[since:]:
@@ -100,13 +100,13 @@ class Partner:
 
     def wait_told(self, path, count, since=0):
         with self.news:
-            heard = self.news.wait_for(lambda: len(self.told_locked(path, since)) >= count, PATIENCE_S)
-        if not heard:
+            came = self.news.wait_for(lambda: len(self.keys(path, since)) >= count, PATIENCE_S)
+        if not came:
             raise Failed(f"{path} was to come {count} times and came "
                          f"{len(self.told(path, since))} times")
         return self.told(path, since)
 
-    def told_locked(self, path, since):
+    def keys(self, path, since):
         return {heard.key for heard in self.heard[since:] if heard.path == path}
 
 
@@ -119,8 +119,8 @@ class MirrorCase(unittest.TestCase):
         self.crew = self.enterContext(Crew(keep_on_failure=False))
         self.partner = Partner()
         self.addCleanup(self.partner.close)
-        self.server = Broker(self.crew, program("bodies"), "bodies", {"PARTNER_URL": self.partner.url},
-                             flags=self.flags)
+        self.server = Broker(self.crew, program("bodies"), "bodies",
+                             {"PARTNER_URL": self.partner.url}, flags=self.flags)
         self.server.start()
 
     def mirror(self, messages, name="m"):
@@ -132,7 +132,8 @@ class MirrorCase(unittest.TestCase):
 
     def wait_end(self, flow):
         """The flow as shown, once it has ended."""
-        return poll(lambda: (shown := self.server.flow(flow))["state"] == "ended" and shown, PATIENCE_S,
+        return poll(lambda: (shown := self.server.flow(flow))["state"] == "ended" and shown,
+                    PATIENCE_S,
                     lambda: f"it never ended: {json.dumps(self.server.flow(flow), indent=1)}")
 
     def restart(self, env=()):
@@ -153,14 +154,17 @@ def send(url, body=b"", method="POST", headers=(), chunks=None):
         else:
             connection.request(method, parts.path, body=body, headers=dict(headers))
         answer = connection.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+        told = {name.lower(): value for name, value in answer.getheaders()}
+        return answer.status, told, answer.read()
     finally:
         connection.close()
 
 
 def deliver(url, body=b"", message_id=None, **how):
     """The status of a delivery, or None when no answer came."""
-    headers = {**dict(how.pop("headers", ())), **({"webhook-id": message_id} if message_id else {})}
+    headers = dict(how.pop("headers", ()))
+    if message_id:
+        headers["webhook-id"] = message_id
     try:
         return send(url, body, headers=headers, **how)[0]
     except (OSError, http.client.HTTPException):

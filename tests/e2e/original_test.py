@@ -1,4 +1,4 @@
-"""The three defects of the Rust crate that Fish comes from; each test fails on code that has its own."""
+"""The three defects of the Rust crate that Fish comes from, each with a test it would fail."""
 import json
 import threading
 import unittest
@@ -23,14 +23,14 @@ class YieldsOnce(MirrorCase):
 
 
 class PanicsOnLateDelivery(MirrorCase):
-    """There, a delivery in the moment when its receiver went away panicked and poisoned the lock, and
-    all later deliveries and spawns panicked with it."""
+    """There, a delivery in the moment when its receiver went away panicked and poisoned the lock,
+    and all later deliveries and spawns panicked with it."""
 
     def test_deliveries_while_the_flow_ends(self):
         seen = Counter()
         for number in range(ROUNDS):
             seen += self.one_round(number)
-        self.assertEqual(set(seen), {200, 410}, "no delivery came too late, or one was refused wrongly")
+        self.assertEqual(set(seen), {200, 410}, "none came too late, or one was refused wrongly")
         self.assertTrue(self.server.process.alive())
 
     def one_round(self, number):

@@ -1,5 +1,7 @@
-/* story.c - the broker's program as the tests run it: the same calls in the same order, with a wait
- * for the courier that the order itself brings along, so that a story is over in seconds. */
+/* story.c - the broker's program as the tests run it.
+ *
+ * The same calls in the same order as examples/broker/broker.c, but the order itself
+ * tells how long to wait for its courier, so that a story is over in seconds. */
 #include <fish.h>
 
 static const fish_peer app     = { .name = "app",     .url = "${APP_URL}" };
@@ -16,14 +18,14 @@ static void order(fish_flow *f, const fish_msg *in)
 	          fish_raw(in, ""));
 	if (!fish_next(taken, fish_int(in, "/wait_ms", WAIT_MS_DEFAULT)))
 		return;
+
 	fish_hook *granted = fish_spawn(f, "granted");
 	const fish_msg *r = fish_post(f, &app, "/accept", "{order: %s, callback: %s}", id,
 	                              fish_url(granted));
-
 	if (!fish_ok(r))
 		fish_fail(f, "app would not hear of order %s: %d", id, r->status);
-	const fish_msg *g = fish_next(granted, FISH_MINUTE);
 
+	const fish_msg *g = fish_next(granted, FISH_MINUTE);
 	if (!g)
 		fish_fail(f, "no word on order %s", id);
 	fish_done(f, "{order: %s, courier: %s}", id, fish_str(g, "/courier"));
@@ -33,8 +35,8 @@ static void region(fish_flow *f, const fish_msg *in)
 {
 	fish_hook *orders = fish_spawn(f, "orders");
 
-	fish_post(f, &app, "/region", "{webhook_url: %s, region_id: %s}", fish_url(orders),
-	          fish_str(in, "/region_id"));
+	fish_post(f, &app, "/region", "{webhook_url: %s, region_id: %s}",
+	          fish_url(orders), fish_str(in, "/region_id"));
 	fish_each(orders, order);
 }
 

@@ -1,7 +1,8 @@
-/* admin_test.c - the admin listener: how it is guarded, and what becomes of each of the engine's answers.
+/* admin_test.c - the admin listener: how it is guarded, and what becomes of each of the
+ * engine's answers.
  *
- * The engine is a stand-in here (the linker takes these functions before the library's), so that
- * each of its answers can be had at will, at once or late. */
+ * The engine is a stand-in here (the linker takes these functions before the library's),
+ * so that each of its answers can be had at will, at once or late. */
 #include "net_test.h"
 
 #include "net/admin.h"

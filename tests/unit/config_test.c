@@ -1,4 +1,5 @@
-/* config_test.c - flags, environment and defaults; every refusal names what it refuses. */
+/* config_test.c - flags, environment and defaults; every refusal names what it
+ * refuses. */
 #include "host/config.h"
 
 #include <setjmp.h>

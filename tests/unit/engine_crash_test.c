@@ -44,8 +44,19 @@ static void shop(fish_flow *f, const fish_msg *in)
 	fish_each(h, patient);
 }
 
+static void both(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *a = fish_spawn(f, "a");
+	fish_hook *b = fish_spawn(f, "b");
+	const fish_msg *got[2];
+
+	(void)in;
+	fish_log(f, "%s", fish_url(a));
+	fish_gather(f, FISH_FOREVER, FISH_HOOKS(a, b), 2, 2, got);
+}
+
 static const fish_def flows[] = {
-	FISH_FLOW(order), FISH_FLOW(patient), FISH_FLOW(misused), FISH_FLOW(shop), FISH_END };
+	FISH_FLOW(both), FISH_FLOW(order), FISH_FLOW(patient), FISH_FLOW(misused), FISH_FLOW(shop), FISH_END };
 static const fish_program program = { .flows = flows };
 
 static int64_t park_of(void **state)
@@ -267,6 +278,21 @@ static void a_cancelled_flow_goes_no_further_when_it_is_run_again(void **state)
 	kit_close(&k);
 }
 
+/* Was: what a gather had got when its flow was cancelled was neither seen by the flow nor kept. */
+static void a_cancelled_gathers_deliveries_are_kept(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "both", "{}");
+
+	assert_int_equal(kit_post(&k, k.log.ptr, "{\"half\": 1}", "m1"), 200);
+	assert_int_equal(kit_cancel(&k, id), 0);
+	assert_string_equal(kit_end(&k, id), "cancelled cancelled");
+	assert_non_null(strstr(kit_show(&k, id), "half"));
+	kit_close(&k);
+}
+
 static void each_counts_and_knows_its_children_after_a_crash(void **state)
 {
 	struct kit k;
@@ -302,6 +328,7 @@ static void each_counts_and_knows_its_children_after_a_crash(void **state)
 	STORY(a_delivery_from_within_an_answer_waits_for_its_own_commit, park), \
 	STORY(a_cancelled_flow_that_stops_ends, park), \
 	STORY(a_cancelled_flow_goes_no_further_when_it_is_run_again, park), \
+	STORY(a_cancelled_gathers_deliveries_are_kept, park), \
 	STORY(each_counts_and_knows_its_children_after_a_crash, park)
 
 int main(void)

@@ -1,0 +1,188 @@
+/* sim_check.c - everything that leaves the engine, held against what is durable at that moment.
+ *
+ * Invariant: a call, a log line, a 200 and a 410 alike have their reason in the durable history
+ * before they leave; nothing here asks the engine what it thinks is durable. */
+#include "base/hash.h"
+#include "engine/world.h"
+#include "sim/sim_world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- log lines ---- */
+
+static bool number_after(struct slice line, const char *mark, int base, unsigned long long *ret)
+{
+	const char *at = memmem(line.ptr, line.len, mark, strlen(mark));
+	char digits[24] = "";
+
+	if (!at)
+		return false;
+	at += strlen(mark);
+	for (size_t n = 0; n + 1 < sizeof digits && at < line.ptr + line.len && *at != ' '; n++)
+		digits[n] = *at++;
+	*ret = strtoull(digits, NULL, base);
+	return true;
+}
+
+void check_log(struct sim *s, struct slice line)
+{
+	unsigned long long step = 0;
+	unsigned long long what = 0;
+	struct id id;
+
+	s->result->stats.logs++;
+	if (line.len < 5 + ID_TEXT_SIZE || id_parse((struct slice){ line.ptr + 5, ID_TEXT_SIZE - 1 }, &id) < 0
+	    || !number_after(line, " step=", 10, &step) || !number_after(line, " what=", 16, &what)) {
+		sim_broken(s, "a log line that no flow wrote: %.*s", (int)line.len, line.ptr);
+		return;
+	}
+	struct past *p = past_of(s, &id);
+	struct sight *seen = past_sight(p, (uint32_t)step);
+
+	if (p->border < step + 2)
+		sim_broken(s, "a log line of step %llu left before its commit", step);
+	else if (seen->what != what)
+		sim_broken(s, "a log line of step %llu tells of what the history does not hold", step);
+	if (seen->logged)
+		sim_broken(s, "the log line of step %llu came twice", step);
+	seen->logged = true;
+}
+
+/* ---- calls ---- */
+
+/* The step's content as the journal hashes it: method, the flow's own headers, body. */
+static uint64_t content_of(const struct attempt *a)
+{
+	static const char mark[] = "Idempotency-Key: ";
+	const char *end = memmem(a->headers.ptr, a->headers.len, mark, sizeof mark - 1);
+	struct slice own = { a->headers.ptr, end ? (size_t)(end - a->headers.ptr) : 0 };
+
+	return hash64(hash64(hash64(HASH64_SEED, a->method), own), a->body);
+}
+
+static void check_held(struct sim *s, const struct past *p, const struct call *c, uint64_t content)
+{
+	if (p->border <= c->step || p->nsteps <= c->step) {
+		sim_broken(s, "the call of step %u left before its commit", c->step);
+		return;
+	}
+	const struct entry_step *step = &p->steps[c->step];
+
+	if ((step->kind != STEP_SEND && step->kind != STEP_POST)
+	    || step->content != (uint32_t)(content ^ content >> 32)
+	    || !slice_eq(step->label, slice_of(c->label)))
+		sim_broken(s, "the call of step %u is not the one the history holds", c->step);
+}
+
+static void check_key(struct sim *s, const struct past *p, const struct sight *mine, uint32_t step)
+{
+	for (size_t i = 0; i < s->npasts; i++)
+		for (uint32_t n = 0; n < s->pasts[i]->sights_cap; n++) {
+			const struct sight *other = &s->pasts[i]->sights[n];
+
+			if (other->called && (s->pasts[i] != p || n != step)
+			    && strcmp(other->key, mine->key) == 0)
+				sim_broken(s, "two calls have one key");
+		}
+}
+
+void check_send(struct sim *s, struct attempt *a)
+{
+	const struct call *c = container_of(a, struct call, attempt);
+	struct past *p = past_of(s, &c->flow->id);
+	uint64_t content = content_of(a);
+
+	s->result->stats.calls++;
+	if (s->referring) {
+		sim_broken(s, "run from its journal alone, a flow that has ended calls out");
+		return;
+	}
+	check_held(s, p, c, content);
+	struct sight *mine = past_sight(p, c->step);
+
+	if (!mine->called) {
+		mine->called = true;
+		mine->content = content;
+		snprintf(mine->key, sizeof mine->key, "%.*s", (int)a->key.len, a->key.ptr);
+		check_key(s, p, mine, c->step);
+		return;
+	}
+	s->result->stats.resent++;
+	if (mine->content != content || !slice_eq(a->key, slice_of(mine->key)))
+		sim_broken(s, "the call of step %u went out with two contents or keys", c->step);
+}
+
+/* ---- the door ---- */
+
+void check_status(struct sim *s, const struct sim_message *m, int status)
+{
+	const struct sim_url *url = &s->urls[m->url];
+	const struct past *p = past_of(s, &url->flow);
+	size_t held = past_holds(s, &url->flow, url->hook, m->uid);
+
+	if (status == 200 && held < (m->has_id ? 1 : m->acked + 1))
+		sim_broken(s, "message %u was told 200 and is not durable", m->uid);
+	if (status == 404)
+		sim_broken(s, "a genuine URL was told 404");
+	if (status != 410)
+		return;
+	if (held && m->has_id)
+		sim_broken(s, "message %u is durable and was told 410", m->uid);
+	if (!p->ended && !past_closed(p, url->hook))
+		sim_broken(s, "message %u was told 410 though its hook is durably open", m->uid);
+}
+
+/* ---- at rest and at the end ---- */
+
+void check_stopped(struct sim *s)
+{
+	const struct flow *f;
+
+	for (size_t i = 0; (f = map_each(&s->engine->flows, &i));) {
+		if (f->state != FLOW_STOPPED)
+			continue;
+		if (!s->foreign)
+			sim_broken(s, "stopped under the build that wrote it: %.300s", f->why);
+		else if (!list_empty(&f->calls))
+			sim_broken(s, "a flow that diverged let a call out");
+	}
+}
+
+static void check_calls_went_out(struct sim *s, struct past *p)
+{
+	for (uint32_t step = 0; step < p->nsteps; step++) {
+		bool call = p->steps[step].kind == STEP_SEND || p->steps[step].kind == STEP_POST;
+
+		if (call != past_sight(p, step)->called)
+			sim_broken(s, call ? "the call of step %u never went out"
+			                   : "a call went out for step %u, which is none", step);
+	}
+	for (size_t step = p->nsteps; step < p->sights_cap; step++)
+		if (p->sights[step].called)
+			sim_broken(s, "a call went out for step %zu, which the history does not have", step);
+}
+
+void check_end(struct sim *s)
+{
+	for (size_t i = 0; i < s->npasts; i++) {
+		struct past *p = s->pasts[i];
+		char id[ID_TEXT_SIZE];
+
+		if (!p->n)
+			continue;
+		id_text(&p->id, id);
+		if (!p->ended)
+			sim_broken(s, "flow %.*s %s has not ended at the quiet end (step %u of journal %zu)",
+			           (int)p->entries[0].name.len, p->entries[0].name.ptr, id, p->border, p->n);
+		check_calls_went_out(s, p);
+	}
+	for (size_t i = 0; i < s->nmessages; i++) {
+		const struct sim_message *m = &s->messages[i];
+		size_t held = past_holds(s, &s->urls[m->url].flow, s->urls[m->url].hook, m->uid);
+
+		if (held < (m->has_id ? m->acked > 0 : m->acked))
+			sim_broken(s, "message %u was acked and is lost", m->uid);
+	}
+}

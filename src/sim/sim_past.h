@@ -1,0 +1,66 @@
+/* sim_past.h - what became durable of one flow, kept aside from the engine and the store; and what its
+ * runs saw, step by step.
+ *
+ * Invariant: a step is confirmed once a durable PROGRESS stands beyond it; from then on every run
+ * must see it again exactly so. */
+#ifndef FISH_SIM_PAST_H
+#define FISH_SIM_PAST_H
+
+#include "store/store.h"
+#include "wire/entry.h"
+
+enum { SIGHT_TAKES_MAX = 4 };
+
+/* One step as the code saw it. */
+struct sight {
+	bool     seen;
+	uint64_t what;                       /* hash of the step's kind and answer */
+	int64_t  now_ms;                     /* fish_now after it */
+	int64_t  timeout_ms;                 /* of a wait that has one; else 0 */
+	int64_t  late_ms;                    /* time of the youngest message it took, timers aside; 0: none */
+	uint64_t takes[SIGHT_TAKES_MAX];     /* journal places of the deliveries it took */
+	uint32_t ntakes;
+	int64_t  reached_ms;                 /* by the first PROGRESS that covers it */
+	bool     logged;                     /* its log line is out */
+	bool     called;                     /* its call is out … */
+	uint64_t content;                    /* … with these bytes */
+	char     key[ID_TEXT_SIZE];          /* … and this key */
+};
+
+struct past {
+	struct id      id;
+	struct entry  *entries;
+	size_t         n, cap;
+	char         **rows;                 /* what the entries point into */
+	size_t         nrows, rows_cap;
+	size_t         last_row_at;          /* first entry of the last row */
+	struct entry_step *steps;            /* all that PROGRESS told of */
+	size_t         nsteps, steps_cap;
+	uint32_t       border;
+	uint32_t       border_at_boot;
+	int64_t        last_ms;
+	bool           ended;
+	struct sight  *sights;               /* by step */
+	size_t         sights_cap;
+	uint32_t       confirmed;            /* steps below are */
+	struct store_ended end;              /* its slices are in rows */
+};
+
+struct sim;
+struct run;
+
+struct past *past_of(struct sim *s, const struct id *id);     /* made when it is new */
+void         pasts_free(struct sim *s);
+/* A commit that is durable now; judged as a whole. */
+void         past_commit(struct sim *s, const struct store_commit *c);
+struct sight *past_sight(struct past *p, uint32_t step);
+/* The run under way saw a step; names what it may not have seen. */
+void         past_saw(struct sim *s, struct run *r, const struct sight *seen);
+bool         past_closed(const struct past *p, uint32_t hook);
+/* How often the journals hold that delivery, as a message or as a child's start. */
+size_t       past_holds(struct sim *s, const struct id *flow, uint32_t hook, uint32_t uid);
+uint32_t     uid_of(struct slice body);                       /* 0: none */
+void         pasts_tell(struct sim *s);                       /* all journals, line by line, to the reader */
+const struct entry *past_start(const struct past *p);         /* NULL: not durable */
+
+#endif

@@ -1,0 +1,16 @@
+/* json.h - a tree of jansson's as text again. Pure.
+ *
+ * jansson's own writer puts 17 digits to a real, so that 19.99 would leave as 19.989999999999998. */
+#ifndef FISH_JSON_H
+#define FISH_JSON_H
+
+#include "base/buf.h"
+
+struct json_t;
+
+/* Appends value as JSON on one line: members in their order, text as UTF-8, a real in the fewest
+ * digits that read back as the same number. The value came from template_read_value: it is not
+ * cyclic, and no deeper than JSON_DEPTH_MAX. */
+void json_put(struct buf *out, struct json_t *value);
+
+#endif

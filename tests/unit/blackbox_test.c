@@ -1,0 +1,157 @@
+/* blackbox_test.c - crashes counted against flows over several lives of a process. */
+#include "host/blackbox.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const struct id guilty = { { 1, 2, 3 } };
+static const struct id other = { { 9 } };
+
+struct place {
+	char path[64];
+};
+
+static int set_up(void **state)
+{
+	struct place *p = xalloc(sizeof *p);
+
+	snprintf(p->path, sizeof p->path, "/tmp/fish-blackbox-XXXXXX");
+	close(mkstemp(p->path));
+	*state = p;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	struct place *p = *state;
+
+	unlink(p->path);
+	free(p);
+	return 0;
+}
+
+static struct blackbox *live(const struct place *p, uint64_t build, int64_t now_ms)
+{
+	struct blackbox *b = NULL;
+	struct err err = { .code = 0 };
+
+	assert_int_equal(blackbox_open(&b, &(struct blackbox_config){
+		.path = p->path, .build = build, .now_ms = now_ms }, &err), 0);
+	return b;
+}
+
+/* A life that ends while flow is on the CPU. */
+static void die_in(const struct place *p, const struct id *flow, int64_t now_ms)
+{
+	struct blackbox *b = live(p, 1, now_ms);
+
+	blackbox_on_cpu(b, flow);
+	blackbox_close(b);
+}
+
+static void three_crashes_put_a_flow_aside(void **state)
+{
+	for (int64_t i = 0; i < 3; i++)
+		die_in(*state, &guilty, 1000 + i);
+	struct blackbox *b = live(*state, 1, 1003);
+	struct id flow;
+	unsigned crashes = 0;
+
+	assert_true(blackbox_crashed(b, &flow, &crashes));
+	assert_true(id_eq(&flow, &guilty));
+	assert_int_equal(crashes, 3);
+	assert_true(blackbox_quarantined(b, &guilty));
+	assert_false(blackbox_quarantined(b, &other));
+	blackbox_close(b);
+}
+
+static void two_crashes_do_not(void **state)
+{
+	die_in(*state, &guilty, 1000);
+	die_in(*state, &guilty, 1001);
+	struct blackbox *b = live(*state, 1, 1002);
+
+	assert_false(blackbox_quarantined(b, &guilty));
+	blackbox_close(b);
+}
+
+static void progress_forgives(void **state)
+{
+	die_in(*state, &guilty, 1000);
+	die_in(*state, &guilty, 1001);
+	struct blackbox *b = live(*state, 1, 1002);
+
+	blackbox_on_cpu(b, &guilty);
+	blackbox_on_cpu(b, NULL);
+	blackbox_progressed(b, &guilty);
+	blackbox_close(b);
+	die_in(*state, &guilty, 1003);
+	b = live(*state, 1, 1004);
+	assert_false(blackbox_quarantined(b, &guilty));
+	blackbox_close(b);
+}
+
+static void a_clean_end_counts_nothing(void **state)
+{
+	struct blackbox *b = live(*state, 1, 1000);
+	struct id flow;
+	unsigned crashes = 0;
+
+	blackbox_on_cpu(b, &guilty);
+	blackbox_on_cpu(b, NULL);
+	blackbox_close(b);
+	b = live(*state, 1, 1001);
+	assert_false(blackbox_crashed(b, &flow, &crashes));
+	blackbox_close(b);
+}
+
+static void crashes_far_apart_are_no_series(void **state)
+{
+	for (int64_t i = 0; i < 5; i++)
+		die_in(*state, &guilty, 1000 + i * 2 * 60 * 60 * 1000);
+	struct blackbox *b = live(*state, 1, 1001 + INT64_C(8) * 60 * 60 * 1000);
+
+	assert_false(blackbox_quarantined(b, &guilty));
+	blackbox_close(b);
+}
+
+static void another_build_is_another_chance(void **state)
+{
+	for (int64_t i = 0; i < 3; i++)
+		die_in(*state, &guilty, 1000 + i);
+	struct blackbox *b = live(*state, 2, 1003);
+
+	assert_false(blackbox_quarantined(b, &guilty));
+	blackbox_close(b);
+}
+
+/* More suspects than the page has places: the oldest make room, nothing is overrun. */
+static void many_suspects(void **state)
+{
+	for (uint8_t i = 1; i < 200; i++)
+		die_in(*state, &(struct id){ { i } }, 1000 + i);
+	struct blackbox *b = live(*state, 1, 2000);
+
+	assert_false(blackbox_quarantined(b, &guilty));
+	blackbox_close(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(three_crashes_put_a_flow_aside, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(two_crashes_do_not, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(progress_forgives, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_clean_end_counts_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(crashes_far_apart_are_no_series, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(another_build_is_another_chance, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(many_suspects, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

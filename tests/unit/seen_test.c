@@ -1,0 +1,357 @@
+/* seen_test.c - remembered message ids: their window, their bound, and any history against a list. */
+#include "base/hash.h"
+#include "engine/seen.h"
+#include "wire/pack.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { KEYS = 400, ROUNDS = 60000 };
+#define NOW INT64_C(1790000000000)
+
+static struct id key_of(uint64_t n)
+{
+	struct id id = { { 0 } };
+	uint64_t h = hash64_u64(HASH64_SEED, n);
+
+	memcpy(id.b, &h, sizeof h);
+	memcpy(id.b + sizeof h, &n, sizeof n);
+	return id;
+}
+
+static void add(struct seen *s, uint64_t n, int64_t time_ms)
+{
+	seen_add(s, &(struct seen_entry){ .key = key_of(n), .time_ms = time_ms, .batch = n });
+}
+
+static const struct seen_entry *find(struct seen *s, uint64_t n, int64_t now_ms)
+{
+	struct id key = key_of(n);
+	const struct seen_entry *e = seen_find(s, &key, now_ms);
+
+	if (e)
+		assert_memory_equal(&e->key, &key, sizeof key);
+	return e;
+}
+
+static bool packed_find(struct slice packed, uint32_t hook, uint64_t n, int64_t now_ms)
+{
+	struct id key = key_of(n);
+
+	return seen_packed_find(packed, hook, &key, now_ms);
+}
+
+static void nothing_is_found_in_nothing(void **state)
+{
+	(void)state;
+	struct seen *s = seen_new();
+
+	assert_null(find(NULL, 1, NOW));
+	assert_null(find(s, 1, NOW));
+	assert_int_equal(seen_len(s), 0);
+	assert_null(seen_free(s));
+	assert_null(seen_free(NULL));
+}
+
+static void first_of_a_repeated_id_stays(void **state)
+{
+	(void)state;
+	struct seen *s = seen_new();
+
+	seen_add(s, &(struct seen_entry){ .key = key_of(1), .time_ms = NOW, .batch = 7 });
+	seen_add(s, &(struct seen_entry){ .key = key_of(1), .time_ms = NOW + 5, .batch = 8 });
+	const struct seen_entry *e = find(s, 1, NOW + 6);
+
+	assert_non_null(e);
+	assert_int_equal(e->time_ms, NOW);
+	assert_int_equal(e->batch, 7);
+	assert_int_equal(seen_len(s), 1);
+	seen_free(s);
+}
+
+static void window_ends_to_the_millisecond(void **state)
+{
+	(void)state;
+	struct seen *s = seen_new();
+
+	add(s, 1, NOW);
+	add(s, 2, NOW + 1);
+	assert_non_null(find(s, 1, NOW + SEEN_WINDOW_MS));
+	assert_null(find(s, 1, NOW + SEEN_WINDOW_MS + 1));
+	assert_int_equal(seen_len(s), 1);
+	assert_non_null(find(s, 2, NOW + SEEN_WINDOW_MS + 1));
+	assert_null(find(s, 2, NOW + SEEN_WINDOW_MS + 2));
+	assert_int_equal(seen_len(s), 0);
+	add(s, 1, NOW + SEEN_WINDOW_MS + 3);
+	assert_non_null(find(s, 1, NOW + SEEN_WINDOW_MS + 3));
+	seen_free(s);
+}
+
+/* A restart feeds both entries of the journal without a look between them. */
+static void id_accepted_anew_after_its_window_is_kept(void **state)
+{
+	(void)state;
+	struct seen *s = seen_new();
+	int64_t later = NOW + SEEN_WINDOW_MS + 1;
+
+	add(s, 1, NOW);
+	add(s, 2, NOW + 10);
+	add(s, 1, later);
+	const struct seen_entry *e = find(s, 1, later + SEEN_WINDOW_MS);
+
+	assert_non_null(e);
+	assert_int_equal(e->time_ms, later);
+	assert_null(find(s, 2, later + SEEN_WINDOW_MS));
+	seen_free(s);
+}
+
+static void oldest_go_when_there_are_too_many(void **state)
+{
+	(void)state;
+	struct seen *s = seen_new();
+
+	for (uint64_t i = 0; i < SEEN_PER_HOOK_MAX + 1000; i++) {
+		add(s, i, NOW + (int64_t)i);
+		if (i == SEEN_PER_HOOK_MAX - 1)
+			assert_non_null(find(s, 0, NOW));
+	}
+	assert_int_equal(seen_len(s), SEEN_PER_HOOK_MAX);
+	assert_null(find(s, 0, NOW));
+	assert_null(find(s, 999, NOW));
+	for (uint64_t i = 1000; i < SEEN_PER_HOOK_MAX + 1000; i++)
+		assert_non_null(find(s, i, NOW));
+	seen_free(s);
+}
+
+/* As after a restart; it would not end if each add over the bound sorted. */
+static void newest_stay_whatever_the_order_they_came_in(void **state)
+{
+	(void)state;
+	struct seen *s = seen_new();
+	const uint64_t all = 2 * SEEN_PER_HOOK_MAX;
+
+	for (uint64_t i = 0; i < all; i++)
+		add(s, i, NOW + (int64_t)(i % 2 ? i : all - i));
+	assert_int_equal(seen_len(s), SEEN_PER_HOOK_MAX);
+	for (uint64_t i = 0; i < all; i += 97) {
+		uint64_t at = i % 2 ? i : all - i;
+
+		/* Half of all times are above the middle one. */
+		if (at < SEEN_PER_HOOK_MAX)
+			assert_null(find(s, i, NOW));
+		else if (at > SEEN_PER_HOOK_MAX)
+			assert_non_null(find(s, i, NOW));
+	}
+	seen_free(s);
+}
+
+static void unsorted_ids_leave_in_order_of_time(void **state)
+{
+	(void)state;
+	struct seen *s = seen_new();
+	const int64_t after[] = { 500, 100, 400, 200, 300 };
+
+	for (uint64_t i = 0; i < 5; i++)
+		add(s, i, NOW + after[i]);
+	for (int64_t gone = 100; gone <= 500; gone += 100) {
+		for (uint64_t i = 0; i < 5; i++)
+			assert_int_equal(find(s, i, NOW + gone + SEEN_WINDOW_MS) != NULL, after[i] >= gone);
+		assert_int_equal(seen_len(s), 6 - gone / 100);
+	}
+	seen_free(s);
+}
+
+/* ---- any history, against a list that is searched ---- */
+
+struct model {
+	struct seen_entry all[KEYS];
+	size_t            len;
+};
+
+static struct seen_entry *model_known(struct model *m, const struct id *key)
+{
+	for (size_t i = 0; i < m->len; i++)
+		if (id_eq(&m->all[i].key, key))
+			return &m->all[i];
+	return NULL;
+}
+
+static struct seen_entry *model_find(struct model *m, const struct id *key, int64_t now_ms)
+{
+	for (size_t i = 0; i < m->len;)
+		if (m->all[i].time_ms + SEEN_WINDOW_MS < now_ms)
+			m->all[i] = m->all[--m->len];
+		else
+			i++;
+	return model_known(m, key);
+}
+
+static void model_add(struct model *m, const struct seen_entry *e)
+{
+	struct seen_entry *known = model_known(m, &e->key);
+
+	if (!known)
+		m->all[m->len++] = *e;
+	else if (known->time_ms + SEEN_WINDOW_MS < e->time_ms)
+		*known = *e;
+}
+
+static void assert_packs_alike(struct seen *s, struct model *m, int64_t now_ms)
+{
+	struct buf packed;
+
+	buf_init(&packed, SIZE_MAX);
+	seen_pack(&packed, 3, s);
+	seen_pack(&packed, 4, s);
+	for (uint64_t i = 0; i < KEYS; i++) {
+		struct id key = key_of(i);
+		bool there = model_find(m, &key, now_ms) != NULL;
+
+		assert_int_equal(packed_find(buf_slice(&packed), 3, i, now_ms), there);
+		assert_int_equal(packed_find(buf_slice(&packed), 4, i, now_ms), there);
+		assert_false(packed_find(buf_slice(&packed), 5, i, now_ms));
+	}
+	buf_fini(&packed);
+}
+
+static void any_history_agrees_with_a_list(void **state)
+{
+	(void)state;
+	struct model *m = xalloc(sizeof *m);
+	struct seen *s = seen_new();
+	uint64_t chance = HASH64_SEED;
+	int64_t now = NOW;
+
+	for (uint64_t i = 0; i < ROUNDS; i++) {
+		chance = hash64_u64(chance, i);
+		struct id key = key_of((chance >> 8) % KEYS);
+
+		now += (int64_t)((chance >> 24) % (SEEN_WINDOW_MS / 300));
+		if ((chance >> 40) % 2 == 0) {
+			const struct seen_entry *got = seen_find(s, &key, now);
+			const struct seen_entry *wanted = model_find(m, &key, now);
+
+			assert_int_equal(got != NULL, wanted != NULL);
+			if (got) {
+				assert_int_equal(got->time_ms, wanted->time_ms);
+				assert_int_equal(got->batch, wanted->batch);
+			}
+			assert_int_equal(seen_len(s), m->len);
+		} else {
+			/* Now and then as a restart adds: out of order. */
+			int64_t back = (chance >> 44) % 8 ? 0 : (int64_t)((chance >> 47) % SEEN_WINDOW_MS);
+			struct seen_entry e = { .key = key, .time_ms = now - back, .batch = i };
+
+			seen_add(s, &e);
+			model_add(m, &e);
+		}
+		if (i % 5000 == 0)
+			assert_packs_alike(s, m, now);
+	}
+	assert_in_range(m->len, 1, KEYS - 1);
+	seen_free(s);
+	free(m);
+}
+
+/* ---- the ended row ---- */
+
+static void packed_ids_are_found_by_hook_and_window(void **state)
+{
+	(void)state;
+	struct seen *one = seen_new();
+	struct seen *none = seen_new();
+	struct seen *two = seen_new();
+	struct buf packed;
+
+	add(one, 1, NOW);
+	add(two, 2, NOW + 1);
+	add(two, 1, NOW + 2);
+	buf_init(&packed, SIZE_MAX);
+	seen_pack(&packed, 1, one);
+	seen_pack(&packed, 7, none);
+	seen_pack(&packed, UINT32_MAX, two);
+	struct slice row = buf_slice(&packed);
+
+	assert_true(packed_find(row, 1, 1, NOW));
+	assert_false(packed_find(row, 1, 2, NOW));
+	assert_false(packed_find(row, 7, 1, NOW));
+	assert_true(packed_find(row, UINT32_MAX, 2, NOW));
+	assert_true(packed_find(row, UINT32_MAX, 1, NOW + 2 + SEEN_WINDOW_MS));
+	assert_false(packed_find(row, 1, 1, NOW + 1 + SEEN_WINDOW_MS));
+	assert_true(packed_find(row, 1, 1, NOW + SEEN_WINDOW_MS));
+	assert_false(packed_find(SLICE_NONE, 1, 1, NOW));
+	buf_fini(&packed);
+	seen_free(one);
+	seen_free(none);
+	seen_free(two);
+}
+
+static void packed_holds_no_more_than_the_bound(void **state)
+{
+	(void)state;
+	struct seen *s = seen_new();
+	struct buf packed;
+	uint64_t hook = 0;
+	uint64_t n = 0;
+
+	for (uint64_t i = 0; i < SEEN_PER_HOOK_MAX + 100; i++)
+		add(s, i, NOW + (int64_t)(i ^ 1));
+	buf_init(&packed, SIZE_MAX);
+	seen_pack(&packed, 1, s);
+	struct slice rest = buf_slice(&packed);
+
+	assert_int_equal(varint_next(&rest, &hook), 1);
+	assert_int_equal(varint_next(&rest, &n), 1);
+	assert_int_equal(n, SEEN_PER_HOOK_MAX);
+	assert_false(packed_find(buf_slice(&packed), 1, 99, NOW));
+	assert_true(packed_find(buf_slice(&packed), 1, 100, NOW));
+	buf_fini(&packed);
+	seen_free(s);
+}
+
+/* Cut anywhere, a row finds less, and nothing beyond its end is read. */
+static void damaged_rows_find_nothing(void **state)
+{
+	(void)state;
+	struct seen *s = seen_new();
+	struct buf packed;
+	struct id key = key_of(2);
+
+	add(s, 1, NOW);
+	add(s, 2, NOW);
+	buf_init(&packed, SIZE_MAX);
+	seen_pack(&packed, 1, s);
+	for (size_t len = 0; len < packed.len; len++) {
+		char *exact = xstrndup(packed.ptr, len);
+
+		assert_false(seen_packed_find((struct slice){ exact, len }, 1, &key, NOW));
+		free(exact);
+	}
+	assert_false(seen_packed_find(SLICE_LIT("\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"), 1, &key, NOW));
+	assert_false(seen_packed_find(SLICE_LIT("\1\1KKKKKKKKKKKKKKKK\x80\0"), 1, &key, NOW));
+	buf_fini(&packed);
+	seen_free(s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_is_found_in_nothing),
+		cmocka_unit_test(first_of_a_repeated_id_stays),
+		cmocka_unit_test(window_ends_to_the_millisecond),
+		cmocka_unit_test(id_accepted_anew_after_its_window_is_kept),
+		cmocka_unit_test(oldest_go_when_there_are_too_many),
+		cmocka_unit_test(newest_stay_whatever_the_order_they_came_in),
+		cmocka_unit_test(unsorted_ids_leave_in_order_of_time),
+		cmocka_unit_test(any_history_agrees_with_a_list),
+		cmocka_unit_test(packed_ids_are_found_by_hook_and_window),
+		cmocka_unit_test(packed_holds_no_more_than_the_bound),
+		cmocka_unit_test(damaged_rows_find_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
