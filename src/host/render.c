@@ -259,7 +259,7 @@ static void put_journal(struct buf *out, const struct render *r, const json_t *f
 
 		buf_printf(out, "  %4" PRId64 "  ", member_number(entry, "seq"));
 		member_colour(out, r, dim);
-		words_time(out, at_ms);
+		words_time_exact(out, at_ms);
 		member_colour(out, r, "0");
 		snprintf(padded, sizeof(padded), "  %-9s ", member_text(entry, "entry"));
 		words_text(out, slice_of(padded));

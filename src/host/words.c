@@ -52,7 +52,8 @@ void words_relative(struct buf *out, int64_t at_ms, int64_t now_ms)
 	}
 }
 
-void words_time(struct buf *out, int64_t at_ms)
+/* Date and time of day, or "never" and false. */
+static bool put_date(struct buf *out, int64_t at_ms)
 {
 	time_t seconds = (time_t)(at_ms / 1000);
 	struct tm tm = { 0 };
@@ -60,10 +61,23 @@ void words_time(struct buf *out, int64_t at_ms)
 
 	if (at_ms < 0 || at_ms > last_time_ms || gmtime_r(&seconds, &tm) == NULL) {
 		buf_puts(out, "never");
-		return;
+		return false;
 	}
-	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S UTC", &tm);
+	strftime(text, sizeof(text), "%Y-%m-%d %H:%M:%S", &tm);
 	buf_puts(out, text);
+	return true;
+}
+
+void words_time(struct buf *out, int64_t at_ms)
+{
+	if (put_date(out, at_ms))
+		buf_puts(out, " UTC");
+}
+
+void words_time_exact(struct buf *out, int64_t at_ms)
+{
+	if (put_date(out, at_ms))
+		buf_printf(out, ".%03d UTC", (int)(at_ms % 1000));
 }
 
 void words_text(struct buf *out, struct slice text)

@@ -10,6 +10,8 @@ void words_span(struct buf *out, int64_t ms);
 void words_relative(struct buf *out, int64_t at_ms, int64_t now_ms);
 /* "2026-11-23 10:14:00 UTC"; "never" for times that no calendar has. */
 void words_time(struct buf *out, int64_t at_ms);
+/* The same with milliseconds: "2026-11-23 10:14:00.250 UTC". */
+void words_time_exact(struct buf *out, int64_t at_ms);
 /* text with what could move a cursor or forge a line written out as \xNN. */
 void words_text(struct buf *out, struct slice text);
 

@@ -114,7 +114,7 @@ static void test_show_of_a_waiting_flow(void **state)
 		"taken  open, 2 received, 1 not yet taken\n    https://example.com/h/abc\n");
 	has(&out,
 		"partner /order  step 1, 2 attempts, the last: 503, the next in 3 s\n    key k1\n");
-	has(&out, "   0  2026-11-23 10:13:48 UTC  start     started as order\n");
+	has(&out, "   0  2026-11-23 10:13:48.000 UTC  start     started as order\n");
 	lacks(&out, "\033");
 	buf_fini(&out);
 }
