@@ -327,7 +327,8 @@ int64_t engine_next_ms(const struct engine *e)
 
 	if (e->away)
 		return e->away_until_ms;
-	if (due)
+	/* Without room nothing rings before the commit under way is done, and that is told. */
+	if (due && !(e->inflight && engine_overfull(e)))
 		next = due->due_ms;
 	if (pause && pause->due_ms < next)
 		next = pause->due_ms;

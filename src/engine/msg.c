@@ -32,7 +32,8 @@ struct slice meta_find(struct slice meta, const char *name)
 		const char *eol = memchr(meta.ptr, '\n', meta.len);
 		size_t line = eol ? (size_t)(eol - meta.ptr) : meta.len;
 
-		if (line >= len + 2 && memcmp(meta.ptr, name, len) == 0 && memcmp(meta.ptr + len, ": ", 2) == 0)
+		if (line >= len + 2 && memcmp(meta.ptr, name, len) == 0
+		    && memcmp(meta.ptr + len, ": ", 2) == 0)
 			return (struct slice){ meta.ptr + len + 2, line - len - 2 };
 		meta.ptr += line + (eol != NULL);
 		meta.len -= line + (eol != NULL);
@@ -54,6 +55,7 @@ static bool looks_like_json(struct slice body)
 	return at < body.len && (body.ptr[at] == '{' || body.ptr[at] == '[');
 }
 
+/* The content type says so, and the body does not say otherwise. */
 static bool is_form(struct slice meta, struct slice body)
 {
 	struct slice type = meta_find(meta, "content-type");
@@ -62,7 +64,9 @@ static bool is_form(struct slice meta, struct slice body)
 	if (type.len < form.len || !slice_eq_nocase((struct slice){ type.ptr, form.len }, form))
 		return false;
 	/* A parameter may follow. */
-	return (type.len == form.len || strchr("; \t", type.ptr[form.len])) && !looks_like_json(body);
+	bool named = type.len == form.len || strchr("; \t", type.ptr[form.len]);
+
+	return named && !looks_like_json(body);
 }
 
 /* Decodes name and value of one field into object. False when they are not text. */
@@ -81,8 +85,11 @@ static bool form_field(json_t *object, struct slice field)
 		const char *key = n.len ? n.ptr : "";
 		json_t *text = json_stringn(v.len ? v.ptr : "", v.len);
 
-		/* The first of several counts, as a reader of one field would find it. */
-		ok = text && (json_object_get(object, key) || json_object_set(object, key, text) == 0);
+		/* jansson makes no string of bytes that are not UTF-8. The first field of a name
+		 * counts, as a reader of one field would find it. */
+		ok = text != NULL;
+		if (ok && !json_object_get(object, key))
+			ok = json_object_set(object, key, text) == 0;
 		json_decref(text);
 	}
 	buf_fini(&n);
@@ -90,6 +97,7 @@ static bool form_field(json_t *object, struct slice field)
 	return ok;
 }
 
+/* An object of strings, the caller's own; an empty body is an empty form. */
 static json_t *form_read(struct slice body, struct err *err)
 {
 	json_t *object = json_object();
@@ -102,8 +110,9 @@ static json_t *form_read(struct slice body, struct err *err)
 
 		if (!good) {
 			err_set(err, FISH_EFORMAT, "field %zu of the form %s", fields + 1,
-			        fields < FORM_FIELDS_MAX ? "has a bad escape, a NUL or bytes that are not UTF-8"
-			                                 : "is one too many");
+			        fields < FORM_FIELDS_MAX
+			                ? "has a bad escape, a NUL or bytes that are not UTF-8"
+			                : "is one too many");
 			json_decref(object);
 			return NULL;
 		}
@@ -142,6 +151,7 @@ json_t *msg_json(const struct msg *m)
 		return m->json;
 	own->json = body_read(m->meta, (struct slice){ m->pub.body, m->pub.len }, NULL);
 	own->parse = m->json ? MSG_PARSED : MSG_REFUSED;
+	/* The run's chain: the tree is jansson's, and not in the arena. */
 	if (m->json) {
 		own->parsed_next = *m->parsed;
 		*own->parsed = own;

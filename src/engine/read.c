@@ -1,7 +1,8 @@
-/* read.c - the readers: fish_str and its like. They never fail: absent is "", "null", false or the default.
+/* read.c - the readers: fish_str and its like. They never fail: what is absent reads as "", "null",
+ * false or the default.
  *
- * Invariant: reading is a pure function of the message, so it takes no step. Surprise: fish_raw of a
- * whole JSON body is the bytes as sent, not what jansson would make of them. */
+ * Invariant: reading is a pure function of the message, so it takes no step. Surprise: fish_raw of
+ * a whole JSON body is the bytes as sent, not what jansson would make of them. */
 #include "engine/msg.h"
 #include "engine/run.h"
 #include "wire/json.h"
@@ -22,7 +23,7 @@ static bool is_digit(char c)
 
 /* ---- JSON Pointer (RFC 6901) ---- */
 
-/* The index of an element as RFC 6901 writes it: no sign, no leading zero, and "-" is never there. */
+/* An index is written without sign or leading zeros; "-", behind the last one, is never there. */
 static json_t *element(json_t *array, struct slice digits)
 {
 	size_t at = 0;
@@ -61,6 +62,7 @@ static json_t *escaped_member(json_t *object, struct slice token)
 	return member;
 }
 
+/* What one reference token leads to; NULL from anything that has no members. */
 static json_t *step_down(json_t *at, struct slice token)
 {
 	if (json_is_array(at))
@@ -70,6 +72,7 @@ static json_t *step_down(json_t *at, struct slice token)
 	return json_object_getn(at, token.ptr, token.len);
 }
 
+/* What the pointer leads to, borrowed; NULL when it is not there or is no pointer. */
 static json_t *find(const fish_msg *m, const char *pointer)
 {
 	json_t *at = m && pointer ? msg_json(msg_of(m)) : NULL;
@@ -85,6 +88,7 @@ static json_t *find(const fish_msg *m, const char *pointer)
 	return at;
 }
 
+/* The value as JSON, in the run's arena. */
 static const char *text_of(const fish_msg *m, json_t *value)
 {
 	struct buf text;
@@ -99,8 +103,8 @@ static const char *text_of(const fish_msg *m, json_t *value)
 
 /* ---- numbers ---- */
 
-/* The number that a string spells, as JSON has numbers, but with a plus sign and leading zeros if it
- * likes, as forms have them; the caller's own. */
+/* The number that a string spells, as JSON has numbers, but also with a plus sign and leading
+ * zeros, as forms have them; the caller's own. strtod would follow the locale and read "inf". */
 static json_t *spelled_number(const char *text)
 {
 	const char *digits = text + (*text == '-' || *text == '+');
@@ -167,6 +171,7 @@ long long fish_int(const fish_msg *m, const char *pointer, long long otherwise)
 
 	if (json_is_integer(v))
 		n = json_integer_value(v);
+	/* The largest long long is no double; the next one, 2^63, would overflow. */
 	else if (v && d == trunc(d) && d >= -0x1p63 && d < 0x1p63)
 		n = (long long)d;
 	json_decref(v);
@@ -213,8 +218,9 @@ const char *fish_header(const fish_msg *m, const char *name)
 
 	if (!m || !name || strlen(name) >= sizeof lower)
 		return "";
+	/* Not tolower(3), which follows the locale. */
 	for (; name[len]; len++)
-		lower[len] = (char)(name[len] >= 'A' && name[len] <= 'Z' ? name[len] | 0x20 : name[len]);
+		lower[len] = (char)(name[len] | (name[len] >= 'A' && name[len] <= 'Z' ? 0x20 : 0));
 	lower[len] = '\0';
 	/* The path is the hook's own: not journaled with each delivery. */
 	if (strcmp(lower, ":path") == 0 && m->hook && m->hook->source == SOURCE_HOOK)

@@ -1,8 +1,9 @@
 /* seen.c - a ring of message ids in order of arrival, with a hash index over it.
  *
- * Invariant: index holds exactly the entries of the ring, each at ring position + 1. Surprise: after
- * a restart ids may be added out of time order (ended children last). They are sorted when somebody
- * looks, and until then the ring may go over its bound, so that no add costs a sort of its own. */
+ * Invariant: index holds exactly the entries of the ring, each at ring position + 1. Surprise:
+ * after a restart ids may be added out of time order (ended children last). They are sorted when
+ * somebody looks, and until then the ring may go over its bound, so that no add costs a sort of
+ * its own. */
 #include "engine/seen.h"
 
 #include "base/hash.h"
@@ -18,7 +19,7 @@ struct seen {
 	struct seen_entry *ring;      /* cap entries, a power of two */
 	uint32_t          *index;     /* 2 × cap slots: ring position + 1, or 0 */
 	size_t             cap, head, len;
-	bool               unsorted;
+	bool               unsorted;  /* some entry is older than the one before it */
 };
 
 struct seen *seen_new(void)
@@ -54,6 +55,7 @@ static void index_add(struct seen *s, size_t pos)
 	s->index[slot] = (uint32_t)pos + 1;
 }
 
+/* The key's slot, or the empty one where it would be. */
 static size_t index_find(const struct seen *s, const struct id *key)
 {
 	size_t slot = slot_of(s, key);
@@ -109,6 +111,7 @@ static int by_time(const void *a, const void *b)
 	return x->time_ms < y->time_ms ? -1 : x->time_ms > y->time_ms;
 }
 
+/* Positions change, so the index is made anew. */
 static void sort(struct seen *s)
 {
 	lay_out(s, s->cap);
@@ -125,6 +128,7 @@ static bool is_old(int64_t time_ms, int64_t now_ms)
 	return time_ms < now_ms - SEEN_WINDOW_MS;
 }
 
+/* Of a sorted ring that is the oldest. */
 static void drop_first(struct seen *s)
 {
 	index_remove(s, index_find(s, &s->ring[s->head].key));
@@ -206,7 +210,7 @@ void seen_pack(struct buf *out, uint32_t hook, struct seen *s)
 	}
 }
 
-/* Takes n pairs of one hook off *rest. FISH_EFORMAT when they are cut; else whether key is there. */
+/* Takes n pairs of one hook off *rest. FISH_EFORMAT when they are cut; else if key is there. */
 static int pairs_find(struct slice *rest, uint64_t n, const struct id *key, int64_t now_ms)
 {
 	bool found = false;

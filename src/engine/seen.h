@@ -19,12 +19,14 @@ struct seen *seen_new(void);
 struct seen *seen_free(struct seen *s);
 /* NULL: never accepted, or forgotten. Stands until the next add. */
 const struct seen_entry *seen_find(struct seen *s, const struct id *key, int64_t now_ms);
-/* In any order of time. An id that is held already stays as it is, unless it is over the window by now.
- * Forgets the oldest when there are too many. */
+/* In any order of time. An id that is held already stays as it is, unless it would be forgotten by
+ * the time of entry. Forgets the oldest when there are too many. */
 void   seen_add(struct seen *s, const struct seen_entry *entry);
+/* Those over the window count until the next find. */
 size_t seen_len(struct seen *s);
 
-/* For the ended row: "hook, count, (key, time) …" per hook, in buf; and a look into such a row. */
+/* For the ended row: appends "hook, count, (key, time) …"; and a look into a row of such pieces, in
+ * which a damaged one and all behind it hold nothing. */
 void   seen_pack(struct buf *out, uint32_t hook, struct seen *s);
 bool   seen_packed_find(struct slice packed, uint32_t hook, const struct id *key, int64_t now_ms);
 

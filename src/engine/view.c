@@ -1,19 +1,36 @@
-/* view.c - journal entries in words that a person reads. */
+/* view.c - journal entries in words that a person reads.
+ *
+ * Invariant: valid JSON comes out whatever bytes strangers sent. Surprise: the numbers of entries
+ * are those of their rows, since the rows of an ended flow may have gaps. */
 #include "engine/view.h"
+
+#include "engine/msg.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { CUT_BYTES = 80 };
 
-struct slice view_cut(struct slice bytes)
+/* Of UTF-8: does a character go on with this byte? */
+static bool goes_on(char c)
 {
-	/* Not in the middle of a character: a continuation byte goes with its head. */
-	while (bytes.len > CUT_BYTES || (bytes.len == CUT_BYTES && ((uint8_t)bytes.ptr[bytes.len - 1] & 0x80)))
-		bytes.len--;
-	return bytes;
+	return ((uint8_t)c & 0xc0) == 0x80;
 }
 
+struct slice view_cut(struct slice bytes)
+{
+	size_t len = CUT_BYTES;
+
+	if (bytes.len <= CUT_BYTES)
+		return bytes;
+	/* What is left out must not begin in the middle of a character. One goes on for three
+	 * bytes at most; where there are more it is no text, and may be cut anywhere. */
+	while (len > CUT_BYTES - 3 && goes_on(bytes.ptr[len]))
+		len--;
+	return (struct slice){ bytes.ptr, goes_on(bytes.ptr[len]) ? CUT_BYTES : len };
+}
+
+/* How many, and how they begin; of binary ones only how many. */
 static void put_bytes(struct buf *t, struct slice bytes)
 {
 	struct slice cut = view_cut(bytes);
@@ -27,6 +44,16 @@ static void put_bytes(struct buf *t, struct slice bytes)
 		buf_puts(t, " … (cut)");
 }
 
+/* The same, and why a flow reads it as absent if it does. */
+static void put_body(struct buf *t, const struct entry *e)
+{
+	struct err why;
+
+	put_bytes(t, e->body);
+	if (e->body.len && body_check(e->meta, e->body, &why) < 0)
+		buf_printf(t, " (not read as JSON: %s)", why.text);
+}
+
 static void put_message(struct buf *t, const struct entry *e)
 {
 	switch (e->source) {
@@ -38,18 +65,21 @@ static void put_message(struct buf *t, const struct entry *e)
 		return;
 	case SOURCE_CALL:
 		if (!e->status) {
-			buf_printf(t, "the call of step %u was given up without an answer", e->number);
+			buf_printf(t, "the call of step %u was given up without an answer",
+			           e->number);
 			return;
 		}
 		buf_printf(t, "answer %d to the call of step %u: ", e->status, e->number);
 		break;
 	case SOURCE_CHILD:
+		/* Of one that failed it is why, and no JSON. */
 		buf_printf(t, "the child of step %u ended (%d): ", e->number, e->status);
-		break;
+		put_bytes(t, e->body);
+		return;
 	case SOURCE_WAIT:
 		break;
 	}
-	put_bytes(t, e->body);
+	put_body(t, e);
 }
 
 static void put_progress(struct buf *t, const struct entry *e)
@@ -60,8 +90,8 @@ static void put_progress(struct buf *t, const struct entry *e)
 
 	buf_printf(t, "reached step %u: ", e->number);
 	for (; entry_step_next(&rest, &s) == 1; first = false)
-		buf_printf(t, "%s%s%s%.*s", first ? "" : ", ", step_kind_name(s.kind), s.label.len ? " " : "",
-		           (int)s.label.len, s.label.len ? s.label.ptr : "");
+		buf_printf(t, "%s%s%s%.*s", first ? "" : ", ", step_kind_name(s.kind),
+		           s.label.len ? " " : "", (int)s.label.len, s.label.ptr);
 	if (e->doubt)
 		buf_printf(t, "; %u call%s without an answer", e->doubt, e->doubt == 1 ? "" : "s");
 	if (e->closing)
@@ -88,12 +118,13 @@ static void put_end(struct buf *t, const struct entry *e)
 	}
 }
 
+/* Texts of a decoded entry point into the row, even empty ones. */
 static void put_text(struct buf *t, const struct entry *e)
 {
 	switch (e->kind) {
 	case ENTRY_START:
 		buf_printf(t, "started as %.*s with ", (int)e->name.len, e->name.ptr);
-		put_bytes(t, e->body);
+		put_body(t, e);
 		break;
 	case ENTRY_HOOK:
 		put_hook(t, e);
@@ -105,7 +136,7 @@ static void put_text(struct buf *t, const struct entry *e)
 		buf_printf(t, "the wait of step %u ended with nothing", e->number);
 		break;
 	case ENTRY_CLOSED:
-		buf_printf(t, "hook %u closed: %.*s", e->number, (int)e->name.len, e->name.len ? e->name.ptr : "");
+		buf_printf(t, "hook %u closed: %.*s", e->number, (int)e->name.len, e->name.ptr);
 		break;
 	case ENTRY_CHILDREN:
 		buf_printf(t, "children: %llu started, %llu ended", (unsigned long long)e->added,
@@ -125,25 +156,30 @@ static void put_text(struct buf *t, const struct entry *e)
 	case ENTRY_PUBLISH:
 	case ENTRY_REPLY:
 	case ENTRY_RENEW:
-		buf_printf(t, "%s %.*s", entry_kind_name(e->kind), (int)e->name.len, e->name.len ? e->name.ptr : "");
+		/* No calls of this version write these; RENEW and REPLY have no name. */
+		buf_printf(t, "%s %.*s", entry_kind_name(e->kind), (int)e->name.len,
+		           e->name.len ? e->name.ptr : "");
 		break;
 	}
 }
 
+/* One object of the list that `show` has. */
 static void put_entry(struct view *v, uint64_t seq, const struct entry *e)
 {
 	struct buf text;
 
 	buf_init(&text, SIZE_MAX);
 	put_text(&text, e);
-	buf_printf(&v->journal, "%s{\"seq\": %llu, \"time_ms\": %lld, \"entry\": \"%s\", \"text\": ",
+	buf_printf(&v->journal, "%s{\"seq\": %llu, \"time_ms\": %lld, \"entry\": \"%s\"",
 	           v->journal.len ? ", " : "", (unsigned long long)seq, (long long)e->time_ms,
 	           entry_kind_name(e->kind));
+	buf_puts(&v->journal, ", \"text\": ");
 	buf_json_string(&v->journal, buf_slice(&text));
 	buf_putc(&v->journal, '}');
 	buf_fini(&text);
 }
 
+/* What `show` tells besides the list. */
 static void take(struct view *v, const struct entry *e)
 {
 	struct slice rest = e->steps;
@@ -162,17 +198,23 @@ static void take(struct view *v, const struct entry *e)
 struct view *view_new(const struct store_load *load)
 {
 	struct view *v = xalloc(sizeof *v);
-	struct entry e;
+	size_t at = 0;
 
 	buf_init(&v->journal, SIZE_MAX);
 	buf_init(&v->kept, SIZE_MAX);
+	/* All first: the buffer moves while it grows. */
 	for (size_t i = 0; i < load->nrows; i++)
 		buf_put_slice(&v->kept, load->rows[i].bytes);
-	struct slice rest = buf_slice(&v->kept);
+	for (size_t i = 0; i < load->nrows; i++) {
+		struct slice rest = { v->kept.ptr + at, load->rows[i].bytes.len };
+		uint64_t seq = load->rows[i].seq;
+		struct entry e;
 
-	for (; entry_next(&rest, &e) == 1; v->nentries++) {
-		put_entry(v, v->nentries, &e);
-		take(v, &e);
+		at += rest.len;
+		for (; entry_next(&rest, &e) == 1; v->nentries++) {
+			put_entry(v, seq++, &e);
+			take(v, &e);
+		}
 	}
 	return v;
 }

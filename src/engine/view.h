@@ -18,7 +18,8 @@ struct view {
 
 struct view *view_new(const struct store_load *load);
 struct view *view_free(struct view *v);
-struct slice view_cut(struct slice bytes);        /* at most a line's worth, for a person's eye */
+/* At most a line's worth, for a person's eye: whole characters if it is text. */
+struct slice view_cut(struct slice bytes);
 /* The members of an ended flow's JSON object, without the braces. */
 void         view_ended(struct buf *out, const struct store_ended *x);
 

@@ -1,9 +1,9 @@
 /* entry.c - journal entries to bytes and back: a table of fields for each kind.
  *
- * Invariant: what entry_next accepts, entry_put writes again byte for byte: numbers have one length,
- * nothing is skipped, nothing may follow. Surprise: an unknown kind is refused, not skipped: a flow
- * must never be replayed with a hole in its journal. A table is a file format: fields are neither
- * moved nor changed, a new need is a new kind. */
+ * Invariant: what entry_next accepts, entry_put writes again byte for byte: numbers have one
+ * length, nothing is skipped, nothing may follow. Surprise: an unknown kind is refused, not
+ * skipped: a flow must never be replayed with a hole in its journal. A table is a file format:
+ * fields are neither moved nor changed, a new need is a new kind. */
 #include "wire/entry.h"
 
 #include "wire/pack.h"
@@ -15,7 +15,7 @@
 #define TIME                       NUMBER(time_ms, INT64_MAX)
 #define KEY                        SWITCH(has_key, 1, 1), ID(key)
 
-/* The members that are not fixed-width by their type. */
+/* The sizes that C leaves open; pack.c knows 1, 4 and 8 bytes. */
 _Static_assert(sizeof(enum source) == 4, "a number of 1, 4 or 8 bytes");
 _Static_assert(sizeof(enum step_kind) == 4, "a number of 1, 4 or 8 bytes");
 _Static_assert(sizeof(int) == 4, "a number of 1, 4 or 8 bytes");
@@ -24,14 +24,17 @@ _Static_assert(sizeof(bool) == 1, "a number of 1, 4 or 8 bytes");
 static const struct pack_field start_fields[] = {
 	TIME, TEXT(name), TEXT(body), TEXT(meta),
 	/* A parent, if there is one. */
-	SWITCH(source, 3, SOURCE_CHILD), ID(flow), NUMBER(number, UINT32_MAX), NUMBER(epoch, UINT32_MAX),
+	SWITCH(source, 3, SOURCE_CHILD), ID(flow), NUMBER(number, UINT32_MAX),
+	NUMBER(epoch, UINT32_MAX),
 	KEY, NUMBER(build, UINT64_MAX), NUMBER(key_id, UINT8_MAX), TEXT(base_url),
 };
 static const struct pack_field hook_fields[] = {
 	TIME, NUMBER(number, UINT32_MAX), TEXT(name), TEXT(options), TEXT(each),
 };
 static const struct pack_field message_fields[] = {
-	TIME, PACK_RANGE(struct entry, source, SOURCE_HOOK, SOURCE_CHILD), NUMBER(number, UINT32_MAX),
+	TIME,
+	/* A wait's own end is a TIMEOUT, never a message. */
+	PACK_RANGE(struct entry, source, SOURCE_HOOK, SOURCE_CHILD), NUMBER(number, UINT32_MAX),
 	NUMBER(status, INT32_MAX), KEY, TEXT(meta), TEXT(body),
 };
 static const struct pack_field timeout_fields[] = { TIME, NUMBER(number, UINT32_MAX) };
@@ -50,18 +53,22 @@ static const struct pack_field children_fields[] = {
 static const struct pack_field cancel_fields[] = { TIME };
 static const struct pack_field progress_fields[] = {
 	TIME, NUMBER(number, UINT32_MAX), NUMBER(digest, UINT64_MAX), NUMBER(build, UINT64_MAX),
-	NUMBER(doubt, UINT32_MAX), NUMBER(waiting, UINT32_MAX), NUMBER(closing, 1), TEXT(steps),
-	TEXT(deadlines),
+	NUMBER(doubt, UINT32_MAX), NUMBER(waiting, UINT32_MAX), NUMBER(closing, 1),
+	TEXT(steps), TEXT(deadlines),
 };
 static const struct pack_field renew_fields[] = {
 	TIME, TEXT(body), NUMBER(build, UINT64_MAX), NUMBER(key_id, UINT8_MAX), TEXT(base_url),
-	NUMBER(hook_next, UINT32_MAX), NUMBER(now_ms, INT64_MAX), TEXT(hooks), TEXT(untaken), TEXT(seen),
+	NUMBER(hook_next, UINT32_MAX), NUMBER(now_ms, INT64_MAX), TEXT(hooks), TEXT(untaken),
+	TEXT(seen),
 };
 static const struct pack_field end_fields[] = {
 	TIME, PACK_RANGE(struct entry, status, END_DONE, END_CANCELLED), TEXT(name), TEXT(body),
 };
 
+/* ---- items of the packed lists ---- */
+
 static const struct pack_field step_fields[] = {
+	/* Steps that a newer build knows may stand here: they are only ever compared. */
 	PACK_NUMBER(struct entry_step, kind, INT32_MAX),
 	PACK_NUMBER(struct entry_step, content, UINT32_MAX),
 	PACK_TEXT(struct entry_step, label),
@@ -79,6 +86,8 @@ static const struct pack_field open_hook_fields[] = {
 static const struct pack_layout step_layout = PACK_LAYOUT(step_fields);
 static const struct pack_layout deadline_layout = PACK_LAYOUT(deadline_fields);
 static const struct pack_layout open_hook_layout = PACK_LAYOUT(open_hook_fields);
+
+/* ---- the kinds ---- */
 
 static const struct {
 	const char        *name;
@@ -100,6 +109,7 @@ static const struct {
 	[ENTRY_END]      = { "end", PACK_LAYOUT(end_fields) },
 };
 
+/* Also of a byte that anybody may have written. */
 static bool is_kind(unsigned kind)
 {
 	return kind >= ENTRY_START && kind <= ENTRY_KIND_MAX;

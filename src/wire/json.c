@@ -12,6 +12,7 @@
 /* Fifteen digits are right for what people write, seventeen for every double. */
 enum { REAL_DIGITS = 15, REAL_DIGITS_MAX = 17, REAL_TEXT_SIZE = 64 };
 
+/* Not inlined: its text and what printf needs would stand on the stack at every level. */
 __attribute__((noinline)) static void put_real(struct buf *out, double value)
 {
 	char text[REAL_TEXT_SIZE];
@@ -78,7 +79,8 @@ void json_put(struct buf *out, json_t *value)
 		put_array(out, value);
 		break;
 	case JSON_STRING:
-		buf_json_string(out, (struct slice){ json_string_value(value), json_string_length(value) });
+		/* Fish reads no \u0000, so there is no NUL in it. */
+		buf_json_string(out, slice_of(json_string_value(value)));
 		break;
 	case JSON_INTEGER:
 		buf_printf(out, "%" JSON_INTEGER_FORMAT, json_integer_value(value));

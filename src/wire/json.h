@@ -1,6 +1,6 @@
 /* json.h - a tree of jansson's as text again. Pure.
  *
- * jansson's own writer puts 17 digits to a real, so that 19.99 would leave as 19.989999999999998. */
+ * jansson's own writer gives 17 digits to a real: 19.99 would leave as 19.989999999999998. */
 #ifndef FISH_JSON_H
 #define FISH_JSON_H
 

@@ -14,6 +14,7 @@ enum { GATHER_BYTES = 128 };        /* numbers, ids and short texts wait here */
 
 /* ---- numbers ---- */
 
+/* to has room for VARINT_BYTES_MAX; returns how many it took. */
 static size_t varint_write(char *to, uint64_t value)
 {
 	size_t n = 0;
@@ -95,6 +96,7 @@ static void number_set(const struct pack_field *f, void *ret_member, uint64_t va
 		memcpy(ret_member, &value, sizeof value);
 }
 
+/* Members are read through memcpy: a table knows their offsets, not their types. */
 static struct slice text_get(const void *member)
 {
 	struct slice text;
@@ -105,6 +107,7 @@ static struct slice text_get(const void *member)
 
 /* ---- putting ---- */
 
+/* The twin of pack_put: what is left out there is not counted here. */
 size_t pack_len(const struct pack_layout *layout, const void *object)
 {
 	size_t len = 0;
@@ -129,9 +132,10 @@ size_t pack_len(const struct pack_layout *layout, const void *object)
 	return len;
 }
 
+/* Bytes on their way out. */
 struct gather {
 	struct buf *out;
-	size_t      len;
+	size_t      len;                   /* gathered since the last flush */
 	char        bytes[GATHER_BYTES];
 };
 
@@ -148,6 +152,7 @@ static void gather_number(struct gather *g, uint64_t value)
 	g->len += varint_write(g->bytes + g->len, value);
 }
 
+/* Long ones go past what is gathered, once that is out. */
 static void gather_bytes(struct gather *g, const char *bytes, size_t len)
 {
 	if (g->len + len > GATHER_BYTES)
@@ -193,6 +198,7 @@ void pack_put(struct buf *out, const struct pack_layout *layout, const void *obj
 
 /* ---- taking ---- */
 
+/* Borrows len bytes, if there are so many. */
 static bool take_bytes(struct slice *rest, uint64_t len, struct slice *ret_bytes)
 {
 	if (len > rest->len)
@@ -213,7 +219,7 @@ int pack_take(struct slice *rest, const struct pack_layout *layout, void *ret_ob
 		uint64_t value = f->size;
 		struct slice bytes;
 
-		/* A text begins with a number, too: its length. */
+		/* A text begins with a number, too: its length. An id's is known. */
 		if (f->type != PACK_TYPE_ID && varint_next(&left, &value) != 1)
 			return FISH_EFORMAT;
 		if (f->type == PACK_TYPE_NUMBER) {
