@@ -58,6 +58,8 @@ enum {
 	SEEN_PER_HOOK_MAX      = 100000,    /* message ids remembered per hook */
 	BASE_URL_BYTES_MAX     = 1024,
 	START_KEY_BYTES_MAX    = 255,
+	HOOK_UNTAKEN_BYTES_MAX = 16 << 20,  /* deliveries that a flow has not taken of one hook … */
+	FLOW_UNTAKEN_BYTES_MAX = 256 << 20, /* … and of all; over either 429 */
 	TEMPLATE_BYTES_MAX     = 16 << 20,  /* JSON that one template may come to */
 	TEMPLATE_DEPTH_MAX     = 32,        /* objects and arrays written inside one another */
 	JSON_DEPTH_MAX         = 128,       /* the same in what strangers send: it is read on a

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "engine/run.h"
 #include "engine/world.h"
+#include "wire/url.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -43,17 +44,37 @@ static bool plain(const char *text)
 	return true;
 }
 
+/* Is "." or ".." a part of the path? A text from outside could so reach what was not meant. */
+static bool climbs(const char *path)
+{
+	for (const char *part = path; *part && *part != '?';) {
+		size_t len = strcspn(part, "/?");
+		size_t dots = strspn(part, ".");
+
+		if (len && dots == len && len <= 2)
+			return true;
+		part += len + (part[len] == '/');
+	}
+	return false;
+}
+
 static void check_ask(struct run *r, const struct ask *a)
 {
 	if (!a->to || !a->to->name || !*a->to->name)
 		run_misuse(r, "%s: the peer has no name", a->verb);
-	if (!a->to->url || !*a->to->url || !plain(a->to->url))
-		run_misuse(r, "%s: peer \"%s\" has no URL, or one with blanks in it", a->verb, a->to->name);
+	struct url url;
+	struct err err;
+
+	if (url_parse_base(slice_of(a->to->url), &url, &err) < 0)
+		run_misuse(r, "%s: peer \"%s\": %s", a->verb, a->to->name, err.text);
 	if (a->to->token && !plain(a->to->token))
 		run_misuse(r, "%s: the token of peer \"%s\" has blanks or control characters", a->verb, a->to->name);
 	if (!a->path || (*a->path && *a->path != '/') || !plain(a->path))
 		run_misuse(r, "%s to peer \"%s\": the path must begin with '/' and hold no blanks, not \"%s\"",
 		           a->verb, a->to->name, a->path ? a->path : "(null)");
+	if (climbs(a->path))
+		run_misuse(r, "%s to peer \"%s\": a path with \".\" or \"..\" as a part may leave the peer's URL: \"%s\"",
+		           a->verb, a->to->name, a->path);
 	if (!*a->method || !plain(a->method))
 		run_misuse(r, "%s to peer \"%s\": \"%s\" is no method", a->verb, a->to->name, a->method);
 }

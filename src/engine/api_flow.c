@@ -123,11 +123,15 @@ void fish_log(fish_flow *f, const char *fmt, ...)
 	if (!run_live(r))
 		return;
 	id_text(&r->flow->id, id);
-	buf_init(&line, LOG_LINE_BYTES_MAX);
+	buf_init(&line, SIZE_MAX);
 	buf_printf(&line, "flow=%s name=%s ", id, r->flow->name);
 	va_start(ap, fmt);
 	buf_vprintf(&line, fmt, ap);
 	va_end(ap);
+	if (line.len > LOG_LINE_BYTES_MAX) {
+		line.len = LOG_LINE_BYTES_MAX;
+		buf_puts(&line, " … (cut)");
+	}
 	batch_log(r->engine->gather, buf_slice(&line));
 	buf_fini(&line);
 }

@@ -51,6 +51,9 @@ const char *fish_url(const fish_hook *h)
 
 	if (h->url)
 		return h->url;
+	if (!r->engine->current)                  /* a deferred function, when all is going down */
+		return "";
+	run_here(r);
 	if (h->source != SOURCE_HOOK || !key)
 		run_misuse(r, h->source != SOURCE_HOOK ? "fish_url: hook \"%s\" has no URL, since it is a timer, call or child"
 		                                       : "fish_url: the key of hook \"%s\" is not in the store any more",
@@ -64,6 +67,19 @@ const char *fish_url(const fish_hook *h)
 	return h->url;
 }
 
+const char *run_input_path(struct run *r)
+{
+	const struct flow *f = r->flow;
+	const struct flow *parent = f->parent_source == SOURCE_HOOK ? f->parent : NULL;
+	const struct token_key *key = parent ? engine_key(r->engine, parent->key_id) : NULL;
+	char path[TOKEN_TEXT_SIZE + 3] = "/h/";
+
+	if (!key)
+		return "";
+	token_text(key, &f->parent_id, f->parent_number, path + 3);
+	return arena_dup(&r->arena, slice_of(path));
+}
+
 const char *fish_name(const fish_hook *h)
 {
 	return h->name;
@@ -74,6 +90,7 @@ void fish_close(fish_hook *h)
 	struct run *r = h->run;
 	struct flow *f = r->flow;
 
+	run_here(r);
 	run_step(r, &(struct step){ .kind = STEP_CLOSE, .label = h->name, .content = h->number });
 	h->closed = true;
 	if (h->source == SOURCE_TIMER)
@@ -112,6 +129,7 @@ void fish_each(fish_hook *h, fish_fn *fn)
 	const fish_def *def = engine_def_of(r->engine, fn);
 	struct inbox *own;
 
+	run_here(r);
 	if (h->source != SOURCE_HOOK)
 		run_misuse(r, "fish_each: \"%s\" is a timer, call or child; only a hook with a URL starts flows", h->name);
 	if (!def)
@@ -121,7 +139,7 @@ void fish_each(fish_hook *h, fish_fn *fn)
 	own = run_inbox(r, SOURCE_WAIT, run_index(r));
 	while (!own->first) {
 		/* A cancel closes the hook too, but then the flow ends right here. */
-		if (run_live(r) && flow_hook(r->flow, h->number)->closed && !r->flow->cancelled)
+		if (run_answers(r) && flow_hook(r->flow, h->number)->closed && !r->flow->cancelled)
 			flow_append(r->flow, &(struct entry){ .kind = ENTRY_TIMEOUT, .number = run_index(r) });
 		else
 			run_block(r);

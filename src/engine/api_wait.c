@@ -29,7 +29,7 @@ static struct step wait_step(struct run *r, enum step_kind kind, fish_hook *cons
 	struct buf label;
 	struct step s = { .kind = kind, .content = HASH64_SEED };
 
-	buf_init(&label, 4 * LABEL_BYTES_MAX);
+	buf_init(&label, SIZE_MAX);
 	for (size_t i = 0; i < n; i++) {
 		if (!hooks[i])
 			continue;
@@ -99,7 +99,7 @@ static struct msg *wait_one(const struct wait *w, size_t *ret_at)
 				h->closed = true;         /* these have one message in their life */
 			return m;
 		}
-		if (run_live(r) && (w->timeout_ms <= 0 || all_closed(w))) {
+		if (run_answers(r) && (w->timeout_ms <= 0 || all_closed(w))) {
 			if (rule_off(r->engine, w->timeout_ms <= 0 ? RULE_POLL_RECORDED : RULE_NULL_CLOSED_RECORDED))
 				return NULL;
 			flow_append(r->flow, &(struct entry){ .kind = ENTRY_TIMEOUT, .number = run_index(r) });
@@ -131,6 +131,7 @@ const fish_msg *fish_any_of(fish_flow *f, int64_t timeout_ms, fish_hook *const *
 
 const fish_msg *fish_next(fish_hook *h, int64_t timeout_ms)
 {
+	run_here(h->run);
 	return fish_any_of((fish_flow *)(void *)h->run, timeout_ms, &h, 1);
 }
 
@@ -165,7 +166,7 @@ void fish_sleep(fish_flow *f, int64_t ms)
 	r->wait_due_ms = engine_wait_until(run_reached(r), ms);
 	own = run_inbox(r, SOURCE_WAIT, run_index(r));
 	while (!own->first) {
-		if (run_live(r) && ms <= 0)
+		if (run_answers(r) && ms <= 0)
 			flow_append(r->flow, &(struct entry){ .kind = ENTRY_TIMEOUT, .number = run_index(r) });
 		else
 			run_block(r);

@@ -19,6 +19,7 @@ struct batch *batch_new(struct engine *e, uint64_t no)
 	list_init(&b->cancels);
 	list_init(&b->calls);
 	list_init(&b->logs);
+	list_init(&b->stopped);
 	list_init(&b->parents);
 	return b;
 }
@@ -52,6 +53,7 @@ struct batch *batch_free(struct batch *b)
 	rows_free(b);
 	for (struct list *l; (l = list_shift(&b->ended));)
 		ended_free(container_of(l, struct ended, link));
+	while (list_shift(&b->stopped)) {}
 	while (list_shift(&b->parents)) {}
 	free(b);
 	return NULL;
@@ -166,6 +168,8 @@ void batch_release(struct batch *b)
 		flow_free(x->flow);
 		ended_free(x);
 	}
+	for (struct list *l; (l = list_shift(&b->stopped));)
+		flow_tell_stopped(container_of(l, struct flow, stopped));
 	askers_answer(b, 0);
 }
 

@@ -42,6 +42,7 @@ struct batch {
 	size_t              nrows, nended;
 	struct list         rows, ended;
 	struct list         deliveries, starts, cancels, calls, logs;   /* the outs */
+	struct list         stopped;    /* flows that stopped: their watchers are told */
 	struct list         parents;    /* flows whose CHILDREN entry is still to be written */
 	struct store_commit commit;
 	struct store_row   *store_rows;

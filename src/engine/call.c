@@ -187,7 +187,7 @@ static void attempt_done(struct attempt *a, int status, struct slice meta, struc
 
 	CHECK(c->state == CALL_TRYING);
 	engine_catch_up(e);
-	c->state = CALL_PAUSING;
+	c->state = CALL_JUDGED;
 	if (status || !c->last_status)
 		c->last_status = status;
 	snprintf(c->last_why, sizeof c->last_why, "%s", status || !why ? "" : why);
@@ -198,6 +198,7 @@ static void attempt_done(struct attempt *a, int status, struct slice meta, struc
 	flow_settle(f);
 	if (call_find(f, epoch, step) != c)
 		return;
+	c->state = CALL_PAUSING;
 	int64_t due_ms = e->now_ms + next_pause(c, retry_after_ms);
 
 	if (!retryable(status))

@@ -15,6 +15,7 @@
 enum call_state {
 	CALL_GATHERED,     /* its batch is not durable: must not leave */
 	CALL_TRYING,       /* an attempt is under way */
+	CALL_JUDGED,       /* an attempt is over, and what follows from it is being found out */
 	CALL_PAUSING,      /* until timer */
 };
 

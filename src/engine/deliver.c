@@ -54,6 +54,18 @@ static void accept(struct delivery *d, struct flow *f, struct hook *h)
 	answer_after(d, 200, rule_off(e, RULE_ACK_AFTER_COMMIT) ? 0 : e->gather->no);
 }
 
+/* Whoever knows a URL must not be able to fill memory, or the flow's last row. A single message is
+ * never too much. Of a flow without a run more may be counted than there is: it is loaded to see. */
+static bool full(struct flow *f, const struct hook *h, size_t bytes)
+{
+	bool over = (h->waiting_bytes && h->waiting_bytes + bytes > HOOK_UNTAKEN_BYTES_MAX)
+	            || (f->waiting_bytes && f->waiting_bytes + bytes > FLOW_UNTAKEN_BYTES_MAX);
+
+	if (over)
+		flow_wake(f);
+	return over;
+}
+
 static void deliver_live(struct delivery *d, struct flow *f)
 {
 	struct engine *e = d->engine;
@@ -77,6 +89,8 @@ static void deliver_live(struct delivery *d, struct flow *f)
 		answer_after(d, 410, neg_waits ? f->batch : 0);
 	} else if (h->closed) {
 		answer_after(d, 410, neg_waits ? h->batch : 0);
+	} else if (!h->each && full(f, h, message_bytes(d->meta, d->body))) {
+		d->done(d, 429);
 	} else {
 		accept(d, f, h);
 	}

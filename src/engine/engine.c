@@ -34,6 +34,19 @@ static int check_program(const fish_program *p, struct err *err)
 	return 0;
 }
 
+void engine_log(struct engine *e, const char *event, const char *fmt, ...)
+{
+	struct buf line;
+	va_list ap;
+
+	buf_init(&line, SIZE_MAX);
+	va_start(ap, fmt);
+	buf_vprintf(&line, fmt, ap);
+	va_end(ap);
+	e->config.seams.log(e->config.seams.owner, event, buf_slice(&line));
+	buf_fini(&line);
+}
+
 int engine_new(struct engine **ret, const struct engine_config *config, struct err *err)
 {
 	int rc = check_program(config->program, err);
@@ -65,8 +78,10 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	e->gather = batch_new(e, 1);
 	e->away_pause_ms = AWAY_PAUSE_MS;
 	e->now_ms = config->seams.now_ms(config->seams.owner);
+	/* Set back between two runs: time goes on from where the store was, at the clock's pace. */
 	if (e->now_ms < e->store->time_ms)
-		e->now_ms = e->store->time_ms;
+		e->ahead_ms = e->store->time_ms - e->now_ms;
+	e->now_ms += e->ahead_ms;
 	*ret = e;
 	return 0;
 }
@@ -82,6 +97,7 @@ struct engine *engine_free(struct engine *e)
 	if (e->inflight)
 		batch_refuse(e->inflight);
 	engine_forget(e);
+	batch_refuse(e->gather);                  /* what deferred functions have logged */
 	e->gather = batch_free(e->gather);
 	e->inflight = batch_free(e->inflight);
 	loads_free(e);
@@ -143,7 +159,7 @@ const fish_peer *engine_peer(const struct engine *e, const fish_peer *p)
 
 const struct token_key *engine_key(const struct engine *e, uint8_t key_id)
 {
-	for (size_t i = 0; i < e->store->nkeys; i++)
+	for (size_t i = 0; e->store && i < e->store->nkeys; i++)
 		if (e->store->keys[i].id == key_id)
 			return &e->store->keys[i];
 	return NULL;
@@ -164,7 +180,7 @@ bool engine_overfull(const struct engine *e)
 
 static void clock_look(struct engine *e)
 {
-	int64_t now_ms = e->config.seams.now_ms(e->config.seams.owner);
+	int64_t now_ms = e->config.seams.now_ms(e->config.seams.owner) + e->ahead_ms;
 
 	if (now_ms > e->now_ms)
 		e->now_ms = now_ms;
@@ -185,7 +201,7 @@ int64_t engine_now_ms(const struct engine *e)
 
 bool engine_away(const struct engine *e)
 {
-	return e->away || e->failed;
+	return e->away || e->failed || !e->store;
 }
 
 bool engine_idle(const struct engine *e)
@@ -274,6 +290,8 @@ static void park_idle(struct engine *e)
 /* A commit that failed is a crash that spares the process. */
 static void go_away(struct engine *e)
 {
+	engine_log(e, "store.away", "for=%lldms why=\"a commit was rolled back; what came is refused with 503\"",
+	           (long long)e->away_pause_ms);
 	e->failed = false;
 	e->away = true;
 	e->away_until_ms = e->now_ms + e->away_pause_ms;
@@ -299,6 +317,7 @@ static bool come_back(struct engine *e)
 		check_failed("the store can be read again", __FILE__, __LINE__);
 	}
 	e->away = false;
+	engine_log(e, "store.back", "flows=%zu", e->flows.len);
 	return true;
 }
 

@@ -71,7 +71,8 @@ struct delivery {
 	struct slice body;
 	struct slice meta;            /* header lines "name: value\n" with lower-case names, ":method", ":query", ":peer" first */
 	struct slice message_id;      /* webhook-id or Idempotency-Key; empty: none */
-	/* 200 stored or a duplicate of a stored one; 404 forged; 410 closed or ended; 503 store away or too much under way. */
+	/* 200 stored or a duplicate of a stored one; 404 forged; 410 closed or ended; 429 the flow has not
+	 * taken what came before; 503 store away or too much under way. */
 	void (*done)(struct delivery *d, int status);
 	struct list link;             /* the engine's */
 	struct id   flow;
@@ -106,7 +107,8 @@ void engine_start(struct engine *e, struct start *s);
 struct watch {
 	struct id id;
 	/* rc 0: status is an enum end_status, result its bytes. FISH_ENOTFOUND: no such flow is known.
-	 * FISH_ESTOPPED: the flow stands still (diverged or misuse), result is why. */
+	 * FISH_ESTOPPED: the flow stands still (diverged or misuse), result is why. FISH_ESTORE: the
+	 * store is away. */
 	void (*done)(struct watch *w, int rc, int status, struct slice result);
 	struct list link;             /* the engine's */
 	struct store_find find;

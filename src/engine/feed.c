@@ -3,6 +3,7 @@
  * The same code runs when an entry is appended and when the store hands it back after a restart,
  * so that the two can never differ. f->batch is 0 in the second case: all of it is durable. */
 #include "engine/flow.h"
+#include "engine/msg.h"
 #include "engine/world.h"
 
 #include <stdlib.h>
@@ -77,7 +78,8 @@ static void feed_hook(struct flow *f, const struct entry *e)
 	if (e->each.len) {
 		free(h->each);
 		h->each = dup(e->each);
-		f->waiting = 0;       /* what had come has become children */
+		f->waiting = 0;       /* what had come has become children, … */
+		h->received = 0;      /* … and is counted as such */
 	}
 	h->batch = f->batch;
 }
@@ -103,6 +105,8 @@ static void feed_message(struct flow *f, const struct entry *e)
 	if (h) {
 		hook_seen(h, e, f->batch);
 		f->waiting++;
+		if (!f->run)          /* else that counts */
+			flow_waiting_more(f, e->number, message_bytes(e->meta, e->body));
 	}
 	if (e->source == SOURCE_TIMER)
 		deadline_remove(f, SOURCE_TIMER, e->number);
@@ -123,8 +127,10 @@ static int feed_progress(struct flow *f, const struct entry *e)
 	f->build = e->build;
 	f->doubt = e->doubt;
 	f->waiting = e->waiting;
-	f->closing = e->closing;
-	f->news = false;
+	if (!f->waiting && !f->run)
+		flow_waiting_none(f);
+	f->closing = e->rest == REST_CLOSING;
+	f->news = e->rest == REST_MISUSED;
 	return rc;
 }
 

@@ -26,7 +26,9 @@ struct flow *flow_new(struct engine *e, const struct id *id)
 	list_init(&f->cancelling);
 	list_init(&f->calls);
 	list_init(&f->watches);
+	list_init(&f->stopped);
 	buf_init(&f->tail, SIZE_MAX);
+	buf_init(&f->untaken, SIZE_MAX);
 	map_put(&e->flows, id, f);
 	return f;
 }
@@ -52,6 +54,7 @@ void flow_free(struct flow *f)
 	list_remove(&f->ready);
 	list_remove(&f->idle);
 	list_remove(&f->cancelling);
+	list_remove(&f->stopped);
 	heap_remove(&e->due, &f->due);
 	map_remove(&e->flows, &f->id);
 	if (f->has_key && !f->parent_source && map_get(&e->start_keys, &f->key) == f)
@@ -67,6 +70,7 @@ void flow_free(struct flow *f)
 	free(f->base_url);
 	free(f->why);
 	buf_fini(&f->tail);
+	buf_fini(&f->untaken);
 	free(f);
 }
 
@@ -89,6 +93,32 @@ bool flow_durable(const struct flow *f)
 uint64_t flow_children(const struct flow *f)
 {
 	return f->children_live + f->children_added - f->children_ended;
+}
+
+void flow_waiting_more(struct flow *f, uint32_t number, size_t n)
+{
+	struct hook *h = flow_hook(f, number);
+
+	f->waiting_bytes += n;
+	if (h)
+		h->waiting_bytes += n;
+}
+
+void flow_waiting_less(struct flow *f, uint32_t number, size_t n)
+{
+	struct hook *h = flow_hook(f, number);
+
+	CHECK(f->waiting_bytes >= n);
+	f->waiting_bytes -= n;
+	if (h)
+		h->waiting_bytes -= n;
+}
+
+void flow_waiting_none(struct flow *f)
+{
+	f->waiting_bytes = 0;
+	for (size_t i = 0; i < f->nhooks; i++)
+		f->hooks[i].waiting_bytes = 0;
 }
 
 /* ---- appending ---- */
@@ -143,6 +173,8 @@ void flow_append(struct flow *f, struct entry *e)
 	CHECK(rc == 0);                           /* we made it ourselves */
 	if (f->run)
 		run_feed(f->run, e, seq);
+	else if (f->state == FLOW_STOPPED && e->kind == ENTRY_MESSAGE && e->source == SOURCE_HOOK)
+		entry_put(&f->untaken, e);
 	en->figures.entries++;
 	if (moves(e->kind))
 		flow_wake(f);
@@ -201,14 +233,33 @@ void flow_stop(struct flow *f, const char *why)
 {
 	free(f->why);
 	f->why = xstrndup(why, strlen(why));
+	buf_reset(&f->untaken);
+	if (f->run) {
+		run_give_back(f->run);
+		run_untaken(f->run, &f->untaken);
+	}
 	f->run = run_drop(f->run);
 	f->state = FLOW_STOPPED;
 	list_remove(&f->ready);
 	list_remove(&f->idle);
 	if (f->cancelled)
 		tree_stopped(f);
+	else if (flow_durable(f))
+		flow_tell_stopped(f);
 	else
-		watch_tell(f, FISH_ESTOPPED, 0, slice_of(f->why));
+		list_push(f->batch == f->engine->gather->no ? &f->engine->gather->stopped
+		                                            : &f->engine->inflight->stopped, &f->stopped);
+}
+
+void flow_tell_stopped(struct flow *f)
+{
+	char id[ID_TEXT_SIZE];
+
+	if (f->state != FLOW_STOPPED)
+		return;
+	id_text(&f->id, id);
+	engine_log(f->engine, "flow.stopped", "flow=%s name=%s why=\"%s\"", id, f->name ? f->name : "?", f->why);
+	watch_tell(f, FISH_ESTOPPED, 0, slice_of(f->why));
 }
 
 void flow_park(struct flow *f)

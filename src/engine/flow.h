@@ -36,6 +36,7 @@ struct hook {
 	char        *each;         /* flow that each delivery starts; NULL: an ordinary inbox */
 	bool         closed;
 	uint64_t     batch;        /* that made its last change */
+	size_t       waiting_bytes;/* its part of the flow's */
 	uint64_t     received;     /* deliveries accepted */
 	struct seen *seen;         /* NULL: none yet */
 };
@@ -49,6 +50,8 @@ struct flow {
 	uint8_t           key_id;       /* the same */
 	enum flow_state   state;
 	char             *why;          /* FLOW_STOPPED */
+	struct buf        untaken;      /* FLOW_STOPPED: packed deliveries nobody took, for the ended row */
+	struct list       stopped;      /* in batch->stopped: its watchers hear of it after that */
 	int64_t           started_ms;
 	uint64_t          build;        /* that wrote the last PROGRESS, START's at first */
 	uint64_t          seq_next;
@@ -74,7 +77,8 @@ struct flow {
 	size_t            ndeadlines, deadlines_cap;
 	struct heap_node  due;          /* in engine->due: the first deadline */
 	uint32_t          doubt;        /* calls without an answer at the last PROGRESS, less answers since */
-	uint32_t          waiting;      /* deliveries not taken */
+	uint32_t          waiting;      /* deliveries not taken … */
+	size_t            waiting_bytes;/* … and their bytes: exact while it has a run, else at least so many */
 	bool              cancelled;    /* CANCEL stands */
 	bool              closing;      /* the function had returned at the last PROGRESS */
 	bool              news;         /* entries after the last PROGRESS that may move it */
@@ -104,8 +108,13 @@ void         flow_settle(struct flow *f);
 void         flow_deadline_add(struct flow *f, struct entry_deadline d);
 void         flow_deadlines_changed(struct flow *f);           /* sorts, and sets due */
 uint64_t     flow_children(const struct flow *f);              /* live ones */
+/* Deliveries in that hook's inbox: n more bytes, or fewer. */
+void         flow_waiting_more(struct flow *f, uint32_t number, size_t n);
+void         flow_waiting_less(struct flow *f, uint32_t number, size_t n);
+void         flow_waiting_none(struct flow *f);                /* to be counted anew */
 bool         flow_durable(const struct flow *f);               /* all its entries are */
 void         flow_stop(struct flow *f, const char *why);       /* FLOW_STOPPED; takes its run down */
+void         flow_tell_stopped(struct flow *f);                /* tells its watchers, if it is */
 void         flow_park(struct flow *f);                        /* drops the run of a flow at rest */
 /* END: the row for the store, news for the parent. untaken: packed, borrowed. */
 void         flow_end(struct flow *f, enum end_status status, struct slice result, struct slice untaken);

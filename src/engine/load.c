@@ -36,16 +36,20 @@ static void loaded(struct store_load *request, int rc)
 	struct flow *f = l->flow;
 
 	list_remove(&l->link);
-	if (f) {
+	if (f)
+		f->load = NULL;
+	/* A commit before it was rolled back: what it read fits nothing, and all is rebuilt at once. */
+	if (f && !engine_away(l->engine)) {
 		CHECK(f->state == FLOW_LOADING);
 		(void)rc;                         /* no row at all may be: then the tail has everything */
-		f->load = NULL;
 		f->run = run_new(f);
+		flow_waiting_none(f);
 		if (feed_all(f, request) < 0)
 			flow_stop(f, "its journal in the store has a hole or is damaged");
 		else
 			flow_begin(f);
-		buf_reset(&f->tail);
+		buf_fini(&f->tail);
+		buf_init(&f->tail, SIZE_MAX);
 	}
 	free(l);
 }

@@ -12,8 +12,11 @@
 
 enum msg_parse { MSG_UNPARSED, MSG_PARSED, MSG_REFUSED };
 
+struct run;
+
 struct msg {
 	fish_msg       pub;
+	struct run    *input_of;       /* a flow's input: the run; NULL for all others */
 	struct arena  *arena;          /* the run's: what readers hand out lives there */
 	struct msg   **parsed;         /* head of the run's chain of parsed messages */
 	struct msg    *parsed_next;
@@ -24,6 +27,12 @@ struct msg {
 	uint64_t       seq;            /* its place in the journal: the oldest wins */
 	int64_t        time_ms;
 };
+
+/* What a delivery costs while nobody takes it. */
+static inline size_t message_bytes(struct slice meta, struct slice body)
+{
+	return sizeof(struct msg) + meta.len + body.len;
+}
 
 static inline const struct msg *msg_of(const fish_msg *m) { return (const struct msg *)m; }
 

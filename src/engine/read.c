@@ -225,6 +225,8 @@ const char *fish_header(const fish_msg *m, const char *name)
 	/* The path is the hook's own: not journaled with each delivery. */
 	if (strcmp(lower, ":path") == 0 && m->hook && m->hook->source == SOURCE_HOOK)
 		return path_of(m->hook);
+	if (strcmp(lower, ":path") == 0 && msg_of(m)->input_of)
+		return run_input_path(msg_of(m)->input_of);
 	struct slice value = meta_find(msg_of(m)->meta, lower);
 
 	return value.ptr ? arena_dup(msg_of(m)->arena, value) : "";

@@ -66,10 +66,12 @@ static void ended_in(void *owner, const struct store_ended *ended)
 	h->received++;
 }
 
-/* Does this flow have to run, though nothing new has come? */
+/* Does this flow have to run, though nothing new has come? One that another build left has, too: it may
+ * have diverged under this one before, and is to say so again. */
 static bool wants_run(const struct flow *f)
 {
-	return f->news || (f->doubt && !rule_off(f->engine, RULE_INDOUBT_RELOAD)) || f->closing || f->cancelled;
+	return f->news || (f->doubt && !rule_off(f->engine, RULE_INDOUBT_RELOAD)) || f->closing || f->cancelled
+	       || f->build != f->engine->config.build;
 }
 
 int engine_rebuild(struct engine *e, struct err *err)

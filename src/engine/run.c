@@ -26,12 +26,22 @@ struct run *run_new(struct flow *f)
 	return r;
 }
 
+/* Before the stack goes: their arguments may lie there. */
+static void deferred_run(struct run *r)
+{
+	while (r->deferred) {
+		struct deferred *d = r->deferred;
+
+		r->deferred = d->next;
+		d->fn(d->arg);
+	}
+}
+
 struct run *run_drop(struct run *r)
 {
 	if (!r)
 		return NULL;
-	for (struct deferred *d = r->deferred; d; d = d->next)
-		d->fn(d->arg);
+	deferred_run(r);
 	co_free(r->co);
 	msgs_release(&r->parsed);
 	map_fini(&r->inboxes);
@@ -121,6 +131,13 @@ static void deadlines_put(struct run *r, struct buf *out)
 		entry_deadline_put(out, &(struct entry_deadline){ SOURCE_WAIT, run_index(r), r->wait_due_ms });
 }
 
+static enum entry_rest rest_of(const struct run *r)
+{
+	if (r->misused)
+		return REST_MISUSED;
+	return r->returned ? REST_CLOSING : REST_WAITS;
+}
+
 /* Rule 3. Nothing new since the last one: nothing to write. That the function is over is news too: it
  * fixes which messages a cancelled one had still seen. */
 static void progress_put(struct run *r)
@@ -132,12 +149,12 @@ static void progress_put(struct run *r)
 		.build = r->engine->config.build,
 		.doubt = r->doubt,
 		.waiting = r->untaken,
-		.closing = r->returned,
+		.rest = (uint8_t)rest_of(r),
 		.steps = buf_slice(&r->fresh),
 	};
 	struct buf deadlines;
 
-	if (r->steps <= r->border && r->closing == r->returned)
+	if (r->steps <= r->border && r->rest == rest_of(r))
 		return;
 	buf_init(&deadlines, SIZE_MAX);
 	if (!r->returned)
@@ -179,9 +196,12 @@ static void stop(struct run *r)
 
 	buf_init(&why, SIZE_MAX);
 	buf_puts(&why, r->stop_why);
-	/* What was begun live has effects under way: they need their PROGRESS all the same. */
-	if (r->misused)
+	/* What was begun live has effects under way: they need their PROGRESS all the same, and what a
+	 * replay asked for again before the misuse goes out again. */
+	if (r->misused && r->steps >= r->border) {
+		held_let_out(r);
 		progress_put(r);
+	}
 	flow_stop(f, why.ptr);
 	buf_fini(&why);
 }
@@ -218,6 +238,7 @@ static void wind_up(struct run *r)
 {
 	struct flow *f = r->flow;
 
+	deferred_run(r);
 	r->co = co_free(r->co);
 	r->timers = NULL;
 	if (f->cancelled)
@@ -253,6 +274,7 @@ static void rest(struct run *r)
 	}
 	deadlines_follow(r);
 	f->waiting = r->untaken;
+	f->news = false;                          /* it has seen all there is */
 	f->state = FLOW_WAITING;
 	f->idle_since_ms = e->now_ms;
 	list_push(&e->idle, &f->idle);

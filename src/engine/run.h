@@ -54,7 +54,7 @@ struct progress {
 
 struct held_call {                 /* asked for below the border, to be sent once that has matched */
 	struct call_request request;
-	fish_peer           peer;       /* what request.to points at; its strings are the code's */
+	fish_peer           peer;       /* what request.to points at; its strings are in the arena */
 	struct held_call   *next;
 };
 
@@ -97,6 +97,7 @@ struct run {
 	bool           waits;
 	bool           begun;           /* feeding is over, the function runs */
 	bool           effects;         /* calls were asked for since the flow last came to rest */
+	enum entry_rest rest;           /* as the last PROGRESS says */
 	bool           closing;         /* a PROGRESS says that the function goes no further */
 	bool           returned;        /* done, failed, or its function returned */
 	enum end_status end_status;
@@ -127,6 +128,8 @@ __attribute__((noreturn, format(printf, 2, 3))) void run_diverge(struct run *r, 
 __attribute__((noreturn)) void run_return(struct run *r, enum end_status status, struct slice result);
 uint32_t      run_index(const struct run *r);                    /* of the present step */
 bool          run_live(const struct run *r);                     /* the present step may wait and record */
+bool          run_answers(const struct run *r);                  /* … and now: nothing is recorded for one that was cut short */
+void          run_here(struct run *r);                           /* misuse of the flow on the CPU, unless it is this one */
 bool          run_recorded(const struct run *r);                 /* the present step was begun before: its effects are out */
 int64_t       run_reached(struct run *r);                        /* when the present step was first reached */
 struct inbox *run_inbox(struct run *r, enum source source, uint32_t number);
@@ -137,6 +140,8 @@ void          run_timer_remove(struct run *r, uint32_t step);
 /* A call asked for below the border: let out once that has matched, unless its answer is there or it
  * is under way. */
 void          run_hold(struct run *r, const struct call_request *q);
+/* The path of the hook whose delivery began this flow; "" when it began otherwise. */
+const char   *run_input_path(struct run *r);
 /* The JSON of a template, in the arena; misuse, naming verb, when it does not come out as JSON. */
 struct slice  run_template(struct run *r, const char *verb, const char *json, va_list ap)
 	__attribute__((format(printf, 3, 0)));

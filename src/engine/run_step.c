@@ -57,6 +57,11 @@ void run_timer_remove(struct run *r, uint32_t step)
 		}
 }
 
+static size_t bytes_of(const struct msg *m)
+{
+	return message_bytes(m->meta, (struct slice){ m->pub.body, m->pub.len });
+}
+
 static void feed_inbox(struct run *r, const struct entry *e, uint64_t seq, enum source source)
 {
 	struct inbox *in = run_inbox(r, source, e->number);
@@ -70,8 +75,10 @@ static void feed_inbox(struct run *r, const struct entry *e, uint64_t seq, enum 
 		in = inbox(r, source, e->number, INBOX_LATE);
 	*in->tail = m;
 	in->tail = &m->next;
-	if (source == SOURCE_HOOK)
+	if (source == SOURCE_HOOK) {
 		r->untaken++;
+		flow_waiting_more(r->flow, e->number, bytes_of(m));
+	}
 	if (source == SOURCE_TIMER)
 		run_timer_remove(r, e->number);
 }
@@ -84,7 +91,8 @@ static void feed_progress(struct run *r, const struct entry *e)
 	}
 	r->progress[r->nprogress++] = (struct progress){ e->number, e->digest, e->build, e->time_ms };
 	r->border = e->number > r->border ? e->number : r->border;
-	r->closing = r->closing || e->closing;
+	r->closing = r->closing || e->rest == REST_CLOSING;
+	r->rest = (enum entry_rest)e->rest;
 	if (!r->begun)
 		buf_put_slice(&r->recorded, e->steps);
 }
@@ -97,6 +105,7 @@ void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 
 		input.status = 200;
 		r->input = msg_new(r, &input, seq);
+		r->input->input_of = r;
 		r->now_ms = e->time_ms;
 		break;
 	}
@@ -131,8 +140,10 @@ struct msg *run_take(struct run *r, struct inbox *in)
 	in->first = m->next;
 	if (!in->first)
 		in->tail = &in->first;
-	if (in->source == SOURCE_HOOK)
+	if (in->source == SOURCE_HOOK) {
 		r->untaken--;
+		flow_waiting_less(r->flow, in->number, bytes_of(m));
+	}
 	if (m->time_ms > r->now_ms)
 		r->now_ms = m->time_ms;
 	return m;
@@ -152,6 +163,7 @@ void run_give_back(struct run *r)
 		*in->tail = m;
 		in->tail = &m->next;
 		r->untaken++;
+		flow_waiting_more(r->flow, in->number, bytes_of(m));
 	}
 	r->gathered = NULL;
 }
@@ -202,6 +214,11 @@ bool run_live(const struct run *r)
 	return r->steps >= r->border;
 }
 
+bool run_answers(const struct run *r)
+{
+	return run_live(r) && !r->closing;
+}
+
 bool run_recorded(const struct run *r)
 {
 	return r->steps <= r->border;
@@ -250,8 +267,19 @@ static void compare(struct run *r, const struct entry_step *asked, const struct 
 		            "(recorded by build %016llx, now build %016llx)", build_was, build_is);
 }
 
+/* A handle of another flow would begin a step there, on a stack that is not on the CPU. */
+void run_here(struct run *r)
+{
+	struct flow *current = r->engine->current;
+
+	CHECK(current);                           /* a deferred function takes no step */
+	if (current != r->flow)
+		run_misuse(current->run, "a hook or flow of another flow (%s) is used", r->flow->name);
+}
+
 void run_step(struct run *r, const struct step *s)
 {
+	run_here(r);
 	struct entry_step step = {
 		.kind = s->kind,
 		.content = (uint32_t)(s->content ^ s->content >> 32),
@@ -271,6 +299,11 @@ void run_step(struct run *r, const struct step *s)
 	}
 }
 
+static const char *keep(struct run *r, const char *text)
+{
+	return text ? arena_dup(&r->arena, slice_of(text)) : NULL;
+}
+
 void run_hold(struct run *r, const struct call_request *q)
 {
 	if (call_find(r->flow, q->epoch, q->step) && !rule_off(r->engine, RULE_ONE_ANSWER))
@@ -284,11 +317,15 @@ void run_hold(struct run *r, const struct call_request *q)
 
 	while (*last)
 		last = &(*last)->next;
-	/* All that q points at is in the arena, or in the program. */
-	*h = (struct held_call){ .request = *q };
+	/* The code goes on before the call is made: what it points at may be gone by then. Key, label and
+	 * headers are in the arena already. */
+	*h = (struct held_call){ .request = *q, .peer = *q->to };
+	h->request.method = keep(r, q->method);
 	h->request.path = slice_of(arena_dup(&r->arena, q->path));
 	h->request.body = (struct slice){ arena_dup(&r->arena, q->body), q->body.len };
-	h->peer = *q->to;
+	h->peer.url = keep(r, q->to->url);
+	h->peer.token = keep(r, q->to->token);
+	h->peer.secret = keep(r, q->to->secret);
 	h->request.to = &h->peer;
 	*last = h;
 }

@@ -124,14 +124,21 @@ static void put_hooks(struct buf *out, const struct flow *f)
 {
 	const struct token_key *key = engine_key(f->engine, f->key_id);
 
+	const char *comma = "";
+
 	buf_puts(out, ", \"hooks\": [");
 	for (size_t i = 0; i < f->nhooks; i++) {
 		const struct hook *h = &f->hooks[i];
 		char token[TOKEN_TEXT_SIZE] = "";
 
+		/* Nobody may have a URL whose hook could still be rolled back. */
+		if (h->batch > f->engine->durable_no && !h->closed)
+			continue;
+
 		if (key)
 			token_text(key, &f->id, h->number, token);
-		buf_printf(out, "%s{\"number\": %u, \"name\": ", i ? ", " : "", h->number);
+		buf_printf(out, "%s{\"number\": %u, \"name\": ", comma, h->number);
+		comma = ", ";
 		buf_json_string(out, slice_of(h->name));
 		buf_puts(out, ", \"url\": ");
 		struct buf url;
@@ -251,8 +258,10 @@ static void put_untaken(struct buf *out, struct slice untaken)
 	for (; entry_next(&untaken, &e) == 1; first = false) {
 		buf_printf(out, "%s{\"hook\": %u, \"time_ms\": %lld, \"len\": %zu, \"text\": ", first ? "" : ", ",
 		           e.number, (long long)e.time_ms, e.body.len);
-		buf_json_string(out, view_cut(e.body));
-		buf_putc(out, '}');
+		struct slice cut = view_cut(e.body);
+
+		buf_json_string(out, cut);
+		buf_puts(out, cut.len < e.body.len ? ", \"cut\": true}" : "}");
 	}
 	buf_putc(out, ']');
 }
@@ -311,6 +320,10 @@ void engine_show(struct engine *e, struct show *s)
 {
 	s->engine = e;
 	s->view = NULL;
+	if (engine_away(e)) {
+		s->done(s, FISH_ESTORE, SLICE_NONE);
+		return;
+	}
 	s->load = (struct store_load){ .flow = s->id, .done = loaded };
 	store_load(e->store, &s->load);
 }

@@ -69,7 +69,7 @@ void tree_stopped(struct flow *f)
 	}
 	while (!list_empty(&f->calls))
 		call_drop(container_of(f->calls.next, struct call, link));
-	flow_end(f, END_CANCELLED, SLICE_LIT("cancelled"), SLICE_NONE);
+	flow_end(f, END_CANCELLED, SLICE_LIT("cancelled"), buf_slice(&f->untaken));
 }
 
 void tree_child_ended(struct flow *child, enum end_status status, struct slice result)

@@ -88,14 +88,15 @@ static void put_progress(struct buf *t, const struct entry *e)
 	struct entry_step s;
 	bool first = true;
 
-	buf_printf(t, "reached step %u: ", e->number);
+	buf_printf(t, "reached step %u", e->number);
 	for (; entry_step_next(&rest, &s) == 1; first = false)
-		buf_printf(t, "%s%s%s%.*s", first ? "" : ", ", step_kind_name(s.kind),
+		buf_printf(t, "%s%s%s%.*s", first ? ": " : ", ", step_kind_name(s.kind),
 		           s.label.len ? " " : "", (int)s.label.len, s.label.ptr);
 	if (e->doubt)
 		buf_printf(t, "; %u call%s without an answer", e->doubt, e->doubt == 1 ? "" : "s");
-	if (e->closing)
-		buf_puts(t, "; its function has returned");
+	if (e->rest == REST_CLOSING)
+		/* Without a step since it last came to rest, it may have been cancelled. */
+		buf_puts(t, first ? "; it goes no further" : "; its function has returned");
 }
 
 static void put_hook(struct buf *t, const struct entry *e)

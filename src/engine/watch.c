@@ -4,7 +4,14 @@
 
 void watch_tell(struct flow *f, int rc, int status, struct slice result)
 {
-	for (struct list *l; (l = list_shift(&f->watches));) {
+	struct list told;
+	struct list *l;
+
+	/* Who watches again from within done is not told of the same thing again. */
+	list_init(&told);
+	while ((l = list_shift(&f->watches)))
+		list_push(&told, l);
+	while ((l = list_shift(&told))) {
 		struct watch *w = container_of(l, struct watch, link);
 
 		w->done(w, rc, status, result);
@@ -29,12 +36,12 @@ void engine_watch(struct engine *e, struct watch *w)
 	w->engine = e;
 	w->forgotten = NULL;
 	list_init(&w->link);
-	if (f && f->state == FLOW_STOPPED) {
+	if (engine_away(e)) {
+		w->done(w, FISH_ESTORE, 0, SLICE_NONE);
+	} else if (f && f->state == FLOW_STOPPED && flow_durable(f)) {
 		w->done(w, FISH_ESTOPPED, 0, slice_of(f->why));
 	} else if (f) {
 		list_push(&f->watches, &w->link);
-	} else if (engine_away(e)) {
-		w->done(w, FISH_ESTORE, 0, SLICE_NONE);
 	} else {
 		w->find = (struct store_find){ .by = STORE_BY_FLOW, .what = w->id, .done = watched_found };
 		store_find(e->store, &w->find);

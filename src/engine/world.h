@@ -23,6 +23,7 @@ struct engine {
 	char           *base_url;
 	struct store   *store;
 	int64_t         now_ms;
+	int64_t         ahead_ms;       /* of the clock: the store's time was later at the start */
 	struct co_pool *stacks;
 	struct map      flows;          /* id → struct flow: all live ones */
 	struct map      start_keys;     /* hash → struct flow */
@@ -50,6 +51,8 @@ static inline bool rule_off(const struct engine *e, enum engine_rule rule)
 	return e->config.test_rules_off & (unsigned)rule;
 }
 
+/* An event for those who operate the server: printed at once. */
+void            engine_log(struct engine *e, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int64_t         engine_wait_until(int64_t from_ms, int64_t timeout_ms);    /* saturating; FISH_FOREVER stays */
 const fish_def *engine_def(const struct engine *e, struct slice name);      /* NULL: none */
 const fish_def *engine_def_of(const struct engine *e, fish_fn *fn);

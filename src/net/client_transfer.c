@@ -255,6 +255,8 @@ int transfer_begin(struct transfer *t, struct attempt *a)
 	int64_t connect_ms =
 		timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms : CONNECT_TIMEOUT_MS;
 	curl_easy_setopt(t->easy, CURLOPT_URL, url);
+	/* As the flow asked for it: no dots are folded away. */
+	curl_easy_setopt(t->easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);
 	curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)connect_ms);
 	curl_easy_setopt(

@@ -85,6 +85,10 @@ static void answer(struct exchange *x, int status)
 		exchange_answer(x, status, PLAIN,
 			SLICE_LIT("this hook is closed, or its flow has ended\n"));
 		break;
+	case 429:
+		exchange_answer(x, status, PLAIN "Retry-After: 60\r\n",
+			SLICE_LIT("the flow has not taken what came before; send it later\n"));
+		break;
 	case 503:
 		exchange_answer(x, status, PLAIN "Retry-After: 1\r\n",
 			SLICE_LIT("not stored; send it again\n"));

@@ -95,8 +95,9 @@ static void log_line(void *owner, const char *event, struct slice line)
 {
 	struct sim *s = owner;
 
-	(void)event;
-	sim_say(s, "log %.*s", (int)line.len, line.ptr);
+	sim_say(s, "%s %.*s", event, (int)line.len, line.ptr);
+	if (strcmp(event, "flow.log") != 0)       /* for operators: the flows did not write it */
+		return;
 	if (s->referring)
 		sim_broken(s, "run from its journal alone, a flow logs");
 	else

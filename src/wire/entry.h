@@ -42,6 +42,13 @@ struct entry_step {                  /* one step as PROGRESS keeps it, for the r
 	struct slice   label;        /* at most LABEL_BYTES_MAX */
 };
 
+/* How a flow came to rest. */
+enum entry_rest {
+	REST_WAITS,
+	REST_CLOSING,                /* the function has returned, the end waits for calls or children */
+	REST_MISUSED,                /* it stands still: a start runs it again, to say why or to go on */
+};
+
 struct entry_deadline {
 	enum source source;          /* SOURCE_TIMER or SOURCE_WAIT */
 	uint32_t    step;
@@ -78,7 +85,7 @@ struct entry {
 	uint64_t        digest;          /* PROGRESS */
 	uint32_t        doubt;           /* PROGRESS: calls without an answer then */
 	uint32_t        waiting;         /* PROGRESS: deliveries that had come and were not taken */
-	bool            closing;         /* PROGRESS: the function has returned, the end waits for calls or children */
+	uint8_t         rest;            /* PROGRESS: enum entry_rest */
 	uint32_t        hook_next;       /* RENEW: next hook number */
 	int64_t         now_ms;          /* RENEW: fish_now */
 	/* Lists, borrowed by the encoder; the decoder leaves them packed, see entry_steps_next and so on. */

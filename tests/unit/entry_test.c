@@ -99,7 +99,7 @@ static void make_progress(struct chance *c, struct entry *e)
 	e->build = any_number(c, 64);
 	e->doubt = any_u32(c);
 	e->waiting = any_u32(c);
-	e->closing = (any(c) >> 20) % 2;
+	e->rest = (uint8_t)((any(c) >> 20) % 3);
 	e->steps = any_text(c);
 	e->deadlines = any_text(c);
 }
@@ -215,7 +215,7 @@ static void assert_same(const struct entry *got, const struct entry *e)
 	assert_int_equal(got->digest, e->digest);
 	assert_int_equal(got->doubt, e->doubt);
 	assert_int_equal(got->waiting, e->waiting);
-	assert_int_equal(got->closing, e->closing);
+	assert_int_equal(got->rest, e->rest);
 	assert_int_equal(got->hook_next, e->hook_next);
 	assert_int_equal(got->now_ms, e->now_ms);
 	assert_slice(got->steps, e->steps);
@@ -292,7 +292,7 @@ static void bytes_of_each_kind_are_pinned(void **state)
 		  SLICE_LIT("\x0a\x03\1\5\6") },
 		{ { .kind = ENTRY_CANCEL, .time_ms = 1 }, SLICE_LIT("\x0b\x01\1") },
 		{ { .kind = ENTRY_PROGRESS, .time_ms = 1, .number = 2, .digest = 3, .build = 4, .doubt = 5,
-		    .waiting = 6, .closing = true, .steps = SLICE_LIT("s"), .deadlines = SLICE_LIT("dd") },
+		    .waiting = 6, .rest = REST_CLOSING, .steps = SLICE_LIT("s"), .deadlines = SLICE_LIT("dd") },
 		  SLICE_LIT("\x0c\x0c\1\2\3\4\5\6\1\1s\2dd") },
 		{ { .kind = ENTRY_RENEW, .time_ms = 1, .body = SLICE_LIT("b"), .build = 2, .key_id = 3,
 		    .base_url = SLICE_LIT("u"), .hook_next = 4, .now_ms = 5, .hooks = SLICE_LIT("h"),
@@ -352,7 +352,7 @@ static void largest_numbers_and_long_texts_come_back(void **state)
 	static char text[1 << 20];
 	struct entry many = {
 		.kind = ENTRY_PROGRESS, .time_ms = INT64_MAX, .number = UINT32_MAX, .digest = UINT64_MAX,
-		.build = UINT64_MAX, .doubt = UINT32_MAX, .waiting = UINT32_MAX, .closing = true,
+		.build = UINT64_MAX, .doubt = UINT32_MAX, .waiting = UINT32_MAX, .rest = REST_CLOSING,
 		.steps = { text, sizeof text }, .deadlines = { text, 128 },
 	};
 	struct entry message = {
@@ -485,7 +485,7 @@ static void numbers_out_of_their_range_are_refused(void **state)
 		SLICE_LIT("\x03\x07\1\1\1\0\2\0\0"),                             /* a key that is 2 */
 		SLICE_LIT("\x03\x0b\1\1\1\x80\x80\x80\x80\x08\0\0\0"),           /* status 2^31 */
 		SLICE_LIT("\x06\x04\1\1p\2"),                                    /* a patch that is 2 */
-		SLICE_LIT("\x0c\x09\1\2\3\4\5\6\2\0\0"),                         /* closing is 2 */
+		SLICE_LIT("\x0c\x09\1\2\3\4\5\6\3\0\0"),                         /* at rest in no known way */
 		SLICE_LIT("\x0e\x04\1\0\0\0"),                                   /* no end status */
 		SLICE_LIT("\x0e\x04\1\4\0\0"),
 		SLICE_LIT("\x0d\x0b\1\0\2\x80\2\0\4\5\0\0\0"),                   /* key id 256 */

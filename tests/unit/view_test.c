@@ -210,7 +210,7 @@ static void progress_tells_its_steps(void **state)
 	e.steps = buf_slice(&steps);
 	assert_words(&e, "reached step 3: spawn taken, done; 1 call without an answer");
 	e.doubt = 2;
-	e.closing = true;
+	e.rest = REST_CLOSING;
 	assert_words(&e, "reached step 3: spawn taken, done; 2 calls without an answer; its function has returned");
 	buf_fini(&steps);
 }

@@ -1,0 +1,172 @@
+/* engine_bounds_test.c - what strangers send must not fill memory, nor lead a call astray. */
+#include "engine_kit.h"
+
+enum { MIB = 1 << 20 };
+
+/* Takes one message for each "go", so that a test decides how many lie untaken. */
+static void slow(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *data = fish_spawn(f, "data");
+	fish_hook *go = fish_spawn(f, "go");
+
+	(void)in;
+	fish_log(f, "data %s", fish_url(data));
+	fish_log(f, "go %s", fish_url(go));
+	for (;;) {
+		const fish_msg *m = fish_next(go, FISH_FOREVER);
+
+		if (fish_true(m, "/stop"))
+			return;
+		(void)fish_next(data, FISH_FOREVER);
+	}
+}
+
+static void asks(fish_flow *f, const fish_msg *in)
+{
+	const fish_msg *m = fish_post(f, &partner, fish_str(in, "/path"), "{}");
+
+	fish_done(f, "{status: %d}", m->status);
+}
+
+static void anywhere(fish_flow *f, const fish_msg *in)
+{
+	const fish_peer p = { .name = "anywhere", .url = fish_str(in, "/url") };
+
+	fish_post(f, &p, "/x", "{}");
+}
+
+static const fish_def flows[] = { FISH_FLOW(slow), FISH_FLOW(asks), FISH_FLOW(anywhere), FISH_END };
+static const fish_program program = { .flows = flows };
+
+/* Was: an ended row of more than a gigabyte of untaken messages, which no store takes, and a server
+ * that died of it at each start. */
+static void a_flow_that_takes_nothing_is_full_at_a_bound(void **state)
+{
+	char *body = xalloc(MIB + 1);
+	const char *data = NULL;
+	const char *go = NULL;
+	int taken = 0;
+	struct kit k;
+
+	(void)state;
+	memset(body, 'x', MIB);
+	kit_open(&k, &program, 0);
+	struct id id = kit_start(&k, "slow", "null");
+	char *urls = xstrndup(k.log.ptr, k.log.len);
+
+	data = strstr(urls, "data ");
+	go = strstr(urls, "go ");
+	while (kit_post(&k, data, body, NULL) == 200)
+		taken++;
+	assert_int_equal(taken, HOOK_UNTAKEN_BYTES_MAX / MIB - 1);     /* their headers count too */
+	assert_int_equal(kit_post(&k, data, body, NULL), 429);
+	kit_crash(&k, KIT_KEPT);
+	kit_turn(&k);
+	assert_int_equal(kit_post(&k, data, body, NULL), 429);
+	assert_int_equal(kit_post(&k, go, "{}", NULL), 200);        /* another hook is not full */
+	assert_int_equal(kit_post(&k, data, body, NULL), 200);
+	assert_string_equal(kit_end(&k, id), "lives");
+	free(urls);
+	free(body);
+	kit_close(&k);
+}
+
+/* Was: after a restart what a parked flow had taken counted as untaken. */
+static void what_was_taken_before_a_restart_does_not_count(void **state)
+{
+	char *body = xalloc(MIB + 1);
+	struct kit k;
+
+	(void)state;
+	memset(body, 'x', MIB);
+	kit_open(&k, &program, 0);
+	kit_start(&k, "slow", "null");
+	char *urls = xstrndup(k.log.ptr, k.log.len);
+	const char *data = strstr(urls, "data ");
+	const char *go = strstr(urls, "go ");
+
+	for (int i = 0; i < 12; i++) {
+		assert_int_equal(kit_post(&k, data, body, NULL), 200);
+		assert_int_equal(kit_post(&k, go, "{}", NULL), 200);
+	}
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(kit_post(&k, data, body, NULL), 200);
+	kit_crash(&k, KIT_KEPT);
+	kit_turn(&k);
+	(void)kit_post(&k, data, body, NULL);             /* may be refused once, while it is counted */
+	assert_int_equal(kit_post(&k, data, body, NULL), 200);
+	free(urls);
+	free(body);
+	kit_close(&k);
+}
+
+static void what_is_taken_makes_room(void **state)
+{
+	char *body = xalloc(MIB + 1);
+	struct kit k;
+
+	(void)state;
+	memset(body, 'x', MIB);
+	kit_open(&k, &program, 0);
+	kit_start(&k, "slow", "null");
+	char *urls = xstrndup(k.log.ptr, k.log.len);
+	const char *data = strstr(urls, "data ");
+	const char *go = strstr(urls, "go ");
+
+	for (int i = 0; i < HOOK_UNTAKEN_BYTES_MAX / MIB - 2; i++)
+		assert_int_equal(kit_post(&k, data, body, NULL), 200);
+	assert_int_equal(kit_post(&k, go, "{}", NULL), 200);      /* takes one of them */
+	assert_int_equal(kit_post(&k, data, body, NULL), 200);
+	assert_int_equal(kit_post(&k, data, body, NULL), 200);
+	assert_int_equal(kit_post(&k, data, body, NULL), 429);
+	free(urls);
+	free(body);
+	kit_close(&k);
+}
+
+/* Was: "/../x" left the peer's base URL, with its bearer token. */
+static void a_path_cannot_climb(void **state)
+{
+	static const char *const bad[] = {
+		"{\"path\": \"/../x\"}", "{\"path\": \"/a/..\"}", "{\"path\": \"/./x\"}", "{\"path\": \"/a/../../b?c\"}" };
+	static const char *const good[] = {
+		"{\"path\": \"/a..b/...\"}", "{\"path\": \"/x?y=/../z\"}", "{\"path\": \"/.well-known\"}" };
+	struct kit k;
+
+	(void)state;
+	kit_open(&k, &program, 0);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_non_null(strstr(kit_end(&k, kit_start(&k, "asks", bad[i])), "stopped misuse at step 0"));
+	assert_int_equal(k.nsent, 0);
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+		assert_string_equal(kit_end(&k, kit_start(&k, "asks", good[i])), "lives");
+	assert_int_equal(k.nsent, sizeof good / sizeof *good);
+	kit_close(&k);
+}
+
+/* Was: a peer made at run time with "${FOO}" for a URL was tried for a day. */
+static void a_peer_without_a_real_url_is_misuse(void **state)
+{
+	static const char *const bad[] = {
+		"{\"url\": \"${FOO}\"}", "{\"url\": \"\"}", "{\"url\": \"ftp://x\"}", "{\"url\": \"http://a b\"}" };
+	struct kit k;
+
+	(void)state;
+	kit_open(&k, &program, 0);
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_non_null(strstr(kit_end(&k, kit_start(&k, "anywhere", bad[i])), "stopped misuse at step 0"));
+	kit_close(&k);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_flow_that_takes_nothing_is_full_at_a_bound),
+		cmocka_unit_test(what_is_taken_makes_room),
+		cmocka_unit_test(what_was_taken_before_a_restart_does_not_count),
+		cmocka_unit_test(a_path_cannot_climb),
+		cmocka_unit_test(a_peer_without_a_real_url_is_misuse),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
