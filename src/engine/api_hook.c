@@ -49,11 +49,12 @@ const char *fish_url(const fish_hook *h)
 	char token[TOKEN_TEXT_SIZE];
 	struct buf url;
 
+	if (r->engine->current)                   /* else a deferred function asks */
+		run_here(r);
 	if (h->url)
 		return h->url;
-	if (!r->engine->current)                  /* a deferred function, when all is going down */
+	if (!r->engine->current)
 		return "";
-	run_here(r);
 	if (h->source != SOURCE_HOOK || !key)
 		run_misuse(r, h->source != SOURCE_HOOK ? "fish_url: hook \"%s\" has no URL, since it is a timer, call or child"
 		                                       : "fish_url: the key of hook \"%s\" is not in the store any more",
