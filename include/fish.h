@@ -108,6 +108,28 @@ typedef struct fish_request {
  * the URL from the commit that lets it out. Deliveries are kept from then on, read or not. Misuse: name. */
 fish_hook *fish_spawn(fish_flow *f, const char *name) FISH_NONNULL;
 
+/* What a hook may do beyond keeping what comes; zero is the default. */
+typedef struct fish_hook_options {
+	int64_t     expires_ms;      /* closes itself so long after the spawn was first reached; 0: never */
+	uint32_t    shots;           /* closes itself with so many deliveries; 0: any number */
+	bool        json;            /* takes only what the readers can read (JSON or a form); others hear 400 */
+	int64_t     reply_ms;        /* holds each sender so long for fish_reply; 0: 200 at once */
+	int         reply_status;    /* what it hears when no reply came in time; 0: 202 */
+	const char *reply_json;      /* the body of that; NULL: empty */
+	const void *reserved[6];
+} fish_hook_options;
+
+/* fish_spawn with options, which are copied (NULL: none). Records them in HOOK; a re-run goes by what was
+ * recorded. A hook that closes itself hands out what it holds first. Misuse: as fish_spawn; negative
+ * times, reply_status that is no status, reply_json that is not one JSON value. */
+fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_options *o) FISH_NONNULL;
+
+/* Answers the sender that is held for m, a delivery of a hook with reply_ms: status (200 to 599) and the
+ * template as its body. It leaves when REPLY is durable; a sender that has gone, or was answered by the
+ * fallback, hears it when it sends the same message id again. Records REPLY. Misuse: m is no such
+ * delivery, or was replied to; the status; the template. */
+void fish_reply(fish_flow *f, const fish_msg *m, int status, const char *json, ...) FISH_PRINTF(4);
+
 /* The URL of a spawned hook: the public URL, "/h/" and a token that nobody can forge. No step, records
  * nothing. Lives as long as the run; always the same in a flow's life. Misuse: a timer, call or child. */
 const char *fish_url(const fish_hook *h) FISH_NONNULL;
@@ -136,6 +158,9 @@ size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, si
  * commit; the calling flow is not woken for it. flow must be in the program's list. Returns when h is
  * closed. Records HOOK, then one CHILDREN a commit. Misuse: not a spawned hook, an unlisted flow. */
 void fish_each(fish_hook *h, fish_fn *flow);
+
+/* Has h been closed, by the flow, its options or a cancel, as far as the flow has seen? No step. */
+bool fish_closed(const fish_hook *h);
 
 /* Closes h: its URL answers 410 from this commit on, what has come stays to be taken, a timer does not
  * ring. Closing twice is harmless. Records CLOSED. Cannot fail. */

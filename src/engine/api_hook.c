@@ -15,12 +15,50 @@
 static fish_hook *open_hook(struct run *r, const char *name)
 {
 	for (fish_hook *h = r->hooks; h; h = h->next)
-		if (h->source == SOURCE_HOOK && !h->closed && strcmp(h->name, name) == 0)
+		if (h->source == SOURCE_HOOK && !h->closed && !run_inbox(r, SOURCE_HOOK, h->number)->closed_seq && strcmp(h->name, name) == 0)
 			return h;
 	return NULL;
 }
 
+static struct hook_options check_options(struct run *r, const char *name, const fish_hook_options *o)
+{
+	struct hook_options got = { .expires_ms = 0 };
+	struct err err = { .code = 0 };
+
+	if (!o)
+		return got;
+	if (o->expires_ms < 0 || o->reply_ms < 0)
+		run_misuse(r, "fish_spawn_with(\"%s\"): a negative time", name);
+	if (o->reply_status && (o->reply_status < 200 || o->reply_status > 599))
+		run_misuse(r, "fish_spawn_with(\"%s\"): %d is no status of an answer", name, o->reply_status);
+	if (o->reply_json && template_check_value(slice_of(o->reply_json), &err) < 0)
+		run_misuse(r, "fish_spawn_with(\"%s\"): reply_json: %s", name, err.text);
+	got = (struct hook_options){
+		.expires_ms = o->expires_ms, .shots = o->shots, .json = o->json, .reply_ms = o->reply_ms };
+	if (o->reply_ms) {
+		got.reply_status = o->reply_status ? o->reply_status : 202;
+		got.reply_body = slice_of(o->reply_json);
+	}
+	return got;
+}
+
 fish_hook *fish_spawn(fish_flow *f, const char *name)
+{
+	return fish_spawn_with(f, name, NULL);
+}
+
+static void hook_append(struct run *r, uint32_t number, const char *name, const struct hook_options *o)
+{
+	struct buf options;
+
+	buf_init(&options, SIZE_MAX);
+	options_put(&options, o);
+	flow_append(r->flow, &(struct entry){
+		.kind = ENTRY_HOOK, .number = number, .name = slice_of(name), .options = buf_slice(&options) });
+	buf_fini(&options);
+}
+
+fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_options *o)
 {
 	struct run *r = run_of(f);
 
@@ -29,14 +67,15 @@ fish_hook *fish_spawn(fish_flow *f, const char *name)
 		           name ? strlen(name) : 0);
 	if (open_hook(r, name))
 		run_misuse(r, "fish_spawn: a hook named \"%s\" is open already", name);
+	struct hook_options options = check_options(r, name, o);
+
 	run_step(r, &(struct step){ .kind = STEP_SPAWN, .label = name });
 	uint32_t number = r->hook_next++;
 
 	if (!flow_hook(r->flow, number)) {
 		if (run_recorded(r))
 			run_diverge(r, "the journal has no hook %u (\"%s\")", number, name);
-		flow_append(r->flow, &(struct entry){
-			.kind = ENTRY_HOOK, .number = number, .name = slice_of(name) });
+		hook_append(r, number, name, &options);
 	}
 	return run_hook_new(r, SOURCE_HOOK, number, name);
 }
@@ -84,6 +123,11 @@ const char *run_input_path(struct run *r)
 const char *fish_name(const fish_hook *h)
 {
 	return h->name;
+}
+
+bool fish_closed(const fish_hook *h)
+{
+	return h->closed;
 }
 
 void fish_close(fish_hook *h)

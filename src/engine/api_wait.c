@@ -69,12 +69,31 @@ static struct inbox *oldest(const struct wait *w, size_t *ret_at)
 	return best;
 }
 
+/* Did the journal close the hook before that entry? By its options, or a cancel. */
+static bool closed_by(struct run *r, const fish_hook *h, uint64_t seq)
+{
+	if (h->source != SOURCE_HOOK)
+		return false;
+	uint64_t at = run_inbox(r, SOURCE_HOOK, h->number)->closed_seq;
+
+	return at && at < seq;
+}
+
 static bool all_closed(const struct wait *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (wanted(w, i) && !w->hooks[i]->closed)
+		if (wanted(w, i) && !w->hooks[i]->closed && !closed_by(w->run, w->hooks[i], UINT64_MAX))
 			return false;
 	return true;
+}
+
+/* A hook that the journal closed before this entry is closed for the flow from here on: in a re-run
+ * too, for position decides. */
+static void note_closed(const struct wait *w, uint64_t seq)
+{
+	for (size_t i = 0; i < w->n; i++)
+		if (w->hooks[i] && closed_by(w->run, w->hooks[i], seq))
+			w->hooks[i]->closed = true;
 }
 
 /* The next message, or NULL by a TIMEOUT entry. *ret_at: the hook it came to. */
@@ -87,7 +106,7 @@ static struct msg *wait_one(const struct wait *w, size_t *ret_at)
 		struct inbox *in = oldest(w, ret_at);
 
 		if (own->first && (!in || own->first->seq < in->first->seq)) {
-			(void)run_take(r, own);
+			note_closed(w, run_take(r, own)->seq);
 			return NULL;
 		}
 		if (in) {

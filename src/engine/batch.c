@@ -128,7 +128,9 @@ static void askers_answer(struct batch *b, int rc)
 	for (struct list *l; (l = list_shift(&b->deliveries));) {
 		struct delivery *d = container_of(l, struct delivery, link);
 
-		d->done(d, rc ? 503 : d->status);
+		if (rc)
+			delivery_answer_set(d, SLICE_NONE);
+		delivery_tell(d, rc ? 503 : d->status);
 	}
 	for (struct list *l; (l = list_shift(&b->starts));) {
 		struct start *s = container_of(l, struct start, link);

@@ -4,18 +4,37 @@
  * is it a duplicate, is the hook still open. Invariant: 200 and 410 alike wait for the commit that
  * makes them true. Surprise: a running flow is never asked; a stopped one goes on accepting. */
 #include "base/hash.h"
+#include "engine/hold.h"
 #include "engine/run.h"
 #include "engine/world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-static void answer_after(struct delivery *d, int status, uint64_t batch)
+void delivery_answer_set(struct delivery *d, struct slice body)
+{
+	free(d->answer_owned);
+	d->answer_owned = body.len ? xstrndup(body.ptr, body.len) : NULL;
+	d->answer = (struct slice){ d->answer_owned, body.len };
+}
+
+/* done may free d. */
+void delivery_tell(struct delivery *d, int status)
+{
+	char *owned = d->answer_owned;
+
+	d->answer_owned = NULL;
+	d->done(d, status);
+	free(owned);
+}
+
+void deliver_after(struct delivery *d, int status, uint64_t batch)
 {
 	struct engine *e = d->engine;
 
 	d->status = status;
 	if (batch <= e->durable_no)
-		d->done(d, status);
+		delivery_tell(d, status);
 	else
 		list_push(batch == e->gather->no ? &e->gather->deliveries : &e->inflight->deliveries, &d->link);
 }
@@ -51,7 +70,19 @@ static void accept(struct delivery *d, struct flow *f, struct hook *h)
 			.kind = ENTRY_MESSAGE, .source = SOURCE_HOOK, .number = d->hook, .status = 200,
 			.has_key = key.has, .key = key.id, .meta = d->meta, .body = d->body });
 	e->figures.deliveries++;
-	answer_after(d, 200, rule_off(e, RULE_ACK_AFTER_COMMIT) ? 0 : e->gather->no);
+	uint32_t number = h->number;
+	uint64_t seq = f->seq_next - 1;
+
+	/* With this one it has had all that it was to have. */
+	h = flow_hook(f, number);
+	if (h->options.shots && h->received >= h->options.shots && !h->closed)
+		flow_append(f, &(struct entry){
+			.kind = ENTRY_CLOSED, .number = number, .name = SLICE_LIT("had all its deliveries") });
+	h = flow_hook(f, number);
+	if (h->options.reply_ms && !h->each)
+		hold_begin(d, f, h, seq, e->gather->no);
+	else
+		deliver_after(d, 200, rule_off(e, RULE_ACK_AFTER_COMMIT) ? 0 : e->gather->no);
 }
 
 /* Whoever knows a URL must not be able to fill memory, or the flow's last row. A single message is
@@ -66,12 +97,25 @@ static bool full(struct flow *f, const struct hook *h, size_t bytes)
 	return over;
 }
 
+/* What the first was told; while it is not told yet, with it. */
+static void duplicate(struct delivery *d, struct flow *f, const struct hook *h, const struct seen_entry *s)
+{
+	if (s->reply) {
+		delivery_answer_set(d, (struct slice){ s->reply->body, s->reply->len });
+		deliver_after(d, s->reply->status, s->reply->batch);
+	} else if (h->options.reply_ms && !h->each && f->state != FLOW_ENDED) {
+		hold_begin(d, f, h, s->seq, s->batch);
+	} else {
+		deliver_after(d, 200, rule_off(d->engine, RULE_DUP_ACK_WAITS) ? 0 : s->batch);
+	}
+}
+
 static void deliver_live(struct delivery *d, struct flow *f)
 {
 	struct engine *e = d->engine;
 
 	if (engine_overfull(e)) {
-		d->done(d, 503);
+		delivery_tell(d, 503);
 		return;
 	}
 	if (!rule_off(e, RULE_DEADLINE_FIRST))
@@ -84,13 +128,15 @@ static void deliver_live(struct delivery *d, struct flow *f)
 		s = NULL;
 	if (s) {
 		e->figures.duplicates++;
-		answer_after(d, 200, rule_off(e, RULE_DUP_ACK_WAITS) ? 0 : s->batch);
+		duplicate(d, f, h, s);
 	} else if (!h || f->state == FLOW_ENDED) {
-		answer_after(d, 410, neg_waits ? f->batch : 0);
+		deliver_after(d, 410, neg_waits ? f->batch : 0);
 	} else if (h->closed) {
-		answer_after(d, 410, neg_waits ? h->batch : 0);
+		deliver_after(d, 410, neg_waits ? h->batch : 0);
+	} else if (h->options.json && body_check(d->meta, d->body, NULL) < 0) {
+		delivery_tell(d, 400);
 	} else if (!h->each && full(f, h, message_bytes(d->meta, d->body))) {
-		d->done(d, 429);
+		delivery_tell(d, 429);
 	} else {
 		accept(d, f, h);
 	}
@@ -100,12 +146,15 @@ static void found(struct store_find *find, int rc)
 {
 	struct delivery *d = container_of(find, struct delivery, find);
 	struct engine *e = d->engine;
+	struct seen_told told = { .status = 200 };
 	bool seen = rc == 0 && d->message_id.len
 	            && !rule_off(e, RULE_DUP_BEFORE_GONE)
-	            && seen_packed_find(find->ended.seen, d->hook, &d->key, e->now_ms);
+	            && seen_packed_find(find->ended.seen, d->hook, &d->key, e->now_ms, &told);
 
 	e->figures.duplicates += seen;
-	d->done(d, seen ? 200 : 410);
+	if (seen)
+		delivery_answer_set(d, told.body);
+	delivery_tell(d, seen ? told.status : 410);
 }
 
 void engine_deliver(struct engine *e, struct delivery *d)
@@ -114,14 +163,16 @@ void engine_deliver(struct engine *e, struct delivery *d)
 	struct token token;
 
 	d->engine = e;
+	d->answer = SLICE_NONE;
+	d->answer_owned = NULL;
 	list_init(&d->link);
 	if (!e->store) {
-		d->done(d, 503);
+		delivery_tell(d, 503);
 		return;
 	}
 	engine_catch_up(e);
 	if (token_parse(d->token, e->store->keys, e->store->nkeys, &token) < 0) {
-		d->done(d, 404);
+		delivery_tell(d, 404);
 		return;
 	}
 	d->flow = token.flow;
@@ -129,7 +180,7 @@ void engine_deliver(struct engine *e, struct delivery *d)
 	if (d->message_id.len)
 		d->key = hash128(parts, sizeof parts / sizeof *parts);
 	if (engine_away(e)) {
-		d->done(d, 503);
+		delivery_tell(d, 503);
 		return;
 	}
 	struct flow *f = map_get(&e->flows, &d->flow);

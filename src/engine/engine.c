@@ -5,6 +5,7 @@
  * leaves waits for it. */
 #include "engine/engine.h"
 
+#include "engine/hold.h"
 #include "engine/run.h"
 #include "engine/world.h"
 
@@ -69,6 +70,7 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	map_init(&e->flows);
 	map_init(&e->start_keys);
 	heap_init(&e->due);
+	heap_init(&e->holds);
 	heap_init(&e->pauses);
 	list_init(&e->ready);
 	list_init(&e->starved);
@@ -104,6 +106,7 @@ struct engine *engine_free(struct engine *e)
 	map_fini(&e->flows);
 	map_fini(&e->start_keys);
 	heap_fini(&e->due);
+	heap_fini(&e->holds);
 	heap_fini(&e->pauses);
 	co_pool_free(e->stacks);
 	free(e->base_url);
@@ -333,6 +336,7 @@ void engine_turn(struct engine *e)
 	if (e->away && !come_back(e))
 		return;
 	calls_ring(e);
+	holds_ring(e);
 	deadlines_ring(e);
 	tree_walk(e);
 	run_ready(e);
@@ -345,6 +349,7 @@ int64_t engine_next_ms(const struct engine *e)
 	int64_t next = INT64_MAX;
 	const struct heap_node *due = heap_first(&e->due);
 	const struct heap_node *pause = heap_first(&e->pauses);
+	const struct heap_node *hold = heap_first(&e->holds);
 
 	if (e->away)
 		return e->away_until_ms;
@@ -353,6 +358,8 @@ int64_t engine_next_ms(const struct engine *e)
 		next = due->due_ms;
 	if (pause && pause->due_ms < next)
 		next = pause->due_ms;
+	if (hold && hold->due_ms < next)
+		next = hold->due_ms;
 	if (!list_empty(&e->idle) && e->config.park_after_ms > 0) {
 		int64_t at = container_of(e->idle.next, struct flow, idle)->idle_since_ms + e->config.park_after_ms;
 

@@ -71,10 +71,14 @@ struct delivery {
 	struct slice body;
 	struct slice meta;            /* header lines "name: value\n" with lower-case names, ":method", ":query", ":peer" first */
 	struct slice message_id;      /* webhook-id or Idempotency-Key; empty: none */
-	/* 200 stored or a duplicate of a stored one; 404 forged; 410 closed or ended; 429 the flow has not
+	/* status and, when answer is not empty, a JSON body that the flow gave; it stands until done returns.
+	 * 200 stored or a duplicate of a stored one; 404 forged; 400 no JSON
+	 * where it is asked for; 410 closed or ended; 429 the flow has not
 	 * taken what came before; 503 store away or too much under way. */
 	void (*done)(struct delivery *d, int status);
+	struct slice answer;          /* set by the engine before done */
 	struct list link;             /* the engine's */
+	char       *answer_owned;
 	struct id   flow;
 	struct id   key;
 	uint32_t    hook;

@@ -14,14 +14,14 @@ static char *dup(struct slice s)
 	return xstrndup(s.len ? s.ptr : "", s.len);
 }
 
-static void hook_seen(struct hook *h, const struct entry *e, uint64_t batch)
+static void hook_seen(struct hook *h, const struct entry *e, uint64_t batch, uint64_t seq)
 {
 	h->received++;
 	if (!e->has_key)
 		return;
 	if (!h->seen)
 		h->seen = seen_new();
-	seen_add(h->seen, &(struct seen_entry){ .key = e->key, .time_ms = e->time_ms, .batch = batch });
+	seen_add(h->seen, &(struct seen_entry){ .key = e->key, .time_ms = e->time_ms, .batch = batch, .seq = seq });
 }
 
 /* The id of a delivery that started a child stands in the child's START. */
@@ -40,7 +40,7 @@ static void feed_parent(struct flow *f, const struct entry *e)
 	struct hook *h = e->source == SOURCE_HOOK ? flow_hook(parent, e->number) : NULL;
 
 	if (h)
-		hook_seen(h, e, f->batch);
+		hook_seen(h, e, f->batch, 0);
 }
 
 static int feed_start(struct flow *f, const struct entry *e)
@@ -63,7 +63,29 @@ static int feed_start(struct flow *f, const struct entry *e)
 	return 0;
 }
 
-static void feed_hook(struct flow *f, const struct entry *e)
+/* The time of HOOK is when its step was first reached. */
+static bool options_feed(struct hook *h, const struct entry *e)
+{
+	struct hook_options o;
+
+	if (options_take(e->options, &o) < 0)
+		return false;
+	o.reply_body.ptr = o.reply_body.len ? dup(o.reply_body) : NULL;
+	h->options = o;
+	if (o.expires_ms)
+		h->expires_ms = engine_wait_until(e->time_ms, o.expires_ms);
+	return true;
+}
+
+void flow_expiries_add(struct flow *f)
+{
+	for (size_t i = 0; i < f->nhooks; i++)
+		if (!f->hooks[i].closed && f->hooks[i].expires_ms != INT64_MAX)
+			flow_deadline_add(f, (struct entry_deadline){
+				SOURCE_HOOK, f->hooks[i].number, f->hooks[i].expires_ms });
+}
+
+static int feed_hook(struct flow *f, const struct entry *e)
 {
 	struct hook *h = flow_hook(f, e->number);
 
@@ -73,7 +95,13 @@ static void feed_hook(struct flow *f, const struct entry *e)
 			f->hooks = xrealloc(f->hooks, f->hooks_cap * sizeof *f->hooks);
 		}
 		h = &f->hooks[f->nhooks++];
-		*h = (struct hook){ .number = e->number, .name = dup(e->name) };
+		*h = (struct hook){ .number = e->number, .name = dup(e->name), .expires_ms = INT64_MAX };
+		if (!options_feed(h, e))
+			return FISH_EFORMAT;
+		if (h->expires_ms != INT64_MAX) {
+			flow_deadline_add(f, (struct entry_deadline){ SOURCE_HOOK, h->number, h->expires_ms });
+			flow_deadlines_changed(f);
+		}
 	}
 	if (e->each.len) {
 		free(h->each);
@@ -82,6 +110,7 @@ static void feed_hook(struct flow *f, const struct entry *e)
 		h->received = 0;      /* … and is counted as such */
 	}
 	h->batch = f->batch;
+	return 0;
 }
 
 static void deadline_remove(struct flow *f, enum source source, uint32_t step)
@@ -103,7 +132,7 @@ static void feed_message(struct flow *f, const struct entry *e)
 
 	f->news = true;
 	if (h) {
-		hook_seen(h, e, f->batch);
+		hook_seen(h, e, f->batch, f->seq_next - 1);
 		f->waiting++;
 		if (!f->run)          /* else that counts */
 			flow_waiting_more(f, e->number, message_bytes(e->meta, e->body));
@@ -123,6 +152,7 @@ static int feed_progress(struct flow *f, const struct entry *e)
 	f->ndeadlines = 0;
 	while ((rc = entry_deadline_next(&rest, &d)) == 1)
 		flow_deadline_add(f, d);
+	flow_expiries_add(f);
 	flow_deadlines_changed(f);
 	f->build = e->build;
 	f->doubt = e->doubt;
@@ -174,6 +204,7 @@ static void feed_closed(struct flow *f, const struct entry *e)
 		h->closed = true;
 		h->batch = f->batch;
 	}
+	deadline_remove(f, SOURCE_HOOK, e->number);
 	f->news = true;
 }
 
@@ -195,6 +226,15 @@ static void feed_cancel(struct flow *f)
 	list_push(&f->parent->children, &f->sibling);
 }
 
+/* Kept with the id of the message it answers, for duplicates. */
+static void feed_reply(struct flow *f, const struct entry *e)
+{
+	f->news = true;
+	for (size_t i = 0; i < f->nhooks; i++)
+		if (f->hooks[i].seen && f->hooks[i].options.reply_ms)
+			seen_reply(f->hooks[i].seen, e->message_seq, f->batch, e->status, e->body);
+}
+
 int flow_feed(struct flow *f, const struct entry *e)
 {
 	f->seq_next++;
@@ -202,8 +242,7 @@ int flow_feed(struct flow *f, const struct entry *e)
 	case ENTRY_START:
 		return feed_start(f, e);
 	case ENTRY_HOOK:
-		feed_hook(f, e);
-		break;
+		return feed_hook(f, e);
 	case ENTRY_MESSAGE:
 		feed_message(f, e);
 		break;
@@ -222,10 +261,12 @@ int flow_feed(struct flow *f, const struct entry *e)
 		break;
 	case ENTRY_PROGRESS:
 		return feed_progress(f, e);
+	case ENTRY_REPLY:
+		feed_reply(f, e);
+		break;
 	case ENTRY_RESULT:
 	case ENTRY_PATCH:
 	case ENTRY_PUBLISH:
-	case ENTRY_REPLY:
 	case ENTRY_RENEW:
 		f->news = true;
 		break;

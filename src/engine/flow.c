@@ -5,6 +5,7 @@
  * runs, and the code finds it in its place when it does. */
 #include "engine/flow.h"
 
+#include "engine/hold.h"
 #include "engine/run.h"
 #include "engine/world.h"
 
@@ -25,6 +26,7 @@ struct flow *flow_new(struct engine *e, const struct id *id)
 	list_init(&f->idle);
 	list_init(&f->cancelling);
 	list_init(&f->calls);
+	list_init(&f->holds);
 	list_init(&f->watches);
 	list_init(&f->stopped);
 	buf_init(&f->tail, SIZE_MAX);
@@ -43,6 +45,7 @@ void flow_free(struct flow *f)
 {
 	struct engine *e = f->engine;
 
+	holds_refuse(f);
 	f->run = run_drop(f->run);
 	while (!list_empty(&f->calls))
 		call_drop(container_of(f->calls.next, struct call, link));
@@ -62,6 +65,7 @@ void flow_free(struct flow *f)
 	for (size_t i = 0; i < f->nhooks; i++) {
 		free(f->hooks[i].name);
 		free(f->hooks[i].each);
+		free((char *)f->hooks[i].options.reply_body.ptr);
 		seen_free(f->hooks[i].seen);
 	}
 	free(f->hooks);
@@ -206,7 +210,9 @@ static void ring(struct flow *f, struct entry_deadline d)
 {
 	struct entry e = { .kind = ENTRY_TIMEOUT, .number = d.step };
 
-	if (d.source == SOURCE_TIMER) {
+	if (d.source == SOURCE_HOOK) {
+		e = (struct entry){ .kind = ENTRY_CLOSED, .number = d.step, .name = SLICE_LIT("expired") };
+	} else if (d.source == SOURCE_TIMER) {
 		e.kind = ENTRY_MESSAGE;
 		e.source = SOURCE_TIMER;
 		e.status = 200;
@@ -318,6 +324,7 @@ void flow_end(struct flow *f, enum end_status status, struct slice result, struc
 	tree_flush(f);
 	flow_append(f, &e);
 	f->row->last = true;
+	holds_end(f);
 	ended_put(f, status, result, untaken);
 	list_remove(&f->ready);
 	list_remove(&f->idle);

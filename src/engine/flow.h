@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "engine/batch.h"
 #include "engine/seen.h"
+#include "wire/options.h"
 #include "wire/entry.h"
 
 #include <fish.h>
@@ -35,6 +36,8 @@ struct hook {
 	char        *name;
 	char        *each;         /* flow that each delivery starts; NULL: an ordinary inbox */
 	bool         closed;
+	struct hook_options options;    /* reply_body: owned */
+	int64_t      expires_ms;   /* when; INT64_MAX: never */
 	uint64_t     batch;        /* that made its last change */
 	size_t       waiting_bytes;/* its part of the flow's */
 	uint64_t     received;     /* deliveries accepted */
@@ -91,6 +94,7 @@ struct flow {
 	int64_t           idle_since_ms;
 	struct list       cancelling;   /* in engine->cancelling: its children are being cancelled */
 	struct list       calls;
+	struct list       holds;        /* senders that wait for a reply */
 	struct list       watches;
 };
 
@@ -105,6 +109,7 @@ void         flow_wake(struct flow *f);                        /* there is news:
 /* Rule 2: rings the deadlines that have passed, oldest first, running the flow in between. To be
  * called before any entry from outside is appended. */
 void         flow_settle(struct flow *f);
+void         flow_expiries_add(struct flow *f);                /* to the deadlines: of all open hooks that have one */
 void         flow_deadline_add(struct flow *f, struct entry_deadline d);
 void         flow_deadlines_changed(struct flow *f);           /* sorts, and sets due */
 uint64_t     flow_children(const struct flow *f);              /* live ones */

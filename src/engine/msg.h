@@ -23,6 +23,7 @@ struct msg {
 	struct msg    *next;           /* in its inbox */
 	struct slice   meta;           /* header lines "name: value\n" */
 	struct json_t *json;           /* MSG_PARSED: owned */
+	bool           replied;        /* by fish_reply */
 	enum msg_parse parse;
 	uint64_t       seq;            /* its place in the journal: the oldest wins */
 	int64_t        time_ms;

@@ -177,6 +177,7 @@ static void deadlines_follow(struct run *r)
 		flow_deadline_add(f, (struct entry_deadline){ SOURCE_TIMER, t->step, t->due_ms });
 	if (!r->returned && r->waits && r->wait_due_ms != INT64_MAX)
 		flow_deadline_add(f, (struct entry_deadline){ SOURCE_WAIT, run_index(r), r->wait_due_ms });
+	flow_expiries_add(f);
 	flow_deadlines_changed(f);
 }
 

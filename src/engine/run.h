@@ -26,6 +26,7 @@ struct inbox {
 	enum source source;
 	uint32_t    number;
 	uint64_t    received;      /* also those taken */
+	uint64_t    closed_seq;    /* SOURCE_HOOK: where the journal closed it; 0: it did not */
 	bool        asked;         /* SOURCE_CALL: the code has asked for the call */
 };
 

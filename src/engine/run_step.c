@@ -118,11 +118,13 @@ void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 	case ENTRY_PROGRESS:
 		feed_progress(r, e);
 		break;
+	case ENTRY_CLOSED:
+		run_inbox(r, SOURCE_HOOK, e->number)->closed_seq = seq;
+		break;
 	case ENTRY_HOOK:
 	case ENTRY_RESULT:
 	case ENTRY_PATCH:
 	case ENTRY_PUBLISH:
-	case ENTRY_CLOSED:
 	case ENTRY_REPLY:
 	case ENTRY_CHILDREN:
 	case ENTRY_CANCEL:

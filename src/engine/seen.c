@@ -31,6 +31,8 @@ struct seen *seen_free(struct seen *s)
 {
 	if (!s)
 		return NULL;
+	for (size_t i = 0; i < s->len; i++)
+		free(s->ring[(s->head + i) & (s->cap - 1)].reply);
 	free(s->ring);
 	free(s->index);
 	free(s);
@@ -132,6 +134,7 @@ static bool is_old(int64_t time_ms, int64_t now_ms)
 static void drop_first(struct seen *s)
 {
 	index_remove(s, index_find(s, &s->ring[s->head].key));
+	free(s->ring[s->head].reply);
 	s->head = (s->head + 1) & (s->cap - 1);
 	s->len--;
 }
@@ -170,6 +173,7 @@ static void add_again(struct seen *s, struct seen_entry *known, const struct see
 {
 	if (!is_old(known->time_ms, entry->time_ms))
 		return;
+	free(known->reply);
 	*known = *entry;
 	s->unsorted = true;
 }
@@ -207,44 +211,75 @@ void seen_pack(struct buf *out, uint32_t hook, struct seen *s)
 
 		buf_put(out, e->key.b, sizeof e->key.b);
 		varint_put(out, (uint64_t)e->time_ms);
+		varint_put(out, e->reply ? (uint64_t)e->reply->status : 0);
+		if (e->reply) {
+			varint_put(out, e->reply->len);
+			buf_put(out, e->reply->body, e->reply->len);
+		}
 	}
 }
 
-/* Takes n pairs of one hook off *rest. FISH_EFORMAT when they are cut; else if key is there. */
-static int pairs_find(struct slice *rest, uint64_t n, const struct id *key, int64_t now_ms)
+/* The newest are looked at first: a reply mostly follows its message soon. */
+void seen_reply(struct seen *s, uint64_t seq, uint64_t batch, int status, struct slice body)
 {
-	bool found = false;
+	for (size_t i = s->len; i > 0; i--) {
+		struct seen_entry *e = &s->ring[(s->head + i - 1) & (s->cap - 1)];
 
-	for (; n > 0; n--) {
-		uint64_t time_ms = 0;
-
-		if (rest->len < sizeof key->b)
-			return FISH_EFORMAT;
-		bool same = memcmp(rest->ptr, key->b, sizeof key->b) == 0;
-
-		rest->ptr += sizeof key->b;
-		rest->len -= sizeof key->b;
-		if (varint_next(rest, &time_ms) != 1)
-			return FISH_EFORMAT;
-		found = found || (same && !is_old((int64_t)time_ms, now_ms));
+		if (e->seq != seq)
+			continue;
+		free(e->reply);
+		e->reply = xalloc(sizeof *e->reply + body.len);
+		e->reply->status = status;
+		e->reply->batch = batch;
+		e->reply->len = body.len;
+		if (body.len)
+			memcpy(e->reply->body, body.ptr, body.len);
+		return;
 	}
-	return found;
 }
 
-bool seen_packed_find(struct slice packed, uint32_t hook, const struct id *key, int64_t now_ms)
+/* Takes one id and what was told off *rest. FISH_EFORMAT when they are cut; else 1. */
+static int told_next(struct slice *rest, struct seen_entry *ret_entry, struct seen_told *ret_told)
+{
+	uint64_t time_ms = 0;
+	uint64_t status = 0;
+	uint64_t len = 0;
+
+	if (rest->len < sizeof ret_entry->key.b)
+		return FISH_EFORMAT;
+	memcpy(ret_entry->key.b, rest->ptr, sizeof ret_entry->key.b);
+	rest->ptr += sizeof ret_entry->key.b;
+	rest->len -= sizeof ret_entry->key.b;
+	if (varint_next(rest, &time_ms) != 1 || varint_next(rest, &status) != 1)
+		return FISH_EFORMAT;
+	if (status && (varint_next(rest, &len) != 1 || len > rest->len))
+		return FISH_EFORMAT;
+	ret_entry->time_ms = (int64_t)time_ms;
+	*ret_told = (struct seen_told){ status ? (int)status : 200, { rest->ptr, len } };
+	rest->ptr += len;
+	rest->len -= len;
+	return 1;
+}
+
+bool seen_packed_find(struct slice packed, uint32_t hook, const struct id *key, int64_t now_ms,
+                      struct seen_told *ret_told)
 {
 	while (packed.len) {
+		struct seen_entry e = { .time_ms = 0 };
+		struct seen_told told;
 		uint64_t number = 0;
 		uint64_t n = 0;
 
 		if (varint_next(&packed, &number) != 1 || varint_next(&packed, &n) != 1)
 			return false;
-		int found = pairs_find(&packed, n, key, now_ms);
-
-		if (found < 0)
-			return false;
-		if (found && number == hook)
+		for (; n > 0; n--) {
+			if (told_next(&packed, &e, &told) != 1)
+				return false;
+			if (number != hook || !id_eq(&e.key, key) || is_old(e.time_ms, now_ms))
+				continue;
+			*ret_told = told;
 			return true;
+		}
 	}
 	return false;
 }

@@ -33,6 +33,7 @@ struct engine {
 	struct list     cancelling;
 	struct list     loads;
 	struct heap     due;            /* flows' first deadlines */
+	struct heap     holds;          /* senders that are held for a reply */
 	struct heap     pauses;         /* calls between attempts */
 	struct batch   *gather;         /* never NULL */
 	struct batch   *inflight;       /* NULL: the store is free */
@@ -88,6 +89,10 @@ void tree_stopped(struct flow *f);                      /* a stopped flow that w
 void tree_walk(struct engine *e);                       /* cancels the next children, a bounded number a turn */
 
 /* deliver.c: a hook in each mode turns a delivery into a child. */
+/* The delivery's answer, after a batch is durable: its status, and the body it was given. */
+void deliver_after(struct delivery *d, int status, uint64_t batch);
+void delivery_tell(struct delivery *d, int status);
+void delivery_answer_set(struct delivery *d, struct slice body);      /* copied; empty: none */
 struct delivery_key {
 	bool      has;
 	struct id id;

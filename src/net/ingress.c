@@ -93,7 +93,11 @@ static void answer(struct exchange *x, int status)
 		exchange_answer(x, status, PLAIN "Retry-After: 1\r\n",
 			SLICE_LIT("not stored; send it again\n"));
 		break;
-	default: exchange_answer(x, status, PLAIN, slice_of(http1_reason(status))); break;
+	default:
+		/* A flow's reply without a body says all by its status. */
+		exchange_answer(x, status, status < 300 ? "" : PLAIN,
+			status < 300 ? SLICE_NONE : slice_of(http1_reason(status)));
+		break;
 	}
 }
 
@@ -104,11 +108,15 @@ static void on_delivered(struct delivery *d, int status)
 	struct parcel *p = container_of(d, struct parcel, delivery);
 	struct ingress *in = p->ingress;
 	struct exchange *x = p->exchange;
+	struct slice reply = d->answer; /* stands until this returns */
 	in->under_way--;
 	parcel_release(p);
 	if (in->freed && in->under_way == 0)
 		free(in);
-	answer(x, status);
+	if (reply.len > 0)
+		exchange_answer(x, status, "Content-Type: application/json\r\n", reply);
+	else
+		answer(x, status);
 }
 
 /* "/h/TOKEN" and nothing behind it. */

@@ -127,6 +127,7 @@ const char *step_kind_name(enum step_kind kind)
 		[STEP_SLEEP] = "sleep", [STEP_EACH] = "each",   [STEP_CLOSE] = "close",
 		[STEP_TIMER] = "timer", [STEP_CHILD] = "child", [STEP_SEND] = "send",
 		[STEP_POST] = "post",   [STEP_DONE] = "done",   [STEP_FAIL] = "fail",
+		[STEP_REPLY] = "reply",
 	};
 
 	if ((size_t)kind >= sizeof names / sizeof *names || !names[kind])

@@ -29,7 +29,7 @@ enum source {
 
 enum step_kind {
 	STEP_SPAWN = 1, STEP_WAIT, STEP_GATHER, STEP_SLEEP, STEP_EACH, STEP_CLOSE, STEP_TIMER,
-	STEP_CHILD, STEP_SEND, STEP_POST, STEP_DONE, STEP_FAIL,
+	STEP_CHILD, STEP_SEND, STEP_POST, STEP_DONE, STEP_FAIL, STEP_REPLY,
 };
 const char *step_kind_name(enum step_kind kind);     /* "spawn", "next" …; "?" for an unknown one */
 const char *entry_kind_name(enum entry_kind kind);

@@ -174,6 +174,7 @@ enum { UNTOLD = 1 };      /* no code of the engine: nobody has answered yet */
 struct knock {
 	struct delivery delivery;
 	int             status;       /* 0: nothing yet */
+	char            answer[80];
 };
 
 static inline void knock_done(struct delivery *d, int status)
@@ -182,6 +183,7 @@ static inline void knock_done(struct delivery *d, int status)
 
 	assert_int_equal(n->status, 0);
 	n->status = status;
+	snprintf(n->answer, sizeof n->answer, "%.*s", (int)d->answer.len, d->answer.len ? d->answer.ptr : "");
 }
 
 /* Hands in a delivery; the answer may come later. url may be a token, a URL or a text that holds one. */

@@ -1,0 +1,22 @@
+/* options.h - a hook's options as its HOOK entry holds them. Pure. */
+#ifndef FISH_OPTIONS_H
+#define FISH_OPTIONS_H
+
+#include "wire/pack.h"
+
+struct hook_options {
+	int64_t      expires_ms;     /* after the spawn; 0: never */
+	uint32_t     shots;          /* deliveries; 0: any number */
+	bool         json;           /* others are refused */
+	bool         release;        /* a message's memory goes with the next take */
+	int64_t      reply_ms;       /* the sender is held so long; 0: not */
+	int          reply_status;   /* what it is told then … */
+	struct slice reply_body;     /* … and the bytes */
+};
+
+/* Puts nothing when all are zero. */
+void options_put(struct buf *out, const struct hook_options *o);
+/* FISH_EFORMAT, or 0; no bytes are no options. The slice borrows. */
+int  options_take(struct slice bytes, struct hook_options *ret_options);
+
+#endif
