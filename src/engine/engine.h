@@ -134,6 +134,10 @@ struct cancel {
 };
 void engine_cancel(struct engine *e, struct cancel *c);
 
+/* Runs a stopped flow again from the top. 0; FISH_ENOTFOUND; FISH_EINVAL: it is not stopped; FISH_EBUSY: what
+ * stopped it is not durable yet, ask again; FISH_ESTORE. */
+int engine_retry(struct engine *e, const struct id *id);
+
 /* A flow as JSON, with its hooks, what it waits on, its calls and its journal in words. Live or ended. */
 struct show {
 	struct id id;

@@ -1,0 +1,31 @@
+/* retry.c - a flow that stands still is run again, because somebody says so.
+ *
+ * Invariant: nothing is journaled for it: the flow is where its journal says. Surprise: a quarantined flow
+ * has its crashes forgiven. */
+#include "engine/run.h"
+#include "engine/world.h"
+
+#include <stdlib.h>
+
+int engine_retry(struct engine *e, const struct id *id)
+{
+	struct flow *f = map_get(&e->flows, id);
+	const struct seams *s = &e->config.seams;
+
+	if (engine_away(e))
+		return FISH_ESTORE;
+	if (!f)
+		return FISH_ENOTFOUND;
+	if (f->state != FLOW_STOPPED)
+		return FISH_EINVAL;
+	if (!flow_durable(f))
+		return FISH_EBUSY;
+	if (s->progressed)
+		s->progressed(s->owner, id);
+	free(f->why);
+	f->why = NULL;
+	f->state = FLOW_PARKED;
+	buf_reset(&f->untaken);
+	flow_load(f);
+	return 0;
+}
