@@ -50,7 +50,9 @@ void deliver_each(struct flow *f, const struct hook *h, struct slice body, struc
 void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m)
 {
 	/* Its id stays with the parent's MESSAGE, where duplicates already find it. */
-	deliver_each(f, h, (struct slice){ m->pub.body, m->pub.len }, m->meta, (struct delivery_key){ .has = false });
+	(void)flow_start(f->engine, &(struct birth){
+		.name = slice_of(h->each), .input = { m->pub.body, m->pub.len }, .meta = m->meta, .parent = f,
+		.source = SOURCE_HOOK, .number = h->number, .epoch = 1 });
 }
 
 static struct delivery_key key_of(const struct delivery *d)

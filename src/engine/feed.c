@@ -39,7 +39,7 @@ static void feed_parent(struct flow *f, const struct entry *e)
 	list_unshift(&parent->children, &f->sibling);     /* before those that are cancelled, see tree.c */
 	struct hook *h = e->source == SOURCE_HOOK ? flow_hook(parent, e->number) : NULL;
 
-	if (h)
+	if (h && !e->epoch)
 		hook_seen(h, e, f->batch, 0);
 }
 
@@ -106,8 +106,7 @@ static int feed_hook(struct flow *f, const struct entry *e)
 	if (e->each.len) {
 		free(h->each);
 		h->each = dup(e->each);
-		f->waiting = 0;       /* what had come has become children, … */
-		h->received = 0;      /* … and is counted as such */
+		f->waiting = 0;       /* what had come has become children */
 	}
 	h->batch = f->batch;
 	return 0;

@@ -132,7 +132,7 @@ static void put_hooks(struct buf *out, const struct flow *f)
 		char token[TOKEN_TEXT_SIZE] = "";
 
 		/* Nobody may have a URL whose hook could still be rolled back. */
-		if (h->batch > f->engine->durable_no && !h->closed)
+		if (h->batch > f->engine->durable_no)
 			continue;
 
 		if (key)

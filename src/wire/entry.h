@@ -67,7 +67,8 @@ struct entry {
 	enum source     source;          /* MESSAGE; START: SOURCE_HOOK or SOURCE_CHILD when it has a parent */
 	uint32_t        number;          /* HOOK MESSAGE CLOSED: hook or step; TIMEOUT RESULT PROGRESS: step;
 	                                    START: the parent's hook or step */
-	uint32_t        epoch;           /* START: the parent's epoch */
+	uint32_t        epoch;           /* START: the parent's epoch; of a hook's child 1 when the delivery
+	                                    stands in the parent's journal too, as it came before fish_each */
 	int             status;          /* MESSAGE, REPLY: HTTP status; END: enum end_status; PATCH: 0 or 1 */
 	struct slice    name;            /* START: flow; HOOK; RESULT: label; PATCH; PUBLISH; CLOSED: why; END: why it failed */
 	struct slice    options;         /* HOOK */
