@@ -246,10 +246,15 @@ class Crew:
 
 def exit_on_signals():
     """Each polite end unwinds, so that the crew is ended too; also in a shell's background, where
-    SIGINT would be ignored."""
+    SIGINT would be ignored. The first of them counts: a terminal that hangs up and a make that hands
+    the signal on send two, and the second must not end the tidying up."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
     def interrupt(number, frame):
+        for each in numbers:
+            signal.signal(each, signal.SIG_IGN)
         raise KeyboardInterrupt
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in numbers:
         signal.signal(number, interrupt)
 
 

@@ -89,10 +89,12 @@ static void let_out_later(struct run *r, struct call *c)
 }
 
 /* Begins the step and sees to it that the call is under way, was answered, or will be let out. */
-static fish_hook *ask(struct run *r, const struct ask *a)
+static fish_hook *ask(struct run *r, struct ask *a)
 {
 	struct buf text;
 
+	/* The program's own peers were expanded at the start. */
+	a->to = a->to ? engine_peer(r->engine, a->to) : NULL;
 	check_ask(r, a);
 	buf_init(&text, SIZE_MAX);
 	buf_printf(&text, "%s %s", a->to->name, a->path);
@@ -106,7 +108,7 @@ static fish_hook *ask(struct run *r, const struct ask *a)
 	uint32_t step = run_index(r);
 	struct inbox *in = run_inbox(r, SOURCE_CALL, step);
 	struct call_request q = {
-		.to = engine_peer(r->engine, a->to), .method = a->method, .path = slice_of(a->path),
+		.to = a->to, .method = a->method, .path = slice_of(a->path),
 		.headers = a->headers, .body = a->body, .key = key_text(r, a, label), .label = label,
 		.epoch = r->epoch, .step = step, .asked_ms = run_reached(r),
 	};

@@ -87,7 +87,10 @@ static int map_file(struct blackbox *b, const char *path, struct err *err)
 	if (fd >= 0)
 		close(fd);
 	if (page == MAP_FAILED)
-		return err_set(err, FISH_EIO, "%s: %s", path, strerror(why));
+		return err_set(err, FISH_EIO,
+			"%.110s: %s; the server notes there which flow runs: let it be a file of "
+			"its own, or move away what stands there",
+			path, strerror(why));
 	b->page = page;
 	return 0;
 }

@@ -5,6 +5,7 @@
  * as they come, since it knows the value that was wrong. */
 #include "host/command.h"
 
+#include "host/raw.h"
 #include "host/render.h"
 #include "host/words.h"
 #include "net/admin_client.h"
@@ -19,7 +20,7 @@
 
 enum {
 	ASK_TIMEOUT_MS = 30000,
-	STDIN_BYTES_MAX = 64 << 20,
+	STDIN_BYTES_MAX = MAX_BODY_BYTES_MAX, /* the server may take less, and says so */
 	OUT_BYTES_MAX = 512 << 20,
 	LS_PAGE = 500,
 };
@@ -71,6 +72,32 @@ static int flush_out(struct run *r)
 		       : complain(r, "stdout cannot be written: %s", strerror(errno));
 }
 
+/* Nobody can tell whether the server came to do what it was asked before the talk broke
+ * off; what to do then is another thing for each command. */
+static int complain_broken_off(const struct run *r, const char *why)
+{
+	const struct config *c = r->config;
+	const char *socket = r->paths->socket.ptr;
+
+	if (c->command == COMMAND_START && c->values[FLAG_KEY] != NULL)
+		return complain(r,
+			"the server at the socket %s: %s; the flow may have been started: the "
+			"same command again, with the same --key, starts it at most once",
+			socket, why);
+	if (c->command == COMMAND_START)
+		return complain(r,
+			"the server at the socket %s: %s; the flow may have been started: '%s "
+			"ls --all' tells; with --key KEY a start can be repeated and starts the "
+			"flow at most once",
+			socket, why, c->program);
+	if (c->command == COMMAND_CANCEL)
+		return complain(r,
+			"the server at the socket %s: %s; the flow may have been cancelled: '%s "
+			"show %s' tells, and to cancel it again does no harm",
+			socket, why, c->program, c->args[0]);
+	return complain(r, "the server at the socket %s: %s", socket, why);
+}
+
 /* Asks; 0 when there is an answer with a body of JSON, else the exit status, after
  * complaining. */
 static int ask(struct run *r, const struct admin_ask *question, int *ret_status,
@@ -92,9 +119,11 @@ static int ask(struct run *r, const struct admin_ask *question, int *ret_status,
 			"no server answers at the socket %s: start one with '%s serve', or "
 			"name its store with --store or its socket with --socket",
 			socket, r->config->program);
-	else if (rc < 0)
+	else if (rc == FISH_EINVAL)
 		exit_status =
 			complain(r, "the server at the socket %s: %s", socket, err.text);
+	else if (rc < 0)
+		exit_status = complain_broken_off(r, err.text);
 	else if (json == NULL)
 		exit_status = complain(r,
 			"what answers at the socket %s (status %d) speaks no JSON: is it a "
@@ -115,14 +144,13 @@ static int ask(struct run *r, const struct admin_ask *question, int *ret_status,
 	return exit_status;
 }
 
-/* For what was decoded here; the whole answer of the server goes through put_answer. */
-static void put_json(struct buf *out, const json_t *json)
+/* The value of a member of the answer, as the server wrote it, on one line. */
+static void put_member(struct run *r, const char *name)
 {
-	char *text = json_dumps(json, JSON_ENCODE_ANY | JSON_COMPACT);
+	struct slice value = SLICE_LIT("null");
 
-	CHECK(text != NULL); /* it came from a decoder */
-	buf_puts(out, text);
-	free(text);
+	raw_member(buf_slice(&r->answer), name, &value);
+	raw_put_line(&r->out, value);
 }
 
 /* The server's own JSON, to the byte: a decoder would write some numbers in another
@@ -148,7 +176,9 @@ static int read_stdin(struct run *r, struct buf *input)
 	if (ferror(stdin))
 		return complain(r, "stdin cannot be read: %s", strerror(errno));
 	if (buf_failed(input))
-		return complain(r, "stdin has more than %d bytes", STDIN_BYTES_MAX);
+		return complain(r,
+			"stdin has more than %d bytes, and no server takes more",
+			STDIN_BYTES_MAX);
 	return EXIT_DONE;
 }
 
@@ -174,13 +204,22 @@ static int tell_started(struct run *r, const json_t *json)
 		words_text(&r->out, slice_of(id));
 		if (strcmp(status, "done") == 0) {
 			buf_puts(&r->out, "\n");
-			put_json(&r->out, json_object_get(json, "result"));
+			put_member(r, "result");
 		}
 		buf_puts(&r->out, "\n");
 	}
 	exit_status = flush_out(r);
+	/* With --json it is a member of what was printed. */
+	if (!c->json && json_is_true(json_object_get(json, "existed")))
+		complain(r, "flow %s of that key was there already: nothing new is started",
+			id);
 	if (exit_status != EXIT_DONE || c->wait_ms < 0 || strcmp(status, "done") == 0)
 		return exit_status;
+	if (string_at(json, "wait_ended")[0] != '\0')
+		return complain(r,
+			"flow %s has not ended yet, and %s; it goes on when the server does, and "
+			"'%s show %s' tells how it ends",
+			id, string_at(json, "wait_ended"), c->program, id);
 	if (status[0] != '\0')
 		return complain(r, "flow %s %s%s%s", id, status,
 			string_at(json, "why")[0] != '\0' ? ": " : "",
@@ -239,15 +278,18 @@ static int run_start(struct run *r)
 static void put_rows(struct run *r, const json_t *page, size_t *shown)
 {
 	const json_t *flows = json_object_get(page, "flows");
+	struct slice texts = SLICE_NONE;
+	struct slice text = SLICE_NONE;
 
-	for (size_t i = 0; i < json_array_size(flows); i++) {
+	raw_member(buf_slice(&r->answer), "flows", &texts);
+	for (size_t i = 0; raw_next(&texts, &text); i++) {
 		const json_t *flow = json_array_get(flows, i);
 
 		if (r->config->limit != 0 && *shown == r->config->limit)
 			return;
 		if (r->config->json) {
 			buf_puts(&r->out, *shown > 0 ? ",\n" : "");
-			put_json(&r->out, flow);
+			raw_put_line(&r->out, text);
 		} else {
 			if (*shown == 0)
 				render_list_head(&r->out, &r->render);
@@ -260,14 +302,12 @@ static void put_rows(struct run *r, const json_t *page, size_t *shown)
 /* The figures are those of the last page, so the youngest. */
 static void put_list_end(struct run *r, const json_t *page)
 {
-	const json_t *figures = json_object_get(page, "figures");
-
 	if (r->config->json) {
 		buf_puts(&r->out, "],\n\"figures\":");
-		put_json(&r->out, figures);
+		put_member(r, "figures");
 		buf_puts(&r->out, "}\n");
 	} else {
-		render_figures(&r->out, figures);
+		render_figures(&r->out, json_object_get(page, "figures"));
 	}
 }
 
@@ -336,7 +376,7 @@ static int run_one(struct run *r, const char *method, const char *behind)
 	if (c->json) {
 		put_answer(r);
 	} else if (c->command == COMMAND_SHOW) {
-		render_show(&r->out, &r->render, json);
+		render_show(&r->out, &r->render, json, buf_slice(&r->answer));
 	} else {
 		buf_puts(&r->out, "cancelled ");
 		words_text(&r->out, slice_of(string_at(json, "id")));

@@ -9,6 +9,7 @@
 #include "wire/url.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,6 @@
 #define SHOW (1u << COMMAND_SHOW)
 #define CANCEL (1u << COMMAND_CANCEL)
 #define CLIENTS (START | LS | SHOW | CANCEL)
-
-enum { BODY_BYTES_CEILING = 1 << 30 }; /* a body is held in memory more than once */
 
 const struct command_def command_defs[COMMANDS] = {
 	[COMMAND_SERVE] = { "serve", "", "run the flows and listen for what comes back",
@@ -46,7 +45,7 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_ADMIN] = { "--admin", "ADDR", "FISH_ADMIN", SERVE,
 		"an admin listener on TCP beside the socket, guarded by a token" },
 	[FLAG_MAX_BODY] = { "--max-body", "BYTES", "FISH_MAX_BODY", SERVE,
-		"the longest body taken [1m]; k and m may follow the number" },
+		"the longest body taken [1m], at most 256m; k and m may follow the number" },
 	[FLAG_LOG] = { "--log", "WHERE", "FISH_LOG", SERVE,
 		"where log lines go [stderr]: stderr, off, or a file" },
 	[FLAG_KEY] = { "--key", "KEY", NULL, START,
@@ -162,11 +161,22 @@ static int take_flag(struct config *c, int argc, char **argv, int *at, struct er
 	return unknown_flag(c, name, err);
 }
 
+/* Wrong use, and at its end the right one; a command without arguments leaves no
+ * blank. */
+static int misused(const struct config *c, struct err *err, const char *what)
+{
+	const struct command_def *def = &command_defs[c->command];
+
+	return err_set(err, FISH_EINVAL, "%s: usage: %s %s%s%s", what, c->program, def->name,
+		def->arguments[0] != '\0' ? " " : "", def->arguments);
+}
+
 /* Flags and arguments may stand in any order behind the command. */
 static int take_words(struct config *c, int argc, char **argv, struct err *err)
 {
 	const struct command_def *def = &command_defs[c->command];
 	bool flags_over = false;
+	char what[120] = "";
 
 	for (int i = 2; i < argc; i++) {
 		if (!flags_over && strcmp(argv[i], "--") == 0) {
@@ -177,20 +187,20 @@ static int take_words(struct config *c, int argc, char **argv, struct err *err)
 			if (rc < 0)
 				return rc;
 		} else if (c->nargs == def->args_max) {
-			return err_set(err, FISH_EINVAL,
-				"'%s' cannot use the argument '%.60s': usage: "
-				"%s %s %s",
-				def->name, argv[i], c->program, def->name,
-				def->arguments);
+			snprintf(what, sizeof(what), "'%s' cannot use the argument '%.60s'",
+				def->name, argv[i]);
+			return misused(c, err, what);
 		} else {
 			c->args[c->nargs++] = argv[i];
 		}
 	}
 	if (c->nargs < def->args_min && c->values[FLAG_HELP] == NULL)
-		return err_set(err, FISH_EINVAL,
-			"'%s' lacks an argument: usage: %s %s %s", def->name, c->program,
-			def->name, def->arguments);
-	return 0;
+		snprintf(what, sizeof(what), "'%s' lacks an argument", def->name);
+	/* As from a variable that a script never set. */
+	else if (def->args_min > 0 && c->nargs > 0 && c->args[0][0] == '\0')
+		snprintf(what, sizeof(what), "the %s of '%s' is empty",
+			c->command == COMMAND_START ? "flow's name" : "id", def->name);
+	return what[0] != '\0' ? misused(c, err, what) : 0;
 }
 
 /* An empty variable counts as unset, as shells and service files make it easy to leave
@@ -290,9 +300,9 @@ static int use_numbers(struct config *c, struct err *err)
 	c->body_bytes_max = BODY_BYTES_MAX_DEFAULT;
 	if (max_body != NULL &&
 		(parse_size(max_body, &c->body_bytes_max) < 0 || c->body_bytes_max == 0 ||
-			c->body_bytes_max > BODY_BYTES_CEILING))
+			c->body_bytes_max > MAX_BODY_BYTES_MAX))
 		return err_set(err, FISH_EINVAL,
-			"--max-body '%.40s': give 1 to 1024m bytes, for example "
+			"--max-body '%.40s': give 1 to 256m bytes, for example "
 			"64k or 4m",
 			max_body);
 	c->wait_ms = -1;
@@ -304,6 +314,29 @@ static int use_numbers(struct config *c, struct err *err)
 	if (limit != NULL && (parse_size(limit, &c->limit) < 0 || c->limit == 0))
 		return err_set(
 			err, FISH_EINVAL, "--limit '%.40s': give a number from 1", limit);
+	return 0;
+}
+
+/* It goes into a header line: a line break would end that, and blanks around it get
+ * lost. */
+static int use_key(const char *key, struct err *err)
+{
+	size_t len = key != NULL ? strlen(key) : 0;
+
+	if (len > START_KEY_BYTES_MAX)
+		return err_set(err, FISH_EINVAL,
+			"--key has %zu bytes, at most %d are taken: '%.40s...'", len,
+			START_KEY_BYTES_MAX, key);
+	for (size_t i = 0; i < len; i++) {
+		if ((unsigned char)key[i] < 0x20 || key[i] == 0x7f)
+			return err_set(err, FISH_EINVAL,
+				"--key has a line break or control character at byte %zu: give 1 "
+				"to %d printable bytes",
+				i + 1, START_KEY_BYTES_MAX);
+	}
+	if (len > 0 && (key[0] == ' ' || key[len - 1] == ' '))
+		return err_set(err, FISH_EINVAL,
+			"--key '%.60s' begins or ends with a blank, which would be lost", key);
 	return 0;
 }
 
@@ -326,6 +359,8 @@ static int use_values(struct config *c, struct err *err)
 		rc = use_public_url(c, err);
 	if (rc == 0)
 		rc = use_numbers(c, err);
+	if (rc == 0)
+		rc = use_key(c->values[FLAG_KEY], err);
 	/* A path that begins with a dash is a forgotten value far more often than a
 	 * name. */
 	for (size_t i = 0; rc == 0 && i < FLAGS; i++) {

@@ -7,6 +7,8 @@
 
 #include "base/base.h"
 
+enum { MAX_BODY_BYTES_MAX = 256 << 20 };     /* what --max-body may come to: a body is held more than once */
+
 enum command {
 	COMMAND_SERVE, COMMAND_START, COMMAND_LS, COMMAND_SHOW, COMMAND_CANCEL,
 	COMMAND_HELP, COMMAND_VERSION,       /* of the whole program */

@@ -112,7 +112,7 @@ static int check_url(const fish_peer *p, const char *name, struct err *err)
 /* Only these three fields; a name is how errors and journals call the peer. */
 static int expand_peer(struct expanded *x, fish_peer *p, struct err *err)
 {
-	const char *name = p->name != NULL ? p->name : "(without a name)";
+	const char *name = p->name;
 	int rc = expand_text(x, &p->url, &(struct place){ name, "url" }, err);
 
 	if (rc == 0)
@@ -120,6 +120,24 @@ static int expand_peer(struct expanded *x, fish_peer *p, struct err *err)
 	if (rc == 0)
 		rc = expand_text(x, &p->secret, &(struct place){ name, "secret" }, err);
 	return rc == 0 ? check_url(p, name, err) : rc;
+}
+
+/* Labels, journals and logs know a peer by its name alone. */
+static int check_name(const fish_peer *const *peers, size_t i, struct err *err)
+{
+	const char *name = peers[i]->name;
+
+	if (name == NULL || name[0] == '\0')
+		return err_set(err, FISH_EINVAL,
+			"peer %zu of the program's list has no name: give it one in .name", i + 1);
+	for (size_t other = 0; other < i; other++) {
+		if (strcmp(peers[other]->name, name) == 0)
+			return err_set(err, FISH_EINVAL,
+				"two peers of the program's list are named '%.60s': each needs "
+				"a name of its own",
+				name);
+	}
+	return 0;
 }
 
 int expand_init(struct expanded *x, const fish_program *program, struct err *err)
@@ -130,8 +148,12 @@ int expand_init(struct expanded *x, const fish_program *program, struct err *err
 	*x = (struct expanded){ 0 };
 	if (program->peers == NULL)
 		return 0;
-	while (program->peers[n] != NULL)
-		n++;
+	for (; program->peers[n] != NULL; n++) {
+		int rc = check_name(program->peers, n, err);
+
+		if (rc < 0)
+			return rc;
+	}
 	x->peers = xalloc((n + 1) * sizeof(*x->peers));
 	x->texts = xalloc((TEXTS_PER_PEER * n + 1) * sizeof(*x->texts));
 	for (size_t i = 0; i < n; i++) {

@@ -90,8 +90,11 @@ static void put_serve(struct buf *out, const char *me)
 {
 	buf_puts(out,
 		"\nOnce it is ready it prints 'listening on http://...'. SIGTERM or Ctrl-C stop it\n"
-		"cleanly, a second one at once; kill -9 loses nothing either. The admin listener asks\n"
-		"for the token in FISH_ADMIN_TOKEN, or else in a file that it makes beside the store.\n");
+		"cleanly, the same signal again kills it. A clean stop waits for what is under way, at\n"
+		"most 12 s, but a flow that computes and reaches no step holds it up for as long as it\n"
+		"does. To kill it, also with kill -9, is safe at any time: the next start goes on where\n"
+		"it was. The admin listener asks for the token in FISH_ADMIN_TOKEN (16 characters or\n"
+		"more), or else in a file that it makes beside the store.\n");
 	buf_puts(out, "\nexamples:\n");
 	buf_printf(out, "  %s serve\n", me);
 	buf_printf(out,
@@ -113,8 +116,9 @@ static void put_examples(struct buf *out, const struct config *c, const char *fl
 	case COMMAND_SERVE: put_serve(out, me); return;
 	case COMMAND_START:
 		buf_puts(out,
-			"\nWith --wait the exit status is 0 when the flow is done, 1 when it failed, and 3\n"
-			"when it has not ended in that time (it goes on).\n\nexamples:\n");
+			"\nWith --wait the exit status is 0 when the flow is done, 1 when it failed or the\n"
+			"server stopped meanwhile, and 3 when it has not ended in that time (it goes on).\n"
+			"A key has 1 to 255 printable bytes.\n\nexamples:\n");
 		buf_printf(out, "  %s start %s '{\"id\": 1}'\n", me, flow);
 		buf_printf(out, "  %s start %s '{\"id\": 1}' --key order-1 --wait 5s\n",
 			me, flow);

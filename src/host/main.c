@@ -6,16 +6,21 @@
 #include "host/help.h"
 #include "host/serve.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { HELP_BYTES_MAX = 64 << 10 };
 
-static int say(struct buf *text)
+static int say(const struct config *config, struct buf *text)
 {
 	bool written = fwrite(text->ptr, 1, text->len, stdout) == text->len &&
 		fflush(stdout) == 0;
 
+	if (!written)
+		fprintf(stderr, "%s: stdout cannot be written: %s\n", config->program,
+			strerror(errno));
 	buf_fini(text);
 	return written ? EXIT_DONE : EXIT_RUNTIME;
 }
@@ -59,15 +64,15 @@ int fish_main(int argc, char **argv, const fish_program *p)
 	}
 	if (config.command == COMMAND_HELP) {
 		help_program(&text, &config, p);
-		return say(&text);
+		return say(&config, &text);
 	}
 	if (config.command == COMMAND_VERSION) {
 		help_version(&text, &config);
-		return say(&text);
+		return say(&config, &text);
 	}
 	if (config.help) {
 		help_command(&text, &config, p);
-		return say(&text);
+		return say(&config, &text);
 	}
 	return run(&config, p);
 }

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TOKEN_FILE_BYTES = 32, TOKEN_FILE_BYTES_MAX = 512 };
+enum { TOKEN_BYTES_MIN = 16, TOKEN_FILE_BYTES = 32, TOKEN_FILE_BYTES_MAX = 512 };
 
 /* Up to three parts into one path, with the cap of the system. */
 static void put_path(
@@ -91,9 +91,11 @@ static int check_token(const char *token, const char *where, struct err *err)
 				"that does not go into a header",
 				where);
 	}
-	if (len == 0)
-		return err_set(
-			err, FISH_EINVAL, "the admin token in %.110s is empty", where);
+	if (len < TOKEN_BYTES_MIN)
+		return err_set(err, FISH_EINVAL,
+			"the admin token in %.110s has %zu characters, and fewer than %d can be "
+			"guessed: give a longer one, or none for one that the server makes",
+			where, len, TOKEN_BYTES_MIN);
 	return 0;
 }
 
@@ -103,7 +105,15 @@ static int read_token(int fd, const char *path, char **ret_token, struct err *er
 	struct stat found;
 	char text[TOKEN_FILE_BYTES_MAX + 1];
 
-	if (fstat(fd, &found) != 0 || (found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+	if (fstat(fd, &found) != 0)
+		return err_set(err, FISH_EIO, "the admin token in %.110s: %s", path,
+			strerror(errno));
+	if (!S_ISREG(found.st_mode))
+		return err_set(err, FISH_EINVAL,
+			"%.110s is where the admin token lies, and a %s stands there: move it "
+			"away, or give the token in FISH_ADMIN_TOKEN",
+			path, S_ISDIR(found.st_mode) ? "directory" : "device or the like");
+	if ((found.st_mode & (S_IRWXG | S_IRWXO)) != 0)
 		return err_set(err, FISH_EINVAL,
 			"the admin token in %.110s can be read by others: chmod 600 "
 			"it, or remove it for a new one",
@@ -168,10 +178,16 @@ int paths_admin_token(
 			*ret_token = xstrndup(given, strlen(given));
 		return rc;
 	}
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* NONBLOCK: a pipe that stands there must not hold the start up. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 
 	if (fd < 0 && errno == ENOENT)
 		return make_token(path, ret_token, err);
+	if (fd < 0 && errno == ELOOP)
+		return err_set(err, FISH_EINVAL,
+			"%.110s is where the admin token lies, and a link stands there, which is "
+			"not followed: move it away, or give the token in FISH_ADMIN_TOKEN",
+			path);
 	if (fd < 0)
 		return err_set(err, FISH_EIO, "the admin token in %.110s: %s", path,
 			strerror(errno));

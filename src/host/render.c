@@ -4,12 +4,12 @@
  * Invariant: every text of the JSON passes words_text, as any of them may be a
  * stranger's. Surprise: the JSON may come from another version of the server, so nothing
  * in it is relied on. */
+#include "host/raw.h"
 #include "host/render_member.h"
 #include "host/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { INPUT_BYTES_SHOWN = 400 };
@@ -26,22 +26,29 @@ static void put_moment(struct buf *out, const struct render *r, int64_t at_ms)
 	buf_puts(out, ")");
 }
 
-/* A value in one line; a long one is cut, and says so. */
-static void put_value(struct buf *out, const json_t *value)
+/* A value as it was sent, in one line; a long one is cut, and says so. */
+static void put_value(struct buf *out, struct slice value)
 {
-	char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
-	struct slice shown = slice_of(text);
+	struct slice shown = value;
+	struct buf line;
 
 	if (shown.len > INPUT_BYTES_SHOWN)
 		shown.len = INPUT_BYTES_SHOWN;
-	words_text(out, shown);
-	if (text != NULL && strlen(text) > shown.len)
-		buf_printf(out, "... (%zu bytes)", strlen(text));
-	free(text);
+	/* Not in the middle of a character. */
+	while (shown.len < value.len && shown.len > 0 &&
+		((unsigned char)value.ptr[shown.len] & 0xc0) == 0x80)
+		shown.len--;
+	buf_init(&line, INPUT_BYTES_SHOWN);
+	raw_put_line(&line, shown);
+	words_text(out, buf_slice(&line));
+	if (value.len > shown.len)
+		buf_printf(out, "... (%zu bytes)", value.len);
+	buf_fini(&line);
 }
 
 /* What it is: name, id and state first, the rest as far as it is known. */
-static void put_head(struct buf *out, const struct render *r, const json_t *flow)
+static void put_head(struct buf *out, const struct render *r, const json_t *flow,
+	struct slice text)
 {
 	const char *state = member_state(flow);
 
@@ -71,10 +78,10 @@ static void put_head(struct buf *out, const struct render *r, const json_t *flow
 			member_number(flow, "children"));
 	for (const char *const *name = (const char *const[]){ "input", "result", NULL };
 		*name; name++) {
-		const json_t *value = json_object_get(flow, *name);
+		struct slice value = SLICE_NONE;
 
-		if (value == NULL ||
-			(json_is_null(value) && strcmp(*name, "result") == 0))
+		if (!raw_member(text, *name, &value) ||
+			(slice_eq(value, SLICE_LIT("null")) && strcmp(*name, "result") == 0))
 			continue;
 		buf_printf(out, "  %-8s ", *name);
 		put_value(out, value);
@@ -113,27 +120,58 @@ static void put_names(struct buf *out, const char *label)
 	}
 }
 
+/* What a flow waits for whose last step was of this kind; NULL for a kind that this
+ * program does not know. */
+static const char *wait_words(const char *kind, const char *label)
+{
+	/* Steps that wait for nothing: a flow that rests behind one has no more to do. */
+	static const char at_its_end[] = "for its calls and children to end, having returned";
+	static const struct {
+		const char *kind, *words;
+	} table[] = {
+		{ "sleep", "for time to pass (it sleeps)" },
+		{ "post", "for the answer of the call" },
+		{ "each", "for messages, each of which starts" },
+		{ "gather", "for enough to come at" },
+		{ "once", "for the outcome of" },
+		{ "work", "for the outcome of the work" },
+		{ "spawn", at_its_end }, { "close", at_its_end }, { "timer", at_its_end },
+		{ "child", at_its_end }, { "send", at_its_end }, { "done", at_its_end },
+		{ "fail", at_its_end }, { "tell", at_its_end }, { "publish", at_its_end },
+		{ "cancelled", at_its_end }, { "cancel", at_its_end }, { "renew", at_its_end },
+		{ "reply", at_its_end },
+	};
+
+	if (strcmp(kind, "next") == 0 && label[0] == '\0')
+		return "for what comes next";
+	if (strcmp(kind, "next") == 0)
+		return strchr(label, '|') != NULL ? "for the first that comes at"
+						  : "for what comes at";
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		if (strcmp(kind, table[i].kind) == 0)
+			return table[i].words;
+	}
+	return NULL;
+}
+
 /* What must come for the flow to go on. */
 static void put_wait_for(struct buf *out, const json_t *waiting)
 {
 	const char *kind = member_text(waiting, "kind");
 	const char *label = member_text(waiting, "label");
-	const char *words = "for what comes next";
+	const char *words = wait_words(kind, label);
 
-	if (strcmp(kind, "sleep") == 0)
-		words = "for time to pass (it sleeps)";
-	else if (strcmp(kind, "post") == 0)
-		words = "for the answer of the call ";
-	else if (strcmp(kind, "each") == 0)
-		words = "for messages, each of which starts ";
-	else if (strcmp(kind, "gather") == 0)
-		words = "for enough to come at ";
-	else if (strcmp(kind, "next") != 0)
-		words = "for its calls and children to end, having returned";
-	else if (label[0] != '\0')
-		words = strchr(label, '|') != NULL ? "for the first that comes at "
-						   : "for what comes at ";
-	buf_puts(out, words);
+	if (words != NULL) {
+		buf_puts(out, words);
+	} else {
+		buf_puts(out, "at its step \"");
+		words_text(out, slice_of(kind));
+		buf_puts(out, "\"");
+	}
+	/* What it did last is not what its calls and children are. */
+	if (label[0] == '\0' || (words != NULL && strstr(words, "returned") != NULL))
+		return;
+	buf_puts(out, " ");
 	put_names(out, label);
 }
 
@@ -236,7 +274,8 @@ static void put_untaken(struct buf *out, const struct render *r, const json_t *f
 		buf_printf(out, "  hook %" PRId64 ", %" PRId64 " bytes  ",
 			member_number(message, "hook"), member_number(message, "len"));
 		words_text(out, member_bytes(message, "text"));
-		buf_puts(out, "\n");
+		buf_puts(out,
+			json_is_true(json_object_get(message, "cut")) ? " … (cut)\n" : "\n");
 	}
 }
 
@@ -268,9 +307,10 @@ static void put_journal(struct buf *out, const struct render *r, const json_t *f
 	}
 }
 
-void render_show(struct buf *out, const struct render *r, const struct json_t *flow)
+void render_show(struct buf *out, const struct render *r, const struct json_t *flow,
+	struct slice text)
 {
-	put_head(out, r, flow);
+	put_head(out, r, flow, text);
 	put_waiting(out, r, flow);
 	put_hooks(out, r, flow);
 	put_calls(out, r, flow);

@@ -9,9 +9,10 @@ struct render {
 	bool    colours;
 };
 
-/* One flow as GET /flows/ID tells it. A member that is missing is left out, not an
- * error. */
-void render_show(struct buf *out, const struct render *r, const struct json_t *flow);
+/* One flow as GET /flows/ID tells it; text is the JSON that flow was read from. A member
+ * that is missing is left out, not an error. */
+void render_show(struct buf *out, const struct render *r, const struct json_t *flow,
+                 struct slice text);
 /* The head of the table that render_list_row goes on with. */
 void render_list_head(struct buf *out, const struct render *r);
 void render_list_row(struct buf *out, const struct render *r, const struct json_t *flow);

@@ -44,7 +44,10 @@ int world_init(struct world *w, const char *log, struct err *err)
 		w->log_owned = w->log_fd >= 0;
 		if (w->log_fd < 0)
 			return err_set(
-				err, FISH_EIO, "--log %.120s: %s", log, strerror(errno));
+				err, FISH_EIO,
+				"--log %.120s: %s; name a file that may be written, in a "
+				"directory that is there, or stderr or off",
+				log, strerror(errno));
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "host/build.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,6 @@ static void raise_descriptor_limit(void)
 	}
 }
 
-/* Engine and recovery; no flow runs yet. */
 /* Opened when the store is ours: two servers must not write one black box. */
 static int open_blackbox(struct serve *s, struct err *err)
 {
@@ -61,6 +61,7 @@ static int open_blackbox(struct serve *s, struct err *err)
 	return 0;
 }
 
+/* Engine and recovery; no flow runs yet. */
 static int open_engine(struct serve *s, const fish_program *program, struct err *err)
 {
 	int64_t began_ms = world_now_ms(&s->world);
@@ -234,10 +235,14 @@ static int open_all(struct serve *s, const fish_program *program, struct err *er
 /* The one line on stdout. */
 static void say_ready(const struct serve *s)
 {
-	/* Who waits for this line may start to ask at once; who closed stdout does not
-	 * want it. */
-	printf("listening on http://%s\n", ingress_address(s->ingress));
-	fflush(stdout);
+	/* Who waits for this line may start to ask at once. Who closed stdout did not want
+	 * it, and who lost it that way can read why on stderr. */
+	if (printf("listening on http://%s\n", ingress_address(s->ingress)) < 0 ||
+		fflush(stdout) != 0)
+		tell(s,
+			"stdout cannot be written (%s), so nobody sees the ready line; it listens "
+			"on http://%s",
+			strerror(errno), ingress_address(s->ingress));
 	world_log(&s->world, "server.ready", "listen=%s socket=%s",
 		ingress_address(s->ingress), s->paths->socket.ptr);
 }

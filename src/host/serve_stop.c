@@ -9,9 +9,8 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-enum { DRAIN_GRACE_MS = 5000, STOP_MS_MAX = 12000, SIGNAL_EXIT_BASE = 128 };
+enum { DRAIN_GRACE_MS = 5000, STOP_MS_MAX = 12000 };
 
 /* Ends uv_run; serve_close does the rest. */
 static void finish(struct serve *s)
@@ -90,9 +89,9 @@ static void on_signal(uv_signal_t *handle, int number)
 {
 	struct serve *s = handle->data;
 
-	/* Whoever asks twice wants it now, and it is safe. */
-	if (s->phase != PHASE_SERVING)
-		_exit(SIGNAL_EXIT_BASE + number);
+	/* Whoever asks twice wants it now, and it is safe: from here on either signal kills. */
+	uv_signal_stop(&s->on_term);
+	uv_signal_stop(&s->on_int);
 	world_log(&s->world, "server.stopping", "signal=%s",
 		number == SIGINT ? "SIGINT" : "SIGTERM");
 	serve_stop(s);
@@ -106,8 +105,10 @@ void serve_stop_open(struct serve *s)
 	s->patience.data = s;
 	s->on_term.data = s;
 	s->on_int.data = s;
-	uv_signal_start(&s->on_term, on_signal, SIGTERM);
-	uv_signal_start(&s->on_int, on_signal, SIGINT);
+	/* The kernel itself takes the handler away with the first signal, so that a second
+	 * of the same kind kills also while a flow keeps the loop from looking. */
+	uv_signal_start_oneshot(&s->on_term, on_signal, SIGTERM);
+	uv_signal_start_oneshot(&s->on_int, on_signal, SIGINT);
 }
 
 /* For drains that nobody waits for: close_loop runs until all is closed. */

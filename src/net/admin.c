@@ -83,6 +83,13 @@ void admin_away(struct exchange *x)
 			  "nothing was kept: try again in a moment"));
 }
 
+void admin_unknown(struct exchange *x)
+{
+	put_error(x, 503, "Retry-After: 1\r\n",
+		SLICE_LIT("the store is away just now, so there is no telling what is in "
+			  "it: try again in a moment"));
+}
+
 void admin_answer_id(
 	struct exchange *x, int status, const struct id *id, const char *members)
 {
@@ -149,6 +156,41 @@ static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 	return 0;
 }
 
+/* What the limit was and what came: who hits one should not have to guess. */
+static void put_limit(struct buf *words, const struct admin *a, const struct http1 *req,
+	int status)
+{
+	size_t lengths = 0;
+
+	if (status == 413) {
+		/* Its head stood, or there would be no body to be too large. */
+		struct slice length = http1_field(req, "content-length", &lengths);
+
+		buf_printf(words, ": at most %zu bytes are taken", a->config.body_bytes_max);
+		if (length.len > 0)
+			buf_printf(words, " and it has %.*s", (int)length.len, length.ptr);
+		buf_puts(words, "; send less, or give the server a greater --max-body");
+	} else if (status == 414) {
+		buf_printf(words, ": at most %d bytes are taken", ADMIN_LINE_BYTES_MAX);
+	} else if (status == 431) {
+		buf_printf(words, ": at most %d fields of %d bytes together are taken",
+			ADMIN_FIELDS_MAX, ADMIN_HEAD_BYTES_MAX);
+	}
+}
+
+/* What the server refuses before on_request has seen it gets the form of all refusals. */
+static void on_refused(void *owner, struct exchange *x, const struct http1 *req, int status,
+	const char *why)
+{
+	struct buf words;
+
+	buf_init(&words, META_BYTES_MAX);
+	buf_printf(&words, "the request is refused: %s", why);
+	put_limit(&words, owner, req, status);
+	put_error(x, status, "", buf_slice(&words));
+	buf_fini(&words);
+}
+
 /* For load balancers and supervisors: may deliveries be sent here? */
 static void health(struct admin *a, struct exchange *x)
 {
@@ -159,23 +201,36 @@ static void health(struct admin *a, struct exchange *x)
 		admin_answer(x, 200, "", SLICE_LIT("{\"status\": \"ok\"}"));
 }
 
-static bool is_method(const struct http1 *req, const char *method)
+enum method { METHOD_GET = 1, METHOD_POST = 2, METHOD_OTHER = 4 };
+
+/* HEAD is a GET whose answer loses its body on its way out. */
+static enum method method_of(const struct http1 *req)
 {
-	return slice_eq(req->method, slice_of(method));
+	if (slice_eq(req->method, SLICE_LIT("GET")) ||
+		slice_eq(req->method, SLICE_LIT("HEAD")))
+		return METHOD_GET;
+	return slice_eq(req->method, SLICE_LIT("POST")) ? METHOD_POST : METHOD_OTHER;
 }
 
-/* False, and answered, unless the request has that method. */
-static bool method_fits(struct exchange *x, const struct http1 *req, const char *method)
+/* False, and answered, unless the request's method is among the allowed. */
+static bool method_fits(struct exchange *x, const struct http1 *req, unsigned allowed)
 {
-	if (is_method(req, method))
-		return true;
+	static const char *const names[] = {
+		[METHOD_GET] = "GET, HEAD",
+		[METHOD_POST] = "POST",
+		[METHOD_GET | METHOD_POST] = "GET, HEAD, POST",
+	};
 	struct buf lines;
 	struct buf words;
 
+	if ((method_of(req) & allowed) != 0)
+		return true;
 	buf_init(&lines, META_BYTES_MAX);
-	buf_printf(&lines, "Allow: %s\r\n", method);
+	buf_printf(&lines, "Allow: %s\r\n", names[allowed]);
 	buf_init(&words, META_BYTES_MAX);
-	buf_printf(&words, "this path takes %s only", method);
+	buf_printf(&words, "this path does not take %.*s, only %s",
+		req->method.len > 20 ? 20 : (int)req->method.len, req->method.ptr,
+		names[allowed]);
 	put_error(x, 405, lines.ptr, buf_slice(&words));
 	buf_fini(&lines);
 	buf_fini(&words);
@@ -204,15 +259,15 @@ static void route_flow(
 	struct slice behind = { rest.ptr + first.len, rest.len - first.len };
 
 	if (slice_eq(behind, slice_of(cancel))) {
-		if (method_fits(x, req, "POST"))
+		if (method_fits(x, req, METHOD_POST))
 			admin_cancel(a, x, first);
 	} else if (slash != NULL || first.len == 0) {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
 			"/flows/ID/cancel and /health");
-	} else if (is_method(req, "POST")) {
+	} else if (method_of(req) == METHOD_POST) {
 		admin_start(a, x, req, first);
-	} else if (method_fits(x, req, "GET")) {
+	} else if (method_fits(x, req, METHOD_GET | METHOD_POST)) {
 		admin_show(a, x, first);
 	}
 }
@@ -224,10 +279,10 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 	struct slice rest = SLICE_NONE;
 
 	if (slice_eq(req->path, SLICE_LIT("/flows"))) {
-		if (method_fits(x, req, "GET"))
+		if (method_fits(x, req, METHOD_GET))
 			admin_list(a, x, req);
 	} else if (slice_eq(req->path, SLICE_LIT("/health"))) {
-		if (method_fits(x, req, "GET"))
+		if (method_fits(x, req, METHOD_GET))
 			health(a, x);
 	} else if (path_behind(req->path, "/flows/", &rest) && rest.len > 0) {
 		route_flow(a, x, req, rest);
@@ -254,9 +309,15 @@ int admin_open(struct admin **ret, const struct admin_config *config, struct err
 	int rc = server_open(&a->server,
 		&(struct server_config){
 			.loop = config->loop,
-			.handler = { .owner = a, .head = on_head, .request = on_request },
+			.handler = { .owner = a,
+				.head = on_head,
+				.request = on_request,
+				.refused = on_refused },
 			.listen = config->listen,
-			.limits = { .body_bytes_max = config->body_bytes_max },
+			.limits = { .line_bytes_max = ADMIN_LINE_BYTES_MAX,
+				.head_bytes_max = ADMIN_HEAD_BYTES_MAX,
+				.fields_max = ADMIN_FIELDS_MAX,
+				.body_bytes_max = config->body_bytes_max },
 		},
 		err);
 

@@ -6,14 +6,16 @@
  *
  *   POST   /flows/NAME          body: the input, one JSON value (empty: null). Idempotency-Key optional.
  *                               202 {"id": …, "existed": false} once durable; ?wait=5s (ms s m h): 200 with
- *                               {"id": …, "status": "done", "result": …} when it ends in time, else the 202
+ *                               {"id": …, "status": "done", "result": …} when it ends in time, else the 202;
+ *                               its "wait_ended" tells why, when the wait was broken off before its time
  *   GET    /flows               ?all=1 (ended ones too), ?limit=, ?after=ID, ?before=N: {"flows": […], "next": …, "figures": {…}};
  *                               next is the path of the next page, or null
  *   GET    /flows/ID            the flow as JSON; 404
  *   POST   /flows/ID/cancel     202 {"id": …}; 404; 410 has ended
  *   GET    /health              200 {"status": "ok"} or 503 {"status": "store away"}
- * Errors: {"error": "what was wrong, with what value, and what to do"} with 400, 401, 403, 404, 405,
- * 410, 413, 503. */
+ * HEAD is answered like GET, without the body. Errors, also those of the HTTP parser: {"error": "what was
+ * wrong, with what value, and what to do"} with 400, 401, 403, 404, 405, 408, 410, 413, 414, 417, 431, 501,
+ * 503, 505. */
 #ifndef FISH_ADMIN_H
 #define FISH_ADMIN_H
 

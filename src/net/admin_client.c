@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { ANSWER_BYTES_MAX = 300 << 20, CONNECT_TIMEOUT_MS = 5000 };
+enum { ANSWER_BYTES_MAX = 320 << 20, CONNECT_TIMEOUT_MS = 5000 };
 
 /* curl takes a short count as a failure, which a too long answer is. */
 static size_t on_bytes(char *bytes, size_t one, size_t n, void *body)
@@ -63,8 +63,10 @@ static int trouble(CURL *curl, CURLcode code, const char *words, struct err *err
 	if (code == CURLE_COULDNT_CONNECT && system != EACCES)
 		return err_set(err, FISH_ENOTFOUND, "nobody answers at the socket");
 	if (code == CURLE_COULDNT_CONNECT)
-		return err_set(
-			err, FISH_EIO, "not permitted: the socket is its owner's alone");
+		return err_set(err, FISH_EINVAL,
+			"not permitted: the socket is its owner's alone");
+	if (code == CURLE_URL_MALFORMAT)
+		return err_set(err, FISH_EINVAL, "what was asked for is too long to ask");
 	return err_set(err, FISH_EIO, "%.200s",
 		words[0] != '\0' ? words : curl_easy_strerror(code));
 }

@@ -19,8 +19,8 @@ struct admin_told {
 	struct buf body;              /* the caller's to buf_fini, also after a failure */
 };
 
-/* FISH_ENOTFOUND: nobody answers at the socket; FISH_EIO: the talk broke off. Fills
- * err. */
+/* FISH_ENOTFOUND: nobody answers at the socket; FISH_EINVAL: it may not be asked;
+ * FISH_EIO: the talk broke off, and what was asked may have been done. Fills err. */
 int  admin_ask(const struct admin_ask *ask, struct admin_told *ret, struct err *err);
 /* Puts text so that it can stand in a path as one segment. */
 void admin_escape(struct buf *out, struct slice text);

@@ -30,7 +30,7 @@ static void on_show(struct show *s, int rc, struct slice json)
 	else if (rc == FISH_ENOTFOUND)
 		no_such_flow(op->op.x, &s->id);
 	else
-		admin_away(op->op.x);
+		admin_unknown(op->op.x);
 	admin_op_free(&op->op);
 }
 

@@ -111,7 +111,7 @@ static void on_list(struct store_list *l, int rc)
 	char next[64];
 
 	if (rc < 0) {
-		admin_away(op->op.x);
+		admin_unknown(op->op.x);
 		admin_op_free(&op->op);
 		return;
 	}
@@ -184,6 +184,12 @@ void admin_list(struct admin *a, struct exchange *x, const struct http1 *req)
 
 	if (!take_page(x, req->query, &page))
 		return;
+	/* The engine has forgotten its flows until the store is back: a list would be
+	 * empty. */
+	if (engine_away(a->config.engine)) {
+		admin_unknown(x);
+		return;
+	}
 	struct list_op *op = admin_op_new(a, x, sizeof(*op));
 
 	op->limit = page.limit;

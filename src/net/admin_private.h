@@ -10,7 +10,14 @@
 #include "base/heap.h"
 #include "net/admin.h"
 
-enum { ADMIN_ANSWER_BYTES_MAX = 256 << 20, ADMIN_PAGE_MAX = 1000, ADMIN_PAGE_DEFAULT = 100 };
+enum {
+	ADMIN_ANSWER_BYTES_MAX = 300 << 20,      /* more than the longest input, so that show can tell it */
+	ADMIN_PAGE_MAX         = 1000,
+	ADMIN_PAGE_DEFAULT     = 100,
+	ADMIN_LINE_BYTES_MAX   = 8 << 10,        /* limits of a request, named in its refusal */
+	ADMIN_HEAD_BYTES_MAX   = 32 << 10,
+	ADMIN_FIELDS_MAX       = 100,
+};
 
 struct admin {
 	struct admin_config config;
@@ -39,8 +46,10 @@ void  admin_op_free(struct admin_op *op);
 void admin_answer(struct exchange *x, int status, const char *extra_lines, struct slice json);
 void admin_error(struct exchange *x, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* 503 with Retry-After. */
+/* 503 with Retry-After: what was to be written was not. */
 void admin_away(struct exchange *x);
+/* The same for who only asked: there is no telling what is in the store. */
+void admin_unknown(struct exchange *x);
 /* {"id": …} with members of its own behind it, each beginning with a comma. */
 void admin_answer_id(struct exchange *x, int status, const struct id *id, const char *members);
 /* The words of a path that names no flow. */

@@ -12,6 +12,8 @@
 
 enum { WAIT_MS_MAX = 24 * 60 * 60 * 1000 };
 
+static const char stopping[] = "the server is stopping";
+
 struct start_op {
 	struct admin_op op;
 	struct start start;
@@ -59,13 +61,16 @@ static void free_op(struct start_op *op)
 	admin_op_free(&op->op);
 }
 
-/* The 202: started, and its end not known here. */
-static void answer_started(struct start_op *op, const char *more)
+/* The 202: started, and its end not known here. ended_early: why a wait that was asked for
+ * did not last its time; NULL when it did, or none was asked for. */
+static void answer_started(struct start_op *op, const char *ended_early)
 {
 	struct buf members;
 
 	buf_init(&members, ADMIN_ANSWER_BYTES_MAX);
-	buf_printf(&members, ", \"existed\": %s%s", op->existed ? "true" : "false", more);
+	buf_printf(&members, ", \"existed\": %s", op->existed ? "true" : "false");
+	if (ended_early != NULL && op->wait_ms > 0)
+		buf_printf(&members, ", \"wait_ended\": \"%s\"", ended_early);
 	admin_answer_id(op->op.x, 202, &op->id, members.ptr);
 	buf_fini(&members);
 	free_op(op);
@@ -90,7 +95,7 @@ static void on_watch(struct watch *w, int rc, int status, struct slice result)
 
 	heap_remove(&op->op.admin->waits, &op->give_up);
 	if (rc < 0 && rc != FISH_ESTOPPED) {
-		answer_started(op, "");
+		answer_started(op, "the store is away");
 		return;
 	}
 	buf_init(&members, ADMIN_ANSWER_BYTES_MAX);
@@ -152,7 +157,9 @@ static struct start_op *first_waiting(const struct admin *a)
 /* Nobody else has the watch any more, so the operation may end. */
 static void on_forgotten(struct watch *w)
 {
-	answer_started(container_of(w, struct start_op, watch), "");
+	struct start_op *op = container_of(w, struct start_op, watch);
+
+	answer_started(op, op->op.admin->draining ? stopping : NULL);
 }
 
 /* The flow goes on; only the asker is told that it has not ended yet. */
@@ -211,7 +218,7 @@ static void on_start(
 		if (op->wait_ms > 0 && !op->op.admin->draining)
 			wait_for_end(op);
 		else
-			answer_started(op, "");
+			answer_started(op, op->op.admin->draining ? stopping : NULL);
 		return;
 	}
 	if (rc == FISH_ENOTFOUND)

@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct exchange *exchange_new(struct connection *c)
 {
@@ -146,6 +147,13 @@ void exchange_advance(struct exchange *x)
 
 void exchange_refuse(struct exchange *x, int status, const char *why)
 {
+	const struct connection *c = x->connection;
+	/* A closed one's server may be gone, and nobody reads the words. */
+	const struct server_handler *handler = c->closed ? NULL : &c->server->config.handler;
+	if (handler != NULL && handler->refused != NULL) {
+		handler->refused(handler->owner, x, &x->request, status, why);
+		return;
+	}
 	char body[128];
 	int len = snprintf(body, sizeof body, "%s\n", why);
 	CHECK(len > 0);
@@ -169,24 +177,34 @@ static void stop_reading(struct exchange *x)
 		make_last(x);
 }
 
+/* HEAD is told the length that GET would have, and no body: the client would take it for
+ * the next answer. */
+static void cut_body(struct buf *answer)
+{
+	static const char end[] = "\r\n\r\n";
+	const char *at = memmem(answer->ptr, answer->len, end, sizeof end - 1);
+	CHECK(at != NULL); /* http1_answer has put it */
+	answer->len = (size_t)(at - answer->ptr) + sizeof end - 1;
+}
+
 /* The bytes of the answer; when they leave is exchange_flush.c's affair. */
 static void put_answer(
 	struct exchange *x, int status, const char *extra_lines, struct slice body)
 {
 	const struct http1 *request = &x->request;
-	if (slice_eq(request->method, SLICE_LIT("HEAD")))
-		body = SLICE_NONE; /* or the client would take it for the next answer */
 	/* An HTTP/1.0 client takes the end for granted unless it is told otherwise. */
 	if (x->last || request->minor > 0) {
 		http1_answer(&x->answer, status, extra_lines, body, !x->last);
-		return;
+	} else {
+		struct buf lines;
+		buf_init(&lines, SIZE_MAX);
+		buf_puts(&lines, "Connection: keep-alive\r\n");
+		buf_puts(&lines, extra_lines);
+		http1_answer(&x->answer, status, lines.ptr, body, true);
+		buf_fini(&lines);
 	}
-	struct buf lines;
-	buf_init(&lines, SIZE_MAX);
-	buf_puts(&lines, "Connection: keep-alive\r\n");
-	buf_puts(&lines, extra_lines);
-	http1_answer(&x->answer, status, lines.ptr, body, true);
-	buf_fini(&lines);
+	if (slice_eq(request->method, SLICE_LIT("HEAD")))
+		cut_body(&x->answer);
 }
 
 void exchange_answer(

@@ -65,8 +65,15 @@ static int listen_error(struct err *err, const char *address, int error)
 			"cannot listen on %s: this machine has no such address; "
 			"choose one of its own, or :PORT for all of them",
 			address);
+	case ENOENT:
+	case ENOTDIR:
+		return err_set(err, FISH_ENOTFOUND,
+			"cannot listen on %s: there is no such directory; make it or choose "
+			"another place",
+			address);
 	default:
-		return err_set(err, FISH_EIO, "cannot listen on %s: %s", address,
+		return err_set(err, FISH_EIO,
+			"cannot listen on %s: %s; choose another address", address,
 			strerror(error));
 	}
 }

@@ -26,6 +26,10 @@ struct server_handler {
 	int  (*head)(void *owner, struct exchange *x, const struct http1 *head);
 	/* The whole request stands; req's parts and body stand until the exchange is answered. */
 	void (*request)(void *owner, struct exchange *x, const struct http1 *req);
+	/* The server itself refuses: a limit, a fault in the bytes, a peer that is too slow. It calls
+	 * exchange_answer with that status and why in its own form. req: what of the request was read;
+	 * its fields stand only when its head did. NULL: why as text/plain. */
+	void (*refused)(void *owner, struct exchange *x, const struct http1 *req, int status, const char *why);
 };
 
 struct server_config {

@@ -72,6 +72,11 @@ static int file_make(const char *path, struct err *err)
 	if (errno != EEXIST)
 		return err_set(err, FISH_EIO, "store %s cannot be made: %s", path,
 			strerror(errno));
+	if (stat(path, &st) != 0 && errno == ENOENT)
+		return err_set(err, FISH_ENOTFOUND,
+			"store %s is a link to a file that is not there: remove the link, "
+			"or bring back what it leads to",
+			path);
 	if (stat(path, &st) != 0)
 		return err_set(err, FISH_EIO, "store %s: %s", path, strerror(errno));
 	if (!S_ISREG(st.st_mode))

@@ -8,10 +8,13 @@ import http.client
 import os
 import random
 import signal
+import subprocess
+import tempfile
 import time
 import unittest
+from pathlib import Path
 
-from lib import Broker, Crew, poll, program
+from lib import PATIENCE_S, ROOT, Broker, Crew, poll, program
 
 from judge import Judge, read_ledger
 from party import chance
@@ -150,6 +153,22 @@ class TwoHundredKills(unittest.TestCase):
 
     def test_nor_with_every_wait_parked(self):
         self.all_runs(PARKED)
+
+
+class Demo(unittest.TestCase):
+    def test_a_hang_up_leaves_nothing_behind(self):
+        """A terminal that hangs up and the make in it send one SIGHUP each; here they do not stop."""
+        with tempfile.TemporaryDirectory(dir=Crew.short_folder()) as folder:
+            demo = subprocess.Popen([ROOT / "examples" / "broker" / "demo", program("broker").parent],
+                                    env={**os.environ, "TMPDIR": folder}, stdout=subprocess.DEVNULL,
+                                    stderr=subprocess.DEVNULL)
+            self.addCleanup(demo.kill)
+            # There is a store: the crew is at work.
+            poll(lambda: list(Path(folder).glob("*/*.sock")), PATIENCE_S, "the demo has not begun")
+            while demo.poll() is None:
+                demo.send_signal(signal.SIGHUP)
+                time.sleep(0.001)
+            self.assertEqual(os.listdir(folder), [])
 
 
 if __name__ == "__main__":

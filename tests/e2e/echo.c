@@ -1,6 +1,9 @@
 /* echo.c - the smallest program for the tests of the command line: flows that end at
- * once, that wait on a hook, that fail, and that call a peer. */
+ * once, that wait on a hook, that fail, that call a peer, and that never rest. */
 #include <fish.h>
+
+#include <stdbool.h>
+#include <stdio.h>
 
 static const fish_peer nobody = { .name = "nobody", .url = "${FISH_E2E_PEER}" };
 
@@ -31,11 +34,33 @@ static void knock(fish_flow *f, const fish_msg *in)
 	fish_post(f, &nobody, "/door", "{knock: %-s}", fish_raw(in, ""));
 }
 
+/* Has a hook and never listens to it. */
+static void deaf(fish_flow *f, const fish_msg *in)
+{
+	(void)in;
+	fish_spawn(f, "ear");
+	fish_sleep(f, FISH_MINUTE);
+}
+
+/* Computes for ever and reaches no step; says on stderr that it has begun. */
+static void spin(fish_flow *f, const fish_msg *in)
+{
+	volatile bool on = true;
+
+	(void)f;
+	(void)in;
+	fputs("spinning\n", stderr);
+	while (on)
+		;
+}
+
 static const fish_def flows[] = {
 	FISH_FLOW(greet),
 	FISH_FLOW(await),
 	FISH_FLOW(refuse),
 	FISH_FLOW(knock),
+	FISH_FLOW(deaf),
+	FISH_FLOW(spin),
 	FISH_END,
 };
 static const fish_peer *const peers[] = { &nobody, NULL };

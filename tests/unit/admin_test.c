@@ -323,7 +323,7 @@ static void test_wait_for_the_end(void **state)
 	d.engine.watch = NULL;
 	start_and_wait(&d, "1h");
 	d.engine.watch->done(d.engine.watch, FISH_ESTORE, 0, SLICE_NONE);
-	told(&d, 202, "\"existed\": false}");
+	told(&d, 202, "\"existed\": false, \"wait_ended\": \"the store is away\"}");
 	desk_close(&d);
 }
 
@@ -364,7 +364,7 @@ static void test_drain_lets_those_who_wait_go(void **state)
 	desk_open(&d);
 	start_and_wait(&d, "1h");
 	admin_drain(d.admin, 10000, on_drained, &d);
-	told(&d, 202, "\"existed\": false}");
+	told(&d, 202, "\"existed\": false, \"wait_ended\": \"the server is stopping\"}");
 	net_until(&d.loop, &d.peer, d.drained);
 	raw_close(&d.peer);
 	d.admin = admin_free(d.admin);
@@ -403,12 +403,56 @@ static void test_paths_and_methods(void **state)
 	ask(&d, "GET /", "", 404, "/flows/NAME");
 	ask(&d, "GET /flows/", "", 404, "/flows/NAME");
 	ask(&d, "GET /flows/a/b", "", 404, "/flows/NAME");
-	ask(&d, "DELETE /flows/a", "", 405, "Allow: GET\r\n");
+	ask(&d, "DELETE /flows/a", "", 405, "Allow: GET, HEAD, POST\r\n");
+	ask(&d, "PUT /flows/a", "{}", 405, "does not take PUT, only GET, HEAD, POST");
 	ask(&d, "GET /flows/a/cancel", "", 405, "Allow: POST\r\n");
-	ask(&d, "POST /flows", "", 405, "Allow: GET\r\n");
+	ask(&d, "POST /flows", "", 405, "Allow: GET, HEAD\r\n");
+	ask(&d, "POST /health", "", 405, "Allow: GET, HEAD\r\n");
 	ask(&d, "GET /health", "", 200, "\"ok\"");
 	d.engine.away = true;
 	ask(&d, "GET /health", "", 503, "store away");
+	desk_close(&d);
+}
+
+/* Was: a list without flows, as if all had been lost, and words of what was not kept for
+ * who had only asked. */
+static void test_store_away_is_no_empty_list(void **state)
+{
+	(void)state;
+	struct desk d;
+	char show[64];
+	desk_open(&d);
+	snprintf(show, sizeof show, "GET /flows/%s", flow_text);
+	d.engine.away = true;
+	ask(&d, "GET /flows", "", 503, "the store is away just now");
+	told(&d, 503, "Retry-After: 1\r\n");
+	ask(&d, "GET /flows?all=1&before=3", "", 503, "try again");
+	d.engine.rc = FISH_ESTORE;
+	ask(&d, show, "", 503, "the store is away just now");
+	assert_false(raw_has(&d.peer, "kept"));
+	desk_close(&d);
+}
+
+/* What the parser refuses has the form of all refusals, and names limit and value. */
+static void test_refusals_of_the_parser(void **state)
+{
+	(void)state;
+	struct desk d;
+	char body[200] = "";
+	char line[9000] = "GET /";
+	desk_open(&d);
+	memset(body, '1', 150);
+	ask(&d, "POST /flows/f", body, 413, "Content-Type: application/json\r\n");
+	told(&d, 413, "{\"error\": \"the request is refused: body too large: at most 100 bytes");
+	told(&d, 413, "it has 150; ");
+	told(&d, 413, "--max-body");
+	put_request(&d, "GET /flows", TOKEN "a b: c\r\n", "");
+	told(&d, 400, "{\"error\": \"the request is refused: ");
+	raw_close(&d.peer);
+	raw_open(&d.peer, admin_address(d.admin));
+	memset(line + 5, 'a', sizeof line - 6);
+	raw_puts(&d.loop, &d.peer, line);
+	told(&d, 414, "at most 8192 bytes");
 	desk_close(&d);
 }
 
@@ -451,6 +495,8 @@ int main(void)
 		cmocka_unit_test(test_drain_lets_those_who_wait_go),
 		cmocka_unit_test(test_show_and_cancel),
 		cmocka_unit_test(test_paths_and_methods),
+		cmocka_unit_test(test_store_away_is_no_empty_list),
+		cmocka_unit_test(test_refusals_of_the_parser),
 		cmocka_unit_test(test_pages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,6 +56,16 @@ static void refused(const char *const *words, const char *why)
 		fail_msg("'%s' should say '%s'", err.text, why);
 }
 
+/* And nothing behind these words. */
+static void refused_ending(const char *const *words, const char *end)
+{
+	struct config c;
+	struct err err;
+	assert_int_equal(parse(&c, words, &err), FISH_EINVAL);
+	assert_true(strlen(err.text) >= strlen(end));
+	assert_string_equal(err.text + strlen(err.text) - strlen(end), end);
+}
+
 static void accepted(struct config *c, const char *const *words)
 {
 	struct err err;
@@ -154,6 +164,12 @@ static void test_refusals_name_the_fault(void **state)
 	refused(WORDS("serve", "--frobnicate=1"), "'--frobnicate'");
 	refused(WORDS("ls", "--listen", ":1"), "'ls' has no flag '--listen'");
 	refused(WORDS("serve", "extra"), "'extra'");
+	refused_ending(WORDS("serve", "extra"), "usage: broker serve");
+	refused_ending(WORDS("ls", "extra"), "usage: broker ls");
+	refused_ending(WORDS("show", "a", "b"), "usage: broker show ID");
+	refused(WORDS("show", ""), "the id of 'show' is empty: usage: broker show ID");
+	refused(WORDS("cancel", ""), "the id of 'cancel' is empty");
+	refused(WORDS("start", "", "{}"), "the flow's name of 'start' is empty");
 	refused(WORDS("serve", "--store"), "--store lacks its value");
 	refused(WORDS("serve", "--store", "--json"), "--store lacks its value");
 	refused(WORDS("ls", "--all=yes"), "takes no value");
@@ -177,6 +193,27 @@ static void test_refusals_of_values(void **state)
 	refused(WORDS("start", "f", "--wait", "5"), "--wait '5'");
 	refused(WORDS("start", "f", "--wait", "25h"), "at most 24h");
 	refused(WORDS("ls", "--limit", "0"), "--limit '0'");
+	struct config c;
+	refused(WORDS("serve", "--max-body", "257m"), "1 to 256m");
+	accepted(&c, WORDS("serve", "--max-body", "256m"));
+	assert_int_equal(c.body_bytes_max, 256 << 20);
+}
+
+/* Was: the server's parser refused the header line that the key had torn in two. */
+static void test_keys(void **state)
+{
+	(void)state;
+	struct config c;
+	char key[257] = "";
+	memset(key, 'k', 255);
+	accepted(&c, WORDS("start", "f", "--key", key));
+	accepted(&c, WORDS("start", "f", "--key", "order 7, größer"));
+	key[255] = 'k';
+	refused(WORDS("start", "f", "--key", key), "--key has 256 bytes, at most 255");
+	refused(WORDS("start", "f", "--key", "a\nb"), "control character at byte 2");
+	refused(WORDS("start", "f", "--key", "a\x7f"), "control character at byte 2");
+	refused(WORDS("start", "f", "--key", "a "), "ends with a blank");
+	refused(WORDS("start", "f", "--key", ""), "--key lacks its value");
 }
 
 int main(void)
@@ -189,6 +226,7 @@ int main(void)
 		cmocka_unit_test_setup(test_help_and_version, forget_environment),
 		cmocka_unit_test_setup(test_refusals_name_the_fault, forget_environment),
 		cmocka_unit_test_setup(test_refusals_of_values, forget_environment),
+		cmocka_unit_test_setup(test_keys, forget_environment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

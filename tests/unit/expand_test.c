@@ -54,6 +54,25 @@ static void test_variables_are_put_in(void **state)
 	expand_fini(&x);
 }
 
+/* Two of one name could not be told apart in a journal, one without has no label. */
+static void test_names(void **state)
+{
+	(void)state;
+	static const fish_peer a = { .name = "a", .url = "http://a" };
+	static const fish_peer b = { .name = "b", .url = "http://b" };
+	static const fish_peer a_again = { .name = "a", .url = "http://other" };
+	static const fish_peer nameless = { .url = "http://a" };
+	static const fish_peer empty = { .name = "", .url = "http://a" };
+	const fish_peer *const twice[] = { &a, &b, &a_again, NULL };
+	struct expanded x;
+	struct err err;
+	refused(&nameless, WORDS("peer 1", "has no name"));
+	refused(&empty, WORDS("peer 1", "has no name"));
+	assert_int_equal(expand_init(&x, &(fish_program){ .peers = twice }, &err), FISH_EINVAL);
+	assert_non_null(strstr(err.text, "two peers"));
+	assert_non_null(strstr(err.text, "'a'"));
+}
+
 static void test_other_dollars_stay(void **state)
 {
 	(void)state;
@@ -146,6 +165,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_variables_are_put_in),
+		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_other_dollars_stay),
 		cmocka_unit_test(test_values_are_not_expanded),
 		cmocka_unit_test(test_order_is_the_program_s),

@@ -25,7 +25,7 @@ static struct buf shown(const struct render *r, const char *json)
 	struct buf out;
 	assert_non_null(flow);
 	buf_init(&out, 1 << 20);
-	render_show(&out, r, flow);
+	render_show(&out, r, flow, slice_of(json));
 	json_decref(flow);
 	return out;
 }
@@ -106,7 +106,7 @@ static void test_show_of_a_waiting_flow(void **state)
 	has(&out, "order 01jd8q4zv6n3f5w2x7y9k1m0pr  waiting\n");
 	has(&out, "started  2026-11-23 10:13:48 UTC (12 s ago)\n");
 	has(&out, "parent   01jdparent\n");
-	has(&out, "input    {\"id\": \"o1\"}\n");
+	has(&out, "input    {\"id\":\"o1\"}\n");
 	has(&out, "for what comes at \"taken\" (step 3)\n");
 	has(&out, "since 2026-11-23 10:13:48 UTC (12 s ago)\n");
 	has(&out, "until 2026-11-23 10:18:12 UTC (in 4 min 12 s)\n");
@@ -145,6 +145,44 @@ static void test_each_kind_of_wait(void **state)
 		"each of which starts \"order\"\n");
 	waits_for("{\"kind\":\"done\",\"label\":\"\"}",
 		"for its calls and children to end, having returned\n");
+}
+
+/* Was: an unknown kind "having returned", with its label glued to it. */
+static void test_kinds_that_are_new(void **state)
+{
+	(void)state;
+	waits_for("{\"kind\":\"send\",\"label\":\"app /x\"}", "to end, having returned\n");
+	waits_for("{\"kind\":\"once\",\"label\":\"charge\"}",
+		"for the outcome of \"charge\"\n");
+	waits_for("{\"kind\":\"dream\",\"label\":\"sheep\",\"step\":2}",
+		"  at its step \"dream\" \"sheep\" (step 2)\n");
+	waits_for("{\"kind\":\"dream\",\"label\":\"\"}", "  at its step \"dream\"\n");
+}
+
+/* Was: 1.10 shown as a decoder writes it, and the input's line breaks as they came. */
+static void test_values_stay_as_they_were_sent(void **state)
+{
+	(void)state;
+	struct buf out = shown(&plain,
+		"{\"id\":\"x\",\"flow\":\"f\",\"state\":\"ended\",\"status\":\"done\","
+		"\"input\":{\"a\": 1.10,\n\"b\": 1E2},\"result\":[ 0.30000000000000004 ],"
+		"\"untaken\":[{\"hook\":0,\"len\":99,\"text\":\"hel\",\"cut\":true}]}");
+	has(&out, "input    {\"a\": 1.10, \"b\": 1E2}\n");
+	has(&out, "result   [ 0.30000000000000004 ]\n");
+	has(&out, "hook 0, 99 bytes  hel … (cut)\n");
+	buf_fini(&out);
+}
+
+static void test_long_values_are_cut_between_characters(void **state)
+{
+	(void)state;
+	char json[1000] = "{\"id\":\"x\",\"input\":\"";
+	for (int i = 0; i < 300; i++)
+		strcat(json, "é");
+	struct buf out = shown(&plain, strcat(json, "\"}"));
+	/* A quote and 199 characters of two bytes: one more would be cut in two. */
+	has(&out, "é... (602 bytes)\n");
+	buf_fini(&out);
 }
 
 static void test_show_of_an_ended_flow(void **state)
@@ -248,6 +286,9 @@ int main(void)
 		cmocka_unit_test(test_moments),
 		cmocka_unit_test(test_show_of_a_waiting_flow),
 		cmocka_unit_test(test_each_kind_of_wait),
+		cmocka_unit_test(test_kinds_that_are_new),
+		cmocka_unit_test(test_values_stay_as_they_were_sent),
+		cmocka_unit_test(test_long_values_are_cut_between_characters),
 		cmocka_unit_test(test_show_of_an_ended_flow),
 		cmocka_unit_test(test_no_control_character_gets_through),
 		cmocka_unit_test(test_nothing_is_relied_on),

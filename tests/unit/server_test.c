@@ -281,6 +281,8 @@ static void old_clients_and_head(void **state)
 	raw_puts(&k.loop, &p, "\r\nHEAD /h HTTP/1.1\r\nHost: a\r\n\r\n");
 	net_until(&k.loop, &p, raw_has(&p, "\r\n\r\n"));
 	assert_false(raw_has(&p, "/h"));
+	/* As long as GET's answer would be. */
+	assert_true(raw_has(&p, "Content-Length: 2\r\n"));
 	raw_puts(&k.loop, &p, "GET /k HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
 	net_until(&k.loop, &p, raw_has(&p, "/k"));
 	assert_true(raw_has(&p, "Connection: keep-alive\r\n"));
