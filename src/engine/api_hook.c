@@ -20,6 +20,19 @@ static fish_hook *open_hook(struct run *r, const char *name)
 	return NULL;
 }
 
+/* An open hook of that name from the flow's earlier life, or the next number. */
+static uint32_t hook_number(struct run *r, const char *name)
+{
+	for (struct carried **c = &r->carried; *c; c = &(*c)->next)
+		if (strcmp((*c)->name, name) == 0) {
+			uint32_t number = (*c)->number;
+
+			*c = (*c)->next;
+			return number;
+		}
+	return r->hook_next++;
+}
+
 fish_hook *fish_spawn(fish_flow *f, const char *name)
 {
 	struct run *r = run_of(f);
@@ -30,7 +43,7 @@ fish_hook *fish_spawn(fish_flow *f, const char *name)
 	if (open_hook(r, name))
 		run_misuse(r, "fish_spawn: a hook named \"%s\" is open already", name);
 	run_step(r, &(struct step){ .kind = STEP_SPAWN, .label = name });
-	uint32_t number = r->hook_next++;
+	uint32_t number = hook_number(r, name);
 
 	if (!flow_hook(r->flow, number)) {
 		if (run_recorded(r))

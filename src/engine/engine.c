@@ -62,6 +62,8 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	list_init(&e->idle);
 	list_init(&e->cancelling);
 	list_init(&e->loads);
+	list_init(&e->works);
+	list_init(&e->uncommitted);
 	e->gather = batch_new(e, 1);
 	e->away_pause_ms = AWAY_PAUSE_MS;
 	e->now_ms = config->seams.now_ms(config->seams.owner);
@@ -237,6 +239,21 @@ static void submit(struct engine *e)
 	batch_submit(b);
 }
 
+static void wake_committed(struct engine *e)
+{
+	struct list *next;
+
+	for (struct list *l = e->uncommitted.next; l != &e->uncommitted; l = next) {
+		struct flow *f = container_of(l, struct flow, uncommitted);
+
+		next = l->next;
+		if (f->run && f->run->awaited > e->durable_no)
+			continue;
+		list_remove(&f->uncommitted);
+		flow_wake(f);
+	}
+}
+
 void engine_batch_done(struct engine *e, struct batch *b, int rc)
 {
 	CHECK(b == e->inflight);
@@ -249,6 +266,7 @@ void engine_batch_done(struct engine *e, struct batch *b, int rc)
 		e->figures.commits++;
 		e->durable_no = b->no;
 		e->away_pause_ms = AWAY_PAUSE_MS;
+		wake_committed(e);
 		batch_release(b);
 	}
 	batch_free(b);

@@ -82,7 +82,7 @@ static void feed_hook(struct flow *f, const struct entry *e)
 	h->batch = f->batch;
 }
 
-static void deadline_remove(struct flow *f, enum source source, uint32_t step)
+void flow_deadline_remove(struct flow *f, enum source source, uint32_t step)
 {
 	for (size_t i = 0; i < f->ndeadlines; i++) {
 		if (f->deadlines[i].source != source || f->deadlines[i].step != step)
@@ -105,7 +105,7 @@ static void feed_message(struct flow *f, const struct entry *e)
 		f->waiting++;
 	}
 	if (e->source == SOURCE_TIMER)
-		deadline_remove(f, SOURCE_TIMER, e->number);
+		flow_deadline_remove(f, SOURCE_TIMER, e->number);
 	if (e->source == SOURCE_CALL && f->doubt)
 		f->doubt--;
 }
@@ -179,14 +179,65 @@ static void feed_children(struct flow *f, const struct entry *e)
 	f->news = f->news || (f->closing && e->ended);
 }
 
-static void feed_cancel(struct flow *f)
+static void feed_cancel(struct flow *f, const struct entry *e)
 {
 	f->cancelled = true;
+	f->cancelled_ms = e->time_ms;
 	f->news = true;
 	if (!f->parent)
 		return;
 	list_remove(&f->sibling);
 	list_push(&f->parent->children, &f->sibling);
+}
+
+/* The newest of each name stands. */
+static void feed_publish(struct flow *f, const struct entry *e)
+{
+	struct published **at = &f->published;
+
+	f->news = true;
+	while (*at && !slice_eq(slice_of((*at)->name), e->name))
+		at = &(*at)->next;
+	if (*at) {
+		struct published *old = *at;
+
+		*at = old->next;
+		free(old->name);
+		free(old);
+	}
+	struct published *p = xalloc(sizeof *p + e->body.len + 1);
+	char *json = (char *)(p + 1);
+
+	memcpy(json, e->body.ptr, e->body.len);
+	*p = (struct published){ .next = f->published, .name = dup(e->name), .json = { json, e->body.len } };
+	f->published = p;
+}
+
+void published_free(struct flow *f)
+{
+	for (struct published *p = f->published; p;) {
+		struct published *next = p->next;
+
+		free(p->name);
+		free(p);
+		p = next;
+	}
+	f->published = NULL;
+}
+
+/* The hooks stay as they are; what belonged to the old life's steps goes. */
+static void feed_renew(struct flow *f, const struct entry *e)
+{
+	f->epoch++;
+	free(f->base_url);
+	f->base_url = dup(e->base_url);
+	f->key_id = e->key_id;
+	f->build = e->build;
+	f->ndeadlines = 0;
+	flow_deadlines_changed(f);
+	f->doubt = 0;
+	f->closing = false;
+	f->news = true;
 }
 
 int flow_feed(struct flow *f, const struct entry *e)
@@ -202,7 +253,7 @@ int flow_feed(struct flow *f, const struct entry *e)
 		feed_message(f, e);
 		break;
 	case ENTRY_TIMEOUT:
-		deadline_remove(f, SOURCE_WAIT, e->number);
+		flow_deadline_remove(f, SOURCE_WAIT, e->number);
 		f->news = true;
 		break;
 	case ENTRY_CLOSED:
@@ -212,15 +263,19 @@ int flow_feed(struct flow *f, const struct entry *e)
 		feed_children(f, e);
 		break;
 	case ENTRY_CANCEL:
-		feed_cancel(f);
+		feed_cancel(f, e);
 		break;
 	case ENTRY_PROGRESS:
 		return feed_progress(f, e);
+	case ENTRY_PUBLISH:
+		feed_publish(f, e);
+		break;
+	case ENTRY_RENEW:
+		feed_renew(f, e);
+		break;
 	case ENTRY_RESULT:
 	case ENTRY_PATCH:
-	case ENTRY_PUBLISH:
 	case ENTRY_REPLY:
-	case ENTRY_RENEW:
 		f->news = true;
 		break;
 	case ENTRY_END:

@@ -26,6 +26,7 @@ struct flow *flow_new(struct engine *e, const struct id *id)
 	list_init(&f->cancelling);
 	list_init(&f->calls);
 	list_init(&f->watches);
+	list_init(&f->uncommitted);
 	buf_init(&f->tail, SIZE_MAX);
 	map_put(&e->flows, id, f);
 	return f;
@@ -52,6 +53,7 @@ void flow_free(struct flow *f)
 	list_remove(&f->ready);
 	list_remove(&f->idle);
 	list_remove(&f->cancelling);
+	list_remove(&f->uncommitted);
 	heap_remove(&e->due, &f->due);
 	map_remove(&e->flows, &f->id);
 	if (f->has_key && !f->parent_source && map_get(&e->start_keys, &f->key) == f)
@@ -65,6 +67,7 @@ void flow_free(struct flow *f)
 	free(f->deadlines);
 	free(f->name);
 	free(f->base_url);
+	published_free(f);
 	free(f->why);
 	buf_fini(&f->tail);
 	free(f);
@@ -172,6 +175,11 @@ void flow_wake(struct flow *f)
 
 static void ring(struct flow *f, struct entry_deadline d)
 {
+	if (d.source == SOURCE_CANCEL) {          /* CANCEL stands already: its run is to see that time is over */
+		flow_deadline_remove(f, SOURCE_CANCEL, 0);
+		flow_wake(f);
+		return;
+	}
 	struct entry e = { .kind = ENTRY_TIMEOUT, .number = d.step };
 
 	if (d.source == SOURCE_TIMER) {

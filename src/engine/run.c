@@ -21,15 +21,14 @@ struct run *run_new(struct flow *f)
 	map_init(&r->inboxes);
 	buf_init(&r->recorded, SIZE_MAX);
 	buf_init(&r->fresh, SIZE_MAX);
+	r->epoch = f->epoch;
 	r->digest = HASH64_SEED;
 	r->wait_due_ms = INT64_MAX;
 	return r;
 }
 
-struct run *run_drop(struct run *r)
+static void run_free(struct run *r)
 {
-	if (!r)
-		return NULL;
 	for (struct deferred *d = r->deferred; d; d = d->next)
 		d->fn(d->arg);
 	co_free(r->co);
@@ -40,7 +39,23 @@ struct run *run_drop(struct run *r)
 	free(r->progress);
 	arena_fini(&r->arena);
 	free(r);
+}
+
+struct run *run_drop(struct run *r)
+{
+	if (!r)
+		return NULL;
+	r->dropped = true;
+	if (!r->works)                            /* else the last of them takes it along */
+		run_free(r);
 	return NULL;
+}
+
+void run_work_over(struct run *r)
+{
+	r->works--;
+	if (r->dropped && !r->works)
+		run_free(r);
 }
 
 /* ---- on the coroutine ---- */
@@ -113,12 +128,22 @@ void run_diverge(struct run *r, const char *fmt, ...)
 
 /* ---- at rest ---- */
 
+/* One that asked to be told of a cancel may wind up for so long. */
+static int64_t grace_ends_ms(const struct run *r)
+{
+	const struct flow *f = r->flow;
+
+	return f->cancelled && r->asked_cancelled ? f->cancelled_ms + CANCEL_GRACE_MS : INT64_MAX;
+}
+
 static void deadlines_put(struct run *r, struct buf *out)
 {
 	for (struct timer *t = r->timers; t; t = t->next)
 		entry_deadline_put(out, &(struct entry_deadline){ SOURCE_TIMER, t->step, t->due_ms });
 	if (r->waits && r->wait_due_ms != INT64_MAX)
 		entry_deadline_put(out, &(struct entry_deadline){ SOURCE_WAIT, run_index(r), r->wait_due_ms });
+	if (grace_ends_ms(r) != INT64_MAX)
+		entry_deadline_put(out, &(struct entry_deadline){ SOURCE_CANCEL, 0, grace_ends_ms(r) });
 }
 
 /* Rule 3. Nothing new since the last one: nothing to write. That the function is over is news too: it
@@ -160,6 +185,8 @@ static void deadlines_follow(struct run *r)
 		flow_deadline_add(f, (struct entry_deadline){ SOURCE_TIMER, t->step, t->due_ms });
 	if (!r->returned && r->waits && r->wait_due_ms != INT64_MAX)
 		flow_deadline_add(f, (struct entry_deadline){ SOURCE_WAIT, run_index(r), r->wait_due_ms });
+	if (!r->returned && grace_ends_ms(r) != INT64_MAX)
+		flow_deadline_add(f, (struct entry_deadline){ SOURCE_CANCEL, 0, grace_ends_ms(r) });
 	flow_deadlines_changed(f);
 }
 
@@ -180,8 +207,10 @@ static void stop(struct run *r)
 	buf_init(&why, SIZE_MAX);
 	buf_puts(&why, r->stop_why);
 	/* What was begun live has effects under way: they need their PROGRESS all the same. */
-	if (r->misused)
+	if (r->misused) {
+		run_acts(r);
 		progress_put(r);
+	}
 	flow_stop(f, why.ptr);
 	buf_fini(&why);
 }
@@ -222,8 +251,41 @@ static void wind_up(struct run *r)
 	r->timers = NULL;
 	if (f->cancelled)
 		calls_cancel(f);
-	if (flow_children(f))
+	if (flow_children(f) && !r->renews)
 		tree_cancel_children(f);
+}
+
+/* A cancelled flow goes no further, unless it asked for the cancel and still has time. */
+static void cut_short(struct run *r)
+{
+	struct flow *f = r->flow;
+
+	if (!f->cancelled || (r->returned && !r->renews))
+		return;
+	if (r->asked_cancelled && !r->renews && r->engine->now_ms < grace_ends_ms(r))
+		return;
+	run_give_back(r);
+	r->returned = true;
+	r->renews = false;
+	r->end_status = END_CANCELLED;
+	r->end_result = SLICE_LIT("cancelled");
+}
+
+/* fish_once and fish_work go on when what they rest on is durable. True: now. */
+static bool await_commit(struct run *r)
+{
+	struct flow *f = r->flow;
+
+	if (!r->awaits || r->returned)
+		return false;
+	if (!r->awaited)
+		r->awaited = f->batch ? f->batch : r->engine->durable_no;
+	if (r->awaited > r->engine->durable_no) {
+		if (list_empty(&f->uncommitted))
+			list_push(&r->engine->uncommitted, &f->uncommitted);
+		return false;
+	}
+	return true;
 }
 
 static void rest(struct run *r)
@@ -236,23 +298,28 @@ static void rest(struct run *r)
 		return;
 	}
 	held_let_out(r);
-	if (f->cancelled && !r->returned) {
-		run_give_back(r);
-		r->returned = true;
-		r->end_status = END_CANCELLED;
-		r->end_result = SLICE_LIT("cancelled");
-	}
+	run_acts(r);
+	cut_short(r);
 	if (r->returned || r->effects || !rule_off(e, RULE_PROGRESS_REST))
 		progress_put(r);
 	r->effects = false;
 	if (r->returned)
 		wind_up(r);
-	if (r->returned && (!r->doubt || rule_off(e, RULE_END_WAITS_CALLS)) && !flow_children(f)) {
+	if (r->renews && !r->doubt) {
+		run_renew(r);
+		return;
+	}
+	if (r->returned && !r->renews && (!r->doubt || rule_off(e, RULE_END_WAITS_CALLS)) && !flow_children(f)) {
 		end(r);
 		return;
 	}
 	deadlines_follow(r);
 	f->waiting = r->untaken;
+	if (await_commit(r)) {
+		f->state = FLOW_READY;
+		list_push(&e->ready, &f->ready);
+		return;
+	}
 	f->state = FLOW_WAITING;
 	f->idle_since_ms = e->now_ms;
 	list_push(&e->idle, &f->idle);

@@ -58,6 +58,31 @@ struct held_call {                 /* asked for below the border, to be sent onc
 	struct held_call   *next;
 };
 
+/* What a step does to another flow. It is done when the run comes to rest, on the engine's stack and
+ * in the commit of the PROGRESS that covers the step: the other flow may have to run for it. */
+enum act_kind { ACT_CANCEL, ACT_TELL };
+struct act {
+	enum act_kind kind;
+	uint32_t      step;          /* ACT_CANCEL: that started the child; ACT_TELL: the telling one */
+	struct id     flow;          /* ACT_TELL: whom … */
+	const char   *hook_name;     /* … at which hook … */
+	struct slice  body;          /* … what */
+	struct act   *next;
+};
+
+struct patch {                     /* the answer of fish_patch for a name */
+	const char   *name;
+	bool          answer;
+	struct patch *next;
+};
+
+/* An open hook that RENEW carried over, until it is spawned again. */
+struct carried {
+	uint32_t        number;
+	const char     *name;
+	struct carried *next;
+};
+
 struct deferred {
 	void (*fn)(void *arg);
 	void *arg;
@@ -93,6 +118,16 @@ struct run {
 	const fish_msg **gathered;      /* what the gather it is in has so far, NULL where nothing is; NULL: in none */
 	size_t         ngathered;
 	struct deferred  *deferred;
+	struct patch  *patches;
+	struct carried *carried;
+	const char    *once;            /* fish_once has handed over: its name; NULL: not */
+	size_t         works;           /* on threads, that read this run's memory */
+	bool           dropped;         /* only its works keep it */
+	bool           asked_cancelled; /* has a hook for CANCEL */
+	bool           renews;          /* returned into another life */
+	bool           awaits;          /* goes on only when its PROGRESS is durable … */
+	uint64_t       awaited;         /* … by this batch; 0: not written yet */
+	struct act    *acts;            /* in order */
 	int64_t        wait_due_ms;     /* deadline of the wait it is in; INT64_MAX: none */
 	bool           waits;
 	bool           begun;           /* feeding is over, the function runs */
@@ -122,6 +157,9 @@ struct step {
 };
 void          run_step(struct run *r, const struct step *s);     /* begins the next step; may not return (diverged) */
 void          run_block(struct run *r);                          /* until there is news */
+struct act   *run_act(struct run *r);                            /* a new one, done when the run rests */
+void          run_work_over(struct run *r);                      /* one of its works has returned: frees a dropped run */
+void          run_patch_keep(struct run *r, struct slice name, bool answer);
 __attribute__((noreturn, format(printf, 2, 3))) void run_misuse(struct run *r, const char *fmt, ...);
 __attribute__((noreturn, format(printf, 2, 3))) void run_diverge(struct run *r, const char *fmt, ...);
 __attribute__((noreturn)) void run_return(struct run *r, enum end_status status, struct slice result);
@@ -140,6 +178,10 @@ void          run_hold(struct run *r, const struct call_request *q);
 /* The JSON of a template, in the arena; misuse, naming verb, when it does not come out as JSON. */
 struct slice  run_template(struct run *r, const char *verb, const char *json, va_list ap)
 	__attribute__((format(printf, 3, 0)));
+void          run_acts(struct run *r);                           /* does them */
+void          run_renew(struct run *r);                          /* RENEW; the run is gone after it */
+/* Packed sequence numbers of deliveries that open hooks hold, in order, for RENEW. */
+void          run_untaken_seqs(struct run *r, struct buf *out);
 /* Packed MESSAGE entries of deliveries nobody took, for the ended row. */
 void          run_untaken(struct run *r, struct buf *out);
 

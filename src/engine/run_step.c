@@ -89,6 +89,32 @@ static void feed_progress(struct run *r, const struct entry *e)
 		buf_put_slice(&r->recorded, e->steps);
 }
 
+void run_patch_keep(struct run *r, struct slice name, bool answer)
+{
+	struct patch *p = arena_alloc(&r->arena, sizeof *p);
+
+	*p = (struct patch){ .name = arena_dup(&r->arena, name), .answer = answer, .next = r->patches };
+	r->patches = p;
+}
+
+/* The first entry of a later life stands in the place of START. */
+static void feed_renew(struct run *r, const struct entry *e, uint64_t seq)
+{
+	struct entry input = { .kind = ENTRY_START, .body = e->body, .time_ms = e->time_ms, .status = 200 };
+	struct slice rest = e->hooks;
+	struct entry_open_hook h;
+
+	r->input = msg_new(r, &input, seq);
+	r->now_ms = e->now_ms > e->time_ms ? e->now_ms : e->time_ms;
+	r->hook_next = e->hook_next;
+	while (entry_open_hook_next(&rest, &h) == 1) {
+		struct carried *c = arena_alloc(&r->arena, sizeof *c);
+
+		*c = (struct carried){ h.number, arena_dup(&r->arena, h.name), r->carried };
+		r->carried = c;
+	}
+}
+
 void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 {
 	switch (e->kind) {
@@ -109,15 +135,24 @@ void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 	case ENTRY_PROGRESS:
 		feed_progress(r, e);
 		break;
-	case ENTRY_HOOK:
 	case ENTRY_RESULT:
+		feed_inbox(r, e, seq, SOURCE_RESULT);
+		break;
+	case ENTRY_CANCEL:
+		feed_inbox(r, &(struct entry){ .kind = ENTRY_CANCEL, .time_ms = e->time_ms, .status = 200 },
+		           seq, SOURCE_CANCEL);
+		break;
 	case ENTRY_PATCH:
+		run_patch_keep(r, e->name, true);
+		break;
+	case ENTRY_RENEW:
+		feed_renew(r, e, seq);
+		break;
+	case ENTRY_HOOK:
 	case ENTRY_PUBLISH:
 	case ENTRY_CLOSED:
 	case ENTRY_REPLY:
 	case ENTRY_CHILDREN:
-	case ENTRY_CANCEL:
-	case ENTRY_RENEW:
 	case ENTRY_END:
 		break;
 	}
@@ -252,6 +287,8 @@ static void compare(struct run *r, const struct entry_step *asked, const struct 
 
 void run_step(struct run *r, const struct step *s)
 {
+	if (r->once)
+		run_misuse(r, "a step inside fish_once(\"%s\")", r->once);
 	struct entry_step step = {
 		.kind = s->kind,
 		.content = (uint32_t)(s->content ^ s->content >> 32),

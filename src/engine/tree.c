@@ -50,6 +50,9 @@ static int status_of(enum end_status status)
 
 static void tell(struct flow *parent, const struct flow *child, enum end_status status, struct slice result)
 {
+	/* The life that held its hook is over. */
+	if (child->parent_epoch != parent->epoch)
+		return;
 	flow_settle(parent);
 	if (parent->state == FLOW_ENDED)
 		return;
