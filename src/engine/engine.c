@@ -77,7 +77,9 @@ struct engine *engine_free(struct engine *e)
 {
 	if (!e)
 		return NULL;
-	e->failed = true;       /* an asker that asks again from within its answer is refused */
+	/* An asker that asks again from within its answer is refused, and not by way of a closed store. */
+	e->failed = true;
+	e->store = NULL;
 	batch_refuse(e->gather);
 	if (e->inflight)
 		batch_refuse(e->inflight);

@@ -134,7 +134,7 @@ void engine_start(struct engine *e, struct start *s)
 		return;
 	}
 	s->key_hash = hash128(parts, sizeof parts / sizeof *parts);
-	if (map_get(&e->start_keys, &s->key_hash)) {
+	if (engine_away(e) || map_get(&e->start_keys, &s->key_hash)) {
 		start_now(s);
 		return;
 	}

@@ -40,8 +40,9 @@ static uint64_t hash_of(const fish_msg *m)
 	if (!m)
 		return 77;
 	uint64_t h = hash64(HASH64_SEED, (struct slice){ m->body, m->len });
+	const char *name = m->hook ? fish_name(m->hook) : "";
 
-	return sim_mix(h, sim_mix((uint64_t)m->status, m->hook ? hash64(HASH64_SEED, slice_of(fish_name(m->hook))) : 1));
+	return sim_mix(h, sim_mix((uint64_t)m->status, hash64(HASH64_SEED, slice_of(name))));
 }
 
 static void sight_message(struct sight *seen, const fish_msg *m)
@@ -132,9 +133,10 @@ static void do_gather(struct walk *w, uint64_t r)
 static void do_timer(struct walk *w, uint64_t r)
 {
 	static const int64_t times[] = { 3, 30, 0, 250 };
-	fish_hook *h = fish_timer(w->f, pick(r, times, 4));
+	int64_t after_ms = pick(r, times, 4);
+	fish_hook *h = fish_timer(w->f, after_ms);
 
-	saw_word(w, 3);
+	saw(w, &(struct sight){ .what = 3, .rings_ms = after_ms });
 	if (w->nothers < HANDLES_MAX)
 		w->others[w->nothers++] = h;
 }
@@ -159,8 +161,9 @@ static const char *urls_of(struct walk *w)
 
 static void do_send(struct walk *w, uint64_t r)
 {
-	fish_hook *h = fish_send(w->f, r & 256 ? &firm : &weak, fish_fmt(w->f, "/s%llu", (unsigned long long)(r % 5)),
-	                         "{st: %llu, urls: %s}", (unsigned long long)(w->st >> 1), urls_of(w));
+	const char *path = fish_fmt(w->f, "/s%u", (unsigned)(r % 5));
+	fish_hook *h = fish_send(w->f, r & 256 ? &firm : &weak, path, "{st: %llu, urls: %s}",
+	                         (unsigned long long)(w->st >> 1), urls_of(w));
 
 	saw_word(w, 5);
 	if (w->nothers < HANDLES_MAX)
@@ -171,6 +174,17 @@ static void do_post(struct walk *w, uint64_t r)
 {
 	const fish_msg *m = fish_post(w->f, r & 256 ? &firm : &weak, "/p", "{st: %llu, urls: %s}",
 	                              (unsigned long long)(w->st >> 1), urls_of(w));
+
+	saw_message(w, m, 0);
+}
+
+static void do_call(struct walk *w, uint64_t r)
+{
+	static const char *const headers[] = { "X-Kind: sim", NULL };
+	const char *body = fish_fmt(w->f, "st=%llu%s", (unsigned long long)w->st, urls_of(w));
+	const fish_msg *m = fish_call(w->f, &(fish_request){
+		.to = r & 256 ? &firm : &weak, .method = "PUT", .path = "/c", .headers = headers,
+		.body = body, .len = strlen(body) });
 
 	saw_message(w, m, 0);
 }
@@ -191,6 +205,19 @@ static void do_child(struct walk *w, uint64_t r)
 	saw_message(w, fish_next(h, timeout_ms), timeout_ms);
 }
 
+/* A timer, call or child that nobody wants any more. */
+static void do_drop(struct walk *w, uint64_t r)
+{
+	size_t at = r % w->nothers;
+	fish_hook *h = w->others[at];
+
+	w->others[at] = w->others[--w->nothers];
+	fish_close(h);
+	saw_word(w, 10);
+	if (r & 256)
+		saw_message(w, fish_next(h, FISH_FOREVER), 0);
+}
+
 static void do_close(struct walk *w, uint64_t r)
 {
 	size_t at = r % w->nhooks;
@@ -206,9 +233,10 @@ static void do_close(struct walk *w, uint64_t r)
 static void log_step(struct walk *w)
 {
 	uint32_t step = run_index(run_of(w->f));
+	struct sight *seen = past_sight(past_of(sim_of(w->f), &run_of(w->f)->flow->id), step);
 
-	fish_log(w->f, "step=%u what=%llx", step, (unsigned long long)past_sight(
-	         past_of(sim_of(w->f), &run_of(w->f)->flow->id), step)->what);
+	seen->logs = true;
+	fish_log(w->f, "step=%u what=%llx", step, (unsigned long long)seen->what);
 }
 
 /* A foreign build asks for something that no journal holds, but only where one stands against it:
@@ -242,13 +270,17 @@ static void one_step(struct walk *w, uint64_t r)
 		do_sleep(w, r);
 	else if (k <= 14)
 		do_send(w, r);
-	else if (k <= 16)
+	else if (k == 15)
 		do_post(w, r);
+	else if (k == 16)
+		do_call(w, r);
 	else if (k == 17)
 		do_child(w, r);
 	else if (k <= 19)
 		do_close(w, r);
-	else if (k == 20)
+	else if (k == 20 && w->nothers)
+		do_drop(w, r);
+	else if (k == 21)
 		w->st = sim_mix(w->st, fish_random(w->f));
 	else
 		w->st = sim_mix(w->st, (uint64_t)fish_now(w->f));
@@ -279,7 +311,7 @@ static void sim_root(fish_flow *f, const fish_msg *in)
 {
 	struct walk w = { .f = f };
 
-	walk(&w, in, 18);
+	walk(&w, in, 24);
 }
 
 static void sim_twig(fish_flow *f, const fish_msg *in)

@@ -168,8 +168,9 @@ static void confirm(struct sim *s, struct past *p)
 			sim_broken(s, "step %u is behind PROGRESS and nobody saw it", p->confirmed);
 		if (seen->timeout_ms > 0 && seen->timeout_ms < FISH_FOREVER && seen->late_ms
 		    && seen->late_ms >= seen->reached_ms + seen->timeout_ms)
-			sim_broken(s, "a late entry won over its deadline at step %u (began %lld, timeout %lld, came %lld)",
-			           p->confirmed, (long long)seen->reached_ms, (long long)seen->timeout_ms,
+			sim_broken(s, "a late entry won over its deadline at step %u "
+			           "(began %lld, timeout %lld, came %lld)", p->confirmed,
+			           (long long)seen->reached_ms, (long long)seen->timeout_ms,
 			           (long long)seen->late_ms);
 		s->result->stats.taken += seen->ntakes;
 	}
@@ -318,6 +319,8 @@ void past_commit(struct sim *s, const struct store_commit *c)
 		if (!p->ended)
 			sim_broken(s, "a flow is among the ended and its journal has no END");
 		check_family(s, p);
+		if (p->torn)
+			continue;
 		check_balance(s, p);
 		check_answered(s, p);
 	}
@@ -361,9 +364,11 @@ void past_saw(struct sim *s, struct run *r, const struct sight *seen)
 		sim_broken(s, "run from its journal alone, a flow goes on beyond step %u", step);
 	if (step >= p->confirmed) {
 		old->seen = true;
+		old->logs = false;
 		old->what = seen->what;
 		old->now_ms = seen->now_ms;
 		old->timeout_ms = seen->timeout_ms;
+		old->rings_ms = seen->rings_ms;
 		old->late_ms = seen->late_ms;
 		memcpy(old->takes, seen->takes, sizeof old->takes);
 		old->ntakes = seen->ntakes;

@@ -17,11 +17,13 @@ struct sight {
 	uint64_t what;                       /* hash of the step's kind and answer */
 	int64_t  now_ms;                     /* fish_now after it */
 	int64_t  timeout_ms;                 /* of a wait that has one; else 0 */
+	int64_t  rings_ms;                   /* of a timer: so long after the step; else 0 */
 	int64_t  late_ms;                    /* time of the youngest message it took, timers aside; 0: none */
 	uint64_t takes[SIGHT_TAKES_MAX];     /* journal places of the deliveries it took */
 	uint32_t ntakes;
 	int64_t  reached_ms;                 /* by the first PROGRESS that covers it */
-	bool     logged;                     /* its log line is out */
+	bool     logs;                       /* the code logs after it … */
+	bool     logged;                     /* … and the line is out, or died with its process */
 	bool     called;                     /* its call is out … */
 	uint64_t content;                    /* … with these bytes */
 	char     key[ID_TEXT_SIZE];          /* … and this key */
@@ -40,6 +42,7 @@ struct past {
 	uint32_t       border_at_boot;
 	int64_t        last_ms;
 	bool           ended;
+	bool           torn;                 /* ended standing still: nobody ran it to see what it left */
 	struct sight  *sights;               /* by step */
 	size_t         sights_cap;
 	uint32_t       confirmed;            /* steps below are */
@@ -60,7 +63,7 @@ bool         past_closed(const struct past *p, uint32_t hook);
 /* How often the journals hold that delivery, as a message or as a child's start. */
 size_t       past_holds(struct sim *s, const struct id *flow, uint32_t hook, uint32_t uid);
 uint32_t     uid_of(struct slice body);                       /* 0: none */
-void         pasts_tell(struct sim *s);                       /* all journals, line by line, to the reader */
+void         pasts_tell(struct sim *s);                       /* all journals, to the reader */
 const struct entry *past_start(const struct past *p);         /* NULL: not durable */
 
 #endif

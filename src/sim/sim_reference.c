@@ -56,7 +56,10 @@ static void journal_put(struct store *store, const struct past *p)
 
 void reference_run(struct sim *s, struct past *p)
 {
-	struct found x = { .sim = s, .past = p, .find = { .by = STORE_BY_FLOW, .what = p->id, .done = found_done } };
+	struct found x = {
+		.sim = s, .past = p,
+		.find = { .by = STORE_BY_FLOW, .what = p->id, .done = found_done },
+	};
 	struct store *store = NULL;
 	struct engine *engine = NULL;
 	struct engine_figures figures;

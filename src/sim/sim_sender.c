@@ -26,6 +26,12 @@ struct order {
 	char         input[40], key[16];
 };
 
+struct wait {
+	struct list  link;               /* in sim->watches */
+	struct sim  *sim;
+	struct watch watch;
+};
+
 struct quit {
 	struct list   link;              /* in sim->cancels */
 	struct sim   *sim;
@@ -97,6 +103,9 @@ static void posted(struct delivery *d, int status)
 		m->open = false;
 	list_remove(&p->link);
 	free(p);
+	/* A pipelining sender: its next delivery comes from within the answer. */
+	if (!s->quiet && sim_percent(s, 8))
+		sender_news(s);
 }
 
 void sender_again(struct sim *s, uint32_t message)
@@ -171,7 +180,8 @@ static void ask(struct sim *s, uint32_t number)
 
 	o->sim = s;
 	o->number = number;
-	snprintf(o->input, sizeof o->input, "{\"seed\": %u}", number + 100 * (uint32_t)(s->options->seed % 1000000));
+	snprintf(o->input, sizeof o->input, "{\"seed\": %u}",
+	         number + 100 * (uint32_t)(s->options->seed % 1000000));
 	if (s->orders[number].has_key)
 		snprintf(o->key, sizeof o->key, "key-%u", number);
 	o->start = (struct start){
@@ -219,8 +229,38 @@ void sender_cancel(struct sim *s, const struct id *flow)
 	engine_cancel(s->engine, &q->cancel);
 }
 
+/* ---- watches ---- */
+
+static void watched(struct watch *w, int rc, int status, struct slice result)
+{
+	struct wait *x = container_of(w, struct wait, watch);
+	struct sim *s = x->sim;
+	const struct past *p = past_of(s, &w->id);
+
+	if (rc == 0 && (!p->ended || p->end.status != status || !slice_eq(p->end.result, result)))
+		sim_broken(s, "a watcher was told of an end that the history does not hold");
+	if (rc == FISH_ENOTFOUND)
+		sim_broken(s, "a watched flow is durable and was not found");
+	if (rc == FISH_ESTOPPED && !s->foreign)
+		sim_broken(s, "a watcher was told of a stop: %.*s", (int)result.len, result.ptr);
+	list_remove(&x->link);
+	free(x);
+}
+
+void sender_watch(struct sim *s, const struct id *flow)
+{
+	struct wait *x = xalloc(sizeof *x);
+
+	x->sim = s;
+	x->watch = (struct watch){ .id = *flow, .done = watched };
+	list_push(&s->watches, &x->link);
+	engine_watch(s->engine, &x->watch);
+}
+
 void sender_crashed(struct sim *s)
 {
+	for (struct list *l; (l = list_shift(&s->watches));)
+		free(container_of(l, struct wait, link));
 	for (struct list *l; (l = list_shift(&s->posts));)
 		free(container_of(l, struct post, link));
 	for (struct list *l; (l = list_shift(&s->starts));)

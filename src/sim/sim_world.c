@@ -14,7 +14,7 @@
 enum {
 	TICK_MS_MAX   = 1500,
 	QUIET_ROUNDS  = 3000,
-	SETTLE_ROUNDS = 400,      /* of the quiet end, before deliveries to hooks in each mode stop */
+	TURNS_MAX     = 40,       /* that one drain takes at most */
 	SAY_SIZE      = 400,
 };
 
@@ -114,6 +114,7 @@ void sim_boot(struct sim *s, struct engine **ret, struct store *store)
 		           .abandon = partner_abandon, .log = log_line, .jitter = jitter },
 		.store = store,
 		.park_after_ms = s->park_after_ms,
+		.run_ahead_bytes = s->run_ahead_bytes,
 		.test_rules_off = s->options->rules_off,
 	};
 
@@ -135,6 +136,8 @@ static void commit_done(struct store_commit *c, int rc)
 		s->result->stats.commits_failed++;
 	sim_say(s, "commit of %zu rows: %d", c->nrows, rc);
 	engine_batch_done(b->engine, b, rc);
+	if (rc == 0)
+		check_logged(s);
 }
 
 void sim_turn(struct sim *s)
@@ -148,6 +151,7 @@ void sim_turn(struct sim *s)
 		s->swapped_no = e->inflight->no;
 	}
 	check_stopped(s);
+	check_deadlines(s);
 }
 
 static void complete(struct sim *s)
@@ -197,6 +201,7 @@ static void crash(struct sim *s)
 	parks_count(s);
 	if (kept)
 		past_commit(s, &s->engine->inflight->commit);
+	check_excuse(s);
 	s->store = store_memory_crash(s->store, kept);
 	s->engine = engine_free(s->engine);
 	sender_crashed(s);
@@ -223,7 +228,9 @@ static void tick(struct sim *s)
 	if (engine_away(s->engine) && sim_percent(s, 60))
 		s->clock_ms = engine_next_ms(s->engine);
 	sim_say(s, "time %lld", (long long)s->clock_ms);
-	sim_turn(s);
+	/* Else what comes next is handed in at a time that no turn has seen. */
+	if (s->quiet || sim_percent(s, 60))
+		sim_turn(s);
 }
 
 static void cancel_some(struct sim *s)
@@ -232,6 +239,14 @@ static void cancel_some(struct sim *s)
 
 	if (p && p->n)
 		sender_cancel(s, &p->id);
+}
+
+static void watch_some(struct sim *s)
+{
+	const struct past *p = s->npasts ? s->pasts[sim_below(s, (uint32_t)s->npasts)] : NULL;
+
+	if (p && p->n)
+		sender_watch(s, &p->id);
 }
 
 static void again_some(struct sim *s)
@@ -258,7 +273,7 @@ static void event(struct sim *s)
 		sim_turn(s);
 	else if (x < 640)
 		complete(s);
-	else if (x < 655)
+	else if (x < 647)
 		commit_fails(s);
 	else if (x < 800)
 		partner_answer(s);
@@ -266,12 +281,14 @@ static void event(struct sim *s)
 		tick(s);
 	else if (x < 960)
 		sender_order(s);
-	else if (x < 964)
+	else if (x < 963)
 		cancel_some(s);
-	else if (x < 985)
+	else if (x < 975)
 		crash(s);
+	else if (x < 980)
+		watch_some(s);
 	else
-		sim_turn(s), complete(s), crash(s);
+		complete(s);
 	if (sim_percent(s, 60))
 		sim_turn(s);
 }
@@ -291,8 +308,10 @@ static bool all_ended(const struct sim *s)
 
 static void drain(struct sim *s)
 {
-	for (int n = 0; n < 40 && !s->result->broken; n++) {
+	for (int n = 0; n < TURNS_MAX && !s->result->broken; n++) {
 		sim_turn(s);
+		if (engine_idle(s->engine) && !store_memory_pending(s->store))
+			return;
 		while (store_memory_pending(s->store))
 			complete(s);
 	}
@@ -316,6 +335,8 @@ static void quiet_round(struct sim *s, int round)
 				sender_news_to(s, i);
 		drain(s);
 	}
+	if (round == 0 && sim_percent(s, 20))
+		cancel_some(s);
 	/* A shop is open until somebody closes it. */
 	if (round == 12 || round == 40)
 		for (size_t i = 0; i < s->npasts; i++) {
@@ -332,13 +353,15 @@ static void quiet_end(struct sim *s)
 	s->quiet = true;
 	sim_say(s, "quiet");
 	crash(s);
+	drain(s);
+	check_doubt(s);
 	for (int round = 0; round < QUIET_ROUNDS && !all_ended(s) && !s->result->broken; round++)
 		quiet_round(s, round);
 	drain(s);
 	if (!s->result->broken)
 		check_end(s);
 	for (size_t i = 0; i < s->npasts && !s->result->broken; i++)
-		if (s->pasts[i]->ended)
+		if (s->pasts[i]->ended && !s->pasts[i]->torn)
 			reference_run(s, s->pasts[i]);
 }
 
@@ -353,6 +376,7 @@ static void open_world(struct sim *s)
 	list_init(&s->posts);
 	list_init(&s->starts);
 	list_init(&s->cancels);
+	list_init(&s->watches);
 	list_init(&s->attempts);
 	s->chance = sim_mix(s->options->seed, 1);
 	s->clock_ms = 1000000;
@@ -361,7 +385,8 @@ static void open_world(struct sim *s)
 		s->park_after_ms = -1;
 	if (s->options->parking == SIM_PARK_NEVER)
 		s->park_after_ms = parking[4];
-	s->norders = 2 + sim_below(s, 3);
+	s->run_ahead_bytes = sim_percent(s, 25) ? 200 + sim_below(s, 2000) : 0;
+	s->norders = 3 + sim_below(s, 3);
 	for (uint32_t i = 0; i < s->norders; i++)
 		s->orders[i].has_key = sim_percent(s, 70);
 	entropy(s, secret, sizeof secret);
@@ -391,7 +416,7 @@ void sim_history(const struct sim_options *options, struct sim_result *ret)
 	s->options = options;
 	s->result = ret;
 	open_world(s);
-	for (uint32_t n = 150 + sim_below(s, 250); n > 0 && !ret->broken; n--)
+	for (uint32_t n = 330 + sim_below(s, 330); n > 0 && !ret->broken; n--)
 		event(s);
 	if (!ret->broken)
 		quiet_end(s);

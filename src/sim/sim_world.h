@@ -47,6 +47,7 @@ struct sim {
 	struct engine *engine;
 	int64_t        clock_ms;
 	int64_t        park_after_ms;
+	size_t         run_ahead_bytes;
 	bool           quiet;             /* no more faults */
 	bool           foreign;           /* another build runs, which diverges from what it finds */
 	uint64_t       swapped_no;        /* batch whose done goes through sim_past.c */
@@ -60,7 +61,7 @@ struct sim {
 	size_t             nurls;
 	struct sim_message messages[SIM_MESSAGES_MAX];
 	size_t             nmessages;
-	struct list        posts, starts, cancels;    /* under way */
+	struct list        posts, starts, cancels, watches;   /* under way */
 	struct sim_order   orders[SIM_ORDERS_MAX];
 	size_t             norders;
 	struct list        attempts;      /* with the partner */
@@ -91,6 +92,7 @@ void sender_news_to(struct sim *s, uint32_t url);
 void sender_again(struct sim *s, uint32_t message);
 void sender_order(struct sim *s);
 void sender_cancel(struct sim *s, const struct id *flow);
+void sender_watch(struct sim *s, const struct id *flow);
 void sender_crashed(struct sim *s);                           /* nobody will answer what is under way */
 
 /* sim_partner.c */
@@ -103,6 +105,11 @@ void check_log(struct sim *s, struct slice line);
 void check_send(struct sim *s, struct attempt *a);
 void check_status(struct sim *s, const struct sim_message *m, int status);
 void check_stopped(struct sim *s);
+/* After a commit has let everything out: no log line is missing. A dead process takes its lines along. */
+void check_logged(struct sim *s);
+void check_excuse(struct sim *s);
+void check_deadlines(struct sim *s);     /* after a turn: none that passed before it is left */
+void check_doubt(struct sim *s);                              /* after a restart, once all is loaded */
 void check_end(struct sim *s);
 
 /* sim_reference.c: every ended flow once more, from its journal alone. */

@@ -17,8 +17,8 @@ static void say(void *owner, const char *line)
 
 static void print_stats(const struct sim_stats *t)
 {
-	printf("events %" PRIu64 ", turns %" PRIu64 ", crashes %" PRIu64 " (%" PRIu64 " kept the commit), commits %" PRIu64
-	       ", failed %" PRIu64 ", journal writes %" PRIu64 "\n",
+	printf("events %" PRIu64 ", turns %" PRIu64 ", crashes %" PRIu64 " (%" PRIu64
+	       " kept the commit), commits %" PRIu64 ", failed %" PRIu64 ", journal writes %" PRIu64 "\n",
 	       t->events, t->turns, t->crashes, t->crashes_kept, t->commits, t->commits_failed, t->writes);
 	printf("flows %" PRIu64 ", parks %" PRIu64 ", diverged %" PRIu64 ", deliveries %" PRIu64 ", 200 %" PRIu64
 	       ", duplicates %" PRIu64 ", 410 %" PRIu64 ", 503 %" PRIu64 ", taken %" PRIu64 ", calls %" PRIu64

@@ -236,6 +236,24 @@ static void a_delivery_from_within_an_answer_waits_for_its_own_commit(void **sta
 	kit_close(&k);
 }
 
+/* Was: a delivery from within the refusal that ends an engine looked at the closed store's keys. */
+static void a_delivery_from_within_the_last_refusal_is_refused(void **state)
+{
+	struct kit k;
+	struct pipelined p = { .kit = &k };
+
+	kit_open(&k, &program, park_of(state));
+	kit_start(&k, "shop", "{}");
+	store_memory_hold(k.store, true);
+	kit_knock(&k, &p.first, k.log.ptr, "{}", "m1");
+	p.first.delivery.done = first_done;
+	engine_turn(k.engine);
+	kit_crash(&k, KIT_LOST);
+	assert_int_equal(p.first.status, 503);
+	assert_int_equal(p.second.status, 503);
+	kit_close(&k);
+}
+
 /* Was: a flow that was cancelled before its misuse showed stood still for ever. */
 static void a_cancelled_flow_that_stops_ends(void **state)
 {
@@ -326,6 +344,7 @@ static void each_counts_and_knows_its_children_after_a_crash(void **state)
 	STORY(a_deadline_lives_through_a_restart, park), \
 	STORY(time_does_not_go_back_with_the_clock, park), \
 	STORY(a_delivery_from_within_an_answer_waits_for_its_own_commit, park), \
+	STORY(a_delivery_from_within_the_last_refusal_is_refused, park), \
 	STORY(a_cancelled_flow_that_stops_ends, park), \
 	STORY(a_cancelled_flow_goes_no_further_when_it_is_run_again, park), \
 	STORY(a_cancelled_gathers_deliveries_are_kept, park), \
