@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "engine/world.h"
+#include "wire/pack.h"
 
 #include <stdlib.h>
 
@@ -199,10 +200,11 @@ static int by_seq(const void *a, const void *b)
 	return (*x)->seq < (*y)->seq ? -1 : (*x)->seq > (*y)->seq;
 }
 
-void run_untaken(struct run *r, struct buf *out)
+/* All deliveries in inboxes, oldest first; the caller frees the array of r->untaken. */
+static struct msg **untaken_sorted(struct run *r)
 {
 	size_t n = 0;
-	struct msg **all = r->untaken ? xalloc(r->untaken * sizeof(struct msg *)) : NULL;
+	struct msg **all = xalloc((r->untaken + 1) * sizeof(struct msg *));
 	const struct inbox *in;
 
 	for (size_t i = 0; (in = map_each(&r->inboxes, &i));)
@@ -211,9 +213,15 @@ void run_untaken(struct run *r, struct buf *out)
 			all[n++] = m;
 		}
 	CHECK(n == r->untaken);
-	if (n)
-		qsort(all, n, sizeof *all, by_seq);
-	for (size_t i = 0; i < n; i++)
+	qsort(all, n, sizeof *all, by_seq);
+	return all;
+}
+
+void run_untaken(struct run *r, struct buf *out)
+{
+	struct msg **all = untaken_sorted(r);
+
+	for (size_t i = 0; i < r->untaken; i++)
 		entry_put(out, &(struct entry){
 			.kind = ENTRY_MESSAGE,
 			.source = SOURCE_HOOK,
@@ -222,6 +230,19 @@ void run_untaken(struct run *r, struct buf *out)
 			.meta = all[i]->meta,
 			.body = { all[i]->pub.body, all[i]->pub.len },
 		});
+	free(all);
+}
+
+void run_untaken_seqs(struct run *r, struct buf *out)
+{
+	struct msg **all = untaken_sorted(r);
+
+	for (size_t i = 0; i < r->untaken; i++) {
+		const struct hook *h = flow_hook(r->flow, (uint32_t)all[i]->pub.status);
+
+		if (h && !h->closed)
+			varint_put(out, all[i]->seq);
+	}
 	free(all);
 }
 

@@ -77,6 +77,8 @@ static void put_message(struct buf *t, const struct entry *e)
 		put_bytes(t, e->body);
 		return;
 	case SOURCE_WAIT:
+	case SOURCE_RESULT:
+	case SOURCE_CANCEL:
 		break;
 	}
 	put_body(t, e);
