@@ -1,44 +1,68 @@
-/* act.c - what a run's steps do to other flows, done when the run comes to rest.
+/* act.c - what flows do to others, done when no flow is on the CPU.
  *
- * Invariant: an act stands in one commit with the PROGRESS that covers its step, so that it is done
- * exactly once. Surprise: it cannot be done by the step itself, which runs on the flow's small stack:
- * the other flow may have passed deadlines, and has to run first (rule 2). */
+ * Surprise: it cannot be done by the step itself, which runs on the flow's small stack, nor while that
+ * flow comes to rest: the other one may be the same, or tell it something back. */
+#include "engine/act.h"
+
 #include "base/hash.h"
 #include "engine/run.h"
 #include "engine/world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-struct act *run_act(struct run *r)
+struct act *act_new(struct run *r, enum act_kind kind, uint32_t step)
 {
-	struct act *a = arena_alloc(&r->arena, sizeof *a);
-	struct act **last = &r->acts;
+	struct act *a = xalloc(sizeof *a);
 
-	while (*last)
-		last = &(*last)->next;
-	*last = a;
+	a->kind = kind;
+	a->from = r->flow->id;
+	a->epoch = r->epoch;
+	a->step = step;
+	buf_init(&a->body, SIZE_MAX);
+	list_push(&r->acts, &a->link);
 	return a;
 }
 
-static struct flow *child_of(const struct run *r, uint32_t step)
+static void act_free(struct act *a)
 {
-	for (struct list *l = r->flow->children.next; l != &r->flow->children; l = l->next) {
+	buf_fini(&a->body);
+	free(a->hook_name);
+	free(a);
+}
+
+void acts_drop(struct list *acts)
+{
+	for (struct list *l; (l = list_shift(acts));)
+		act_free(container_of(l, struct act, link));
+}
+
+void acts_queue(struct run *r)
+{
+	for (struct list *l; (l = list_shift(&r->acts));)
+		list_push(&r->engine->acts, l);
+}
+
+static struct flow *child_of(const struct flow *f, const struct act *a)
+{
+	for (struct list *l = f->children.next; l != &f->children; l = l->next) {
 		struct flow *child = container_of(l, struct flow, sibling);
 
-		if (child->parent_source == SOURCE_CHILD && child->parent_number == step
-		    && child->parent_epoch == r->epoch)
+		if (child->parent_source == SOURCE_CHILD && child->parent_number == a->step
+		    && child->parent_epoch == a->epoch)
 			return child;
 	}
 	return NULL;
 }
 
-static void cancel(const struct run *r, const struct act *a)
+static void cancel(struct engine *e, const struct act *a)
 {
-	struct flow *child = child_of(r, a->step);
+	struct flow *f = map_get(&e->flows, &a->from);
+	struct flow *child = f ? child_of(f, a) : NULL;
 
 	if (!child)
 		return;
-	flow_settle(child);
+	flow_ring(child);
 	tree_cancel(child);
 }
 
@@ -51,44 +75,44 @@ static struct hook *hook_named(struct flow *f, const char *name)
 }
 
 /* The message id makes one delivery of it, whatever is replayed. */
-static struct delivery_key tell_key(const struct run *r, const struct act *a)
+static struct delivery_key tell_key(const struct act *a)
 {
-	uint32_t place[2] = { r->epoch, a->step };
+	uint32_t place[2] = { a->epoch, a->step };
 	struct slice parts[] = {
 		SLICE_LIT("tell"),
-		{ (const char *)r->flow->id.b, sizeof r->flow->id.b },
+		{ (const char *)a->from.b, sizeof a->from.b },
 		{ (const char *)place, sizeof place },
 	};
 
 	return (struct delivery_key){ .has = true, .id = hash128(parts, sizeof parts / sizeof *parts) };
 }
 
-static void tell(const struct run *r, const struct act *a)
+static void tell(struct engine *e, const struct act *a)
 {
-	struct flow *to = map_get(&r->engine->flows, &a->flow);
+	struct flow *to = map_get(&e->flows, &a->to);
 
 	if (!to)
 		return;
-	flow_settle(to);
+	flow_ring(to);
 	struct hook *h = to->state == FLOW_ENDED ? NULL : hook_named(to, a->hook_name);
 
 	if (h)
-		deliver_to(to, h, a->body, SLICE_LIT("content-type: application/json\n"), tell_key(r, a));
+		deliver_to(to, h, buf_slice(&a->body), SLICE_LIT("content-type: application/json\n"), tell_key(a));
 }
 
-void run_acts(struct run *r)
+void acts_do(struct engine *e)
 {
-	while (r->acts) {
-		struct act *a = r->acts;
+	for (struct list *l; (l = list_shift(&e->acts));) {
+		struct act *a = container_of(l, struct act, link);
 
-		r->acts = a->next;
 		switch (a->kind) {
 		case ACT_CANCEL:
-			cancel(r, a);
+			cancel(e, a);
 			break;
 		case ACT_TELL:
-			tell(r, a);
+			tell(e, a);
 			break;
 		}
+		act_free(a);
 	}
 }

@@ -31,7 +31,8 @@ static bool recorded(struct run *r, void *result, size_t size)
 
 	if (m->pub.len != size)
 		run_diverge(r, "the journal holds a result of %zu bytes, the code asks for %zu", m->pub.len, size);
-	memcpy(result, m->pub.body, size);
+	if (size)
+		memcpy(result, m->pub.body, size);
 	return true;
 }
 
@@ -41,11 +42,10 @@ static void wait_durable(struct run *r)
 	if (!run_live(r))
 		run_diverge(r, "its effect is not in the journal, though later steps are");
 	r->awaits = true;
-	do
+	r->awaited = RUN_UNWRITTEN;
+	while (r->awaited > r->engine->durable_no)
 		run_block(r);
-	while (!r->awaited || r->awaited > r->engine->durable_no);
 	r->awaits = false;
-	r->awaited = 0;
 }
 
 bool fish_once(fish_flow *f, const char *name, void *result, size_t size)

@@ -22,10 +22,7 @@ static void cancel_child(struct run *r, uint32_t step)
 {
 	if (run_recorded(r))
 		return;
-	struct act *a = run_act(r);
-
-	a->kind = ACT_CANCEL;
-	a->step = step;
+	(void)act_new(r, ACT_CANCEL, step);
 }
 
 /* Below the border too: what a replay asks for again is given up again. */
@@ -77,13 +74,11 @@ void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const c
 		.content = hash64(hash64(HASH64_SEED, slice_of(flow_id)), body) });
 	if (run_recorded(r))
 		return;
-	struct act *a = run_act(r);
+	struct act *a = act_new(r, ACT_TELL, run_index(r));
 
-	a->kind = ACT_TELL;
-	a->step = run_index(r);
-	a->flow = id;
-	a->hook_name = arena_dup(&r->arena, slice_of(hook_name));
-	a->body = body;
+	a->to = id;
+	a->hook_name = xstrndup(hook_name, strlen(hook_name));
+	buf_put_slice(&a->body, body);
 }
 
 void fish_renew(fish_flow *f, const char *json, ...)

@@ -203,7 +203,7 @@ static void attempt_done(struct attempt *a, int status, struct slice meta, struc
 
 	if (!retryable(status))
 		answer(c, status, meta, body);
-	else if (c->cancelled || f->cancelled || f->state == FLOW_ENDED || due_ms >= c->give_up_ms)
+	else if (c->cancelled || (f->cancelled && f->closing) || f->state == FLOW_ENDED || due_ms >= c->give_up_ms)
 		answer(c, c->last_status, status ? meta : SLICE_NONE, status ? body : SLICE_NONE);
 	else
 		heap_set(&e->pauses, &c->timer, due_ms);

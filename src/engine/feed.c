@@ -181,48 +181,17 @@ static void feed_children(struct flow *f, const struct entry *e)
 
 static void feed_cancel(struct flow *f, const struct entry *e)
 {
+	f->news = true;
+	if (f->cancelled) {                       /* the second: the grace is over */
+		flow_deadline_remove(f, SOURCE_CANCEL, 0);
+		return;
+	}
 	f->cancelled = true;
 	f->cancelled_ms = e->time_ms;
-	f->news = true;
 	if (!f->parent)
 		return;
 	list_remove(&f->sibling);
 	list_push(&f->parent->children, &f->sibling);
-}
-
-/* The newest of each name stands. */
-static void feed_publish(struct flow *f, const struct entry *e)
-{
-	struct published **at = &f->published;
-
-	f->news = true;
-	while (*at && !slice_eq(slice_of((*at)->name), e->name))
-		at = &(*at)->next;
-	if (*at) {
-		struct published *old = *at;
-
-		*at = old->next;
-		free(old->name);
-		free(old);
-	}
-	struct published *p = xalloc(sizeof *p + e->body.len + 1);
-	char *json = (char *)(p + 1);
-
-	memcpy(json, e->body.ptr, e->body.len);
-	*p = (struct published){ .next = f->published, .name = dup(e->name), .json = { json, e->body.len } };
-	f->published = p;
-}
-
-void published_free(struct flow *f)
-{
-	for (struct published *p = f->published; p;) {
-		struct published *next = p->next;
-
-		free(p->name);
-		free(p);
-		p = next;
-	}
-	f->published = NULL;
 }
 
 /* The hooks stay as they are; what belonged to the old life's steps goes. */
@@ -267,14 +236,15 @@ int flow_feed(struct flow *f, const struct entry *e)
 		break;
 	case ENTRY_PROGRESS:
 		return feed_progress(f, e);
-	case ENTRY_PUBLISH:
-		feed_publish(f, e);
-		break;
 	case ENTRY_RENEW:
 		feed_renew(f, e);
 		break;
 	case ENTRY_RESULT:
+		f->doubt -= f->doubt > 0;
+		f->news = true;
+		break;
 	case ENTRY_PATCH:
+	case ENTRY_PUBLISH:
 	case ENTRY_REPLY:
 		f->news = true;
 		break;

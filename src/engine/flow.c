@@ -67,7 +67,6 @@ void flow_free(struct flow *f)
 	free(f->deadlines);
 	free(f->name);
 	free(f->base_url);
-	published_free(f);
 	free(f->why);
 	buf_fini(&f->tail);
 	free(f);
@@ -175,12 +174,10 @@ void flow_wake(struct flow *f)
 
 static void ring(struct flow *f, struct entry_deadline d)
 {
-	if (d.source == SOURCE_CANCEL) {          /* CANCEL stands already: its run is to see that time is over */
-		flow_deadline_remove(f, SOURCE_CANCEL, 0);
-		flow_wake(f);
-		return;
-	}
 	struct entry e = { .kind = ENTRY_TIMEOUT, .number = d.step };
+
+	if (d.source == SOURCE_CANCEL)            /* CANCEL stands already: the second says that time is over */
+		e = (struct entry){ .kind = ENTRY_CANCEL };
 
 	if (d.source == SOURCE_TIMER) {
 		e.kind = ENTRY_MESSAGE;
@@ -201,6 +198,12 @@ void flow_settle(struct flow *f)
 			return;
 		ring(f, f->deadlines[0]);
 	}
+}
+
+void flow_ring(struct flow *f)
+{
+	while (f->state != FLOW_ENDED && f->ndeadlines && f->deadlines[0].due_ms <= f->engine->now_ms)
+		ring(f, f->deadlines[0]);
 }
 
 /* ---- coming and going ---- */

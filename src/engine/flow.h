@@ -40,12 +40,6 @@ struct hook {
 	struct seen *seen;         /* NULL: none yet */
 };
 
-struct published {
-	struct published *next;
-	char             *name;
-	struct slice      json;       /* owned, behind name */
-};
-
 struct flow {
 	struct id         id;
 	struct engine    *engine;
@@ -95,10 +89,8 @@ struct flow {
 	struct list       cancelling;   /* in engine->cancelling: its children are being cancelled */
 	struct list       calls;
 	struct list       watches;
-	struct list       uncommitted;  /* in engine->uncommitted … */
-	uint64_t          awaited;      /* … until this batch is durable */
+	struct list       uncommitted;  /* in engine->uncommitted: its run waits for a commit */
 	int64_t           cancelled_ms; /* when CANCEL came */
-	struct published *published;    /* what fish_publish made readable; the newest of each name */
 };
 
 struct flow *flow_new(struct engine *e, const struct id *id);  /* in engine->flows, FLOW_PARKED */
@@ -112,8 +104,8 @@ void         flow_wake(struct flow *f);                        /* there is news:
 /* Rule 2: rings the deadlines that have passed, oldest first, running the flow in between. To be
  * called before any entry from outside is appended. */
 void         flow_settle(struct flow *f);
+void         flow_ring(struct flow *f);                        /* the same without running it, when flows must not run */
 void         flow_deadline_remove(struct flow *f, enum source source, uint32_t step);
-void         published_free(struct flow *f);
 void         flow_deadline_add(struct flow *f, struct entry_deadline d);
 void         flow_deadlines_changed(struct flow *f);           /* sorts, and sets due */
 uint64_t     flow_children(const struct flow *f);              /* live ones */

@@ -57,13 +57,13 @@ struct feeding {
 	struct life life;
 };
 
-/* Of earlier lives only the messages that were taken along. */
+/* Of earlier lives only the messages that were taken along, and that the flow is cancelled. */
 static void feed_entry(void *to, const struct entry *e, uint64_t seq)
 {
 	struct feeding *feeding = to;
 	struct life *life = &feeding->life;
 
-	if (seq >= life->begins) {
+	if (seq >= life->begins || e->kind == ENTRY_CANCEL) {
 		run_feed(feeding->run, e, seq);
 	} else if (life->has_next && life->next == seq) {
 		run_feed(feeding->run, e, seq);

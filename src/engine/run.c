@@ -22,6 +22,7 @@ struct run *run_new(struct flow *f)
 	buf_init(&r->recorded, SIZE_MAX);
 	buf_init(&r->fresh, SIZE_MAX);
 	r->epoch = f->epoch;
+	list_init(&r->acts);
 	r->digest = HASH64_SEED;
 	r->wait_due_ms = INT64_MAX;
 	return r;
@@ -33,6 +34,7 @@ static void run_free(struct run *r)
 		d->fn(d->arg);
 	co_free(r->co);
 	msgs_release(&r->parsed);
+	acts_drop(&r->acts);
 	map_fini(&r->inboxes);
 	buf_fini(&r->recorded);
 	buf_fini(&r->fresh);
@@ -155,7 +157,7 @@ static void progress_put(struct run *r)
 		.number = r->steps,
 		.digest = r->digest,
 		.build = r->engine->config.build,
-		.doubt = r->doubt,
+		.doubt = r->doubt + (r->awaits && !r->returned),   /* as good as a call: is run again after a crash */
 		.waiting = r->untaken,
 		.closing = r->returned,
 		.steps = buf_slice(&r->fresh),
@@ -208,7 +210,7 @@ static void stop(struct run *r)
 	buf_puts(&why, r->stop_why);
 	/* What was begun live has effects under way: they need their PROGRESS all the same. */
 	if (r->misused) {
-		run_acts(r);
+		acts_queue(r);
 		progress_put(r);
 	}
 	flow_stop(f, why.ptr);
@@ -247,7 +249,8 @@ static void wind_up(struct run *r)
 {
 	struct flow *f = r->flow;
 
-	r->co = co_free(r->co);
+	if (!r->works)                            /* they may read what lies on its stack */
+		r->co = co_free(r->co);
 	r->timers = NULL;
 	if (f->cancelled)
 		calls_cancel(f);
@@ -262,7 +265,7 @@ static void cut_short(struct run *r)
 
 	if (!f->cancelled || (r->returned && !r->renews))
 		return;
-	if (r->asked_cancelled && !r->renews && r->engine->now_ms < grace_ends_ms(r))
+	if (r->asked_cancelled && !r->out_of_time)
 		return;
 	run_give_back(r);
 	r->returned = true;
@@ -278,8 +281,8 @@ static bool await_commit(struct run *r)
 
 	if (!r->awaits || r->returned)
 		return false;
-	if (!r->awaited)
-		r->awaited = f->batch ? f->batch : r->engine->durable_no;
+	if (r->awaited == RUN_UNWRITTEN)
+		r->awaited = f->batch;
 	if (r->awaited > r->engine->durable_no) {
 		if (list_empty(&f->uncommitted))
 			list_push(&r->engine->uncommitted, &f->uncommitted);
@@ -298,7 +301,7 @@ static void rest(struct run *r)
 		return;
 	}
 	held_let_out(r);
-	run_acts(r);
+	acts_queue(r);
 	cut_short(r);
 	if (r->returned || r->effects || !rule_off(e, RULE_PROGRESS_REST))
 		progress_put(r);

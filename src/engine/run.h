@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/map.h"
+#include "engine/act.h"
 #include "engine/call.h"
 #include "engine/co.h"
 #include "engine/flow.h"
@@ -58,18 +59,6 @@ struct held_call {                 /* asked for below the border, to be sent onc
 	struct held_call   *next;
 };
 
-/* What a step does to another flow. It is done when the run comes to rest, on the engine's stack and
- * in the commit of the PROGRESS that covers the step: the other flow may have to run for it. */
-enum act_kind { ACT_CANCEL, ACT_TELL };
-struct act {
-	enum act_kind kind;
-	uint32_t      step;          /* ACT_CANCEL: that started the child; ACT_TELL: the telling one */
-	struct id     flow;          /* ACT_TELL: whom … */
-	const char   *hook_name;     /* … at which hook … */
-	struct slice  body;          /* … what */
-	struct act   *next;
-};
-
 struct patch {                     /* the answer of fish_patch for a name */
 	const char   *name;
 	bool          answer;
@@ -88,6 +77,8 @@ struct deferred {
 	void *arg;
 	struct deferred *next;
 };
+
+#define RUN_UNWRITTEN UINT64_MAX
 
 struct run {
 	struct flow   *flow;
@@ -124,10 +115,12 @@ struct run {
 	size_t         works;           /* on threads, that read this run's memory */
 	bool           dropped;         /* only its works keep it */
 	bool           asked_cancelled; /* has a hook for CANCEL */
+	bool           cancelled;       /* CANCEL was fed */
+	bool           out_of_time;     /* … and its second, that ends the grace: the code goes no further */
 	bool           renews;          /* returned into another life */
 	bool           awaits;          /* goes on only when its PROGRESS is durable … */
-	uint64_t       awaited;         /* … by this batch; 0: not written yet */
-	struct act    *acts;            /* in order */
+	uint64_t       awaited;         /* … by this batch; RUN_UNWRITTEN: it is not written yet */
+	struct list    acts;            /* what its steps do to other flows, in order: see act.h */
 	int64_t        wait_due_ms;     /* deadline of the wait it is in; INT64_MAX: none */
 	bool           waits;
 	bool           begun;           /* feeding is over, the function runs */
@@ -157,7 +150,6 @@ struct step {
 };
 void          run_step(struct run *r, const struct step *s);     /* begins the next step; may not return (diverged) */
 void          run_block(struct run *r);                          /* until there is news */
-struct act   *run_act(struct run *r);                            /* a new one, done when the run rests */
 void          run_work_over(struct run *r);                      /* one of its works has returned: frees a dropped run */
 void          run_patch_keep(struct run *r, struct slice name, bool answer);
 __attribute__((noreturn, format(printf, 2, 3))) void run_misuse(struct run *r, const char *fmt, ...);
@@ -178,7 +170,6 @@ void          run_hold(struct run *r, const struct call_request *q);
 /* The JSON of a template, in the arena; misuse, naming verb, when it does not come out as JSON. */
 struct slice  run_template(struct run *r, const char *verb, const char *json, va_list ap)
 	__attribute__((format(printf, 3, 0)));
-void          run_acts(struct run *r);                           /* does them */
 void          run_renew(struct run *r);                          /* RENEW; the run is gone after it */
 /* Packed sequence numbers of deliveries that open hooks hold, in order, for RENEW. */
 void          run_untaken_seqs(struct run *r, struct buf *out);

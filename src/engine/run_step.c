@@ -67,7 +67,7 @@ static void feed_inbox(struct run *r, const struct entry *e, uint64_t seq, enum 
 	if (source == SOURCE_CALL && in->asked && in->received == 1)
 		r->doubt--;
 	/* A cancelled flow ended its function in a wait: a replay must not wake it there. */
-	if (r->closing)
+	if (r->closing || r->out_of_time)
 		in = inbox(r, source, e->number, INBOX_LATE);
 	*in->tail = m;
 	in->tail = &m->next;
@@ -116,6 +116,18 @@ static void feed_renew(struct run *r, const struct entry *e, uint64_t seq)
 	}
 }
 
+static void feed_cancel(struct run *r, const struct entry *e, uint64_t seq)
+{
+	struct entry said = { .kind = ENTRY_CANCEL, .time_ms = e->time_ms, .status = 200 };
+
+	if (r->cancelled) {
+		r->out_of_time = true;
+		return;
+	}
+	r->cancelled = true;
+	feed_inbox(r, &said, seq, SOURCE_CANCEL);
+}
+
 void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 {
 	switch (e->kind) {
@@ -140,8 +152,7 @@ void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 		feed_inbox(r, e, seq, SOURCE_RESULT);
 		break;
 	case ENTRY_CANCEL:
-		feed_inbox(r, &(struct entry){ .kind = ENTRY_CANCEL, .time_ms = e->time_ms, .status = 200 },
-		           seq, SOURCE_CANCEL);
+		feed_cancel(r, e, seq);
 		break;
 	case ENTRY_PATCH:
 		run_patch_keep(r, e->name, true);

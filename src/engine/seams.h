@@ -41,7 +41,9 @@ struct seams {
 	void    (*send)(void *owner, struct attempt *a);
 	void    (*abandon)(void *owner, struct attempt *a);    /* forget it: done will not be called */
 	void    (*log)(void *owner, const char *event, struct slice line);  /* one event with keys, after its commit */
-	void    (*work)(void *owner, struct work_item *w);     /* NULL: there are no threads */
+	/* NULL: there are no threads. Before engine_free the host waits until no thread is in fn; what is
+	 * not done by then is forgotten. */
+	void    (*work)(void *owner, struct work_item *w);
 	/* So that a crash can be laid at a flow's door (NULL: nobody keeps count). on_cpu comes before a
 	 * flow's code runs and, with NULL, after it; a quarantined flow is not run; progressed: it has
 	 * come to rest further on than before. */

@@ -32,6 +32,14 @@ static void record(struct work *w)
 		.body = { w->result, w->size } });
 }
 
+static void forget(struct work *w)
+{
+	list_remove(&w->link);
+	run_work_over(w->run);
+	free(w->name);
+	free(w);
+}
+
 static void done(struct work_item *item)
 {
 	struct work *w = container_of(item, struct work, item);
@@ -40,9 +48,13 @@ static void done(struct work_item *item)
 	list_remove(&w->link);
 	w->engine->figures.works--;
 	record(w);
-	run_work_over(w->run);
-	free(w->name);
-	free(w);
+	forget(w);
+}
+
+void works_drop(struct engine *e)
+{
+	while (!list_empty(&e->works))
+		forget(container_of(e->works.next, struct work, link));
 }
 
 void work_begin(struct run *r, const char *name, void (*fn)(const void *arg, void *result), const void *arg,

@@ -29,5 +29,7 @@ struct work {
 /* Begins it, or attaches when it is under way already. */
 void work_begin(struct run *r, const char *name, void (*fn)(const void *arg, void *result), const void *arg,
                 size_t size);
+/* The engine goes, and no thread is in any of them any more: they are forgotten with their runs. */
+void works_drop(struct engine *e);
 
 #endif

@@ -32,6 +32,7 @@ struct engine {
 	struct list     cancelling;
 	struct list     loads;
 	struct list     works;          /* on threads */
+	struct list     acts;           /* to be done before the batch leaves */
 	struct list     uncommitted;    /* flows that wait for a batch to be durable */
 	struct heap     due;            /* flows' first deadlines */
 	struct heap     pauses;         /* calls between attempts */
