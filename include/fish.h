@@ -181,6 +181,19 @@ fish_hook *fish_child(fish_flow *f, fish_fn *flow, const char *json, ...) FISH_P
 fish_hook *fish_send(fish_flow *f, const fish_peer *to, const char *path, const char *json, ...)
 	FISH_PRINTF(4) FISH_NONNULL;
 
+/* Like fish_call without the wait. */
+fish_hook *fish_send_with(fish_flow *f, const fish_request *r) FISH_NONNULL;
+
+/* A hook whose one message says that somebody cancelled this flow. A flow that asked for it has 30 s
+ * from then on to wind up and end by itself; then it is dropped. One that never asks is dropped when
+ * it next waits. Lives as long as the run. Records nothing; CANCEL is the canceller's. */
+fish_hook *fish_cancelled(fish_flow *f) FISH_NONNULL;
+
+/* Cancels a child, or gives up a call after the attempt under way; the hook still gets its one message
+ * (a child's status 499, a call's last status or 0). A timer is closed. Ended ones are left alone.
+ * Records CANCEL in the child. Misuse: a hook with a URL, which is closed by fish_close. */
+void fish_cancel(fish_hook *child_or_call);
+
 /* ---- calls out and sleeping ---- */
 
 /* POSTs the template to the peer as application/json and waits for the answer. It leaves after all
@@ -198,6 +211,29 @@ const fish_msg *fish_call(fish_flow *f, const fish_request *r) FISH_NONNULL;
 /* Waits ms milliseconds from when the step was first reached; 0 or less not at all. Records TIMEOUT. */
 void fish_sleep(fish_flow *f, int64_t ms);
 
+/* Runs the user's own effect and records what it gave: while (fish_once(f, "charge", &r, sizeof r))
+ * r = charge();  true: do it now, and come back; false: *result holds what was recorded. name: for the
+ * log and the journal. result, size: a flat object without pointers. The effect runs at least once
+ * (again when the process dies in it), is recorded exactly once, and begins only when everything
+ * before it is durable. No step, break or return inside. Records RESULT. Misuse: a step inside, size
+ * over 1 MiB. */
+bool fish_once(fish_flow *f, const char *name, void *result, size_t size) FISH_USE;
+
+/* Like fish_once, with fn(arg, result) run on a thread of the server, other flows going on meanwhile. fn
+ * sees no flow and takes no step; arg may point into the flow's memory or stack, which stays until fn
+ * has returned. result: zeroed before fn. */
+void fish_work(fish_flow *f, const char *name, void (*fn)(const void *arg, void *result), const void *arg,
+               void *result, size_t size);
+
+/* Sends the template to the hook of that name of another flow (by its id), as a delivery of status 200,
+ * exactly once, in this flow's own commit. Silently nothing when that flow has ended or has no such
+ * open hook. Records a MESSAGE there. Misuse: the template, an id that is none. */
+void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const char *json, ...) FISH_PRINTF(4);
+
+/* Makes the template readable under name, in `show` and over HTTP, until published again. Records
+ * PUBLISH. Misuse: the template, a name of more than 200 bytes. */
+void fish_publish(fish_flow *f, const char *name, const char *json, ...) FISH_PRINTF(3);
+
 /* ---- ends ---- */
 
 /* Ends the flow with the template as its result. Does not return: calls without an answer are waited
@@ -206,6 +242,12 @@ void fish_done(fish_flow *f, const char *json, ...) FISH_PRINTF(2) FISH_NORETURN
 
 /* Ends the flow as failed; why is a printf text. Else like fish_done. */
 void fish_fail(fish_flow *f, const char *why, ...) FISH_PRINTF(2) FISH_NORETURN;
+
+/* Begins the flow's next life: the same id, the template as its input, an empty journal. Does not return:
+ * waits for calls under way; open hooks keep their URLs and untaken messages and are had again by
+ * fish_spawn with the same name; children go on; timers, call hooks and child hooks do not survive.
+ * fish_key, fish_random and fish_patch begin anew. Records RENEW. Misuse: the template. */
+void fish_renew(fish_flow *f, const char *json, ...) FISH_PRINTF(2) FISH_NORETURN;
 
 /* ---- reading: no steps, nothing recorded, never fails; m may be NULL, which reads as empty ----
  * pointer is a JSON Pointer (RFC 6901), "" the whole. A form body (application/x-www-form-urlencoded)
@@ -234,6 +276,13 @@ struct json_t *fish_json(const fish_msg *m);
 
 /* The flow's id, 26 characters, sorts by time. Lives as long as the run. */
 const char *fish_id(fish_flow *f) FISH_NONNULL;
+/* 26 characters that are the same in each re-run and never twice: of the flow, its life and name. For
+ * keys of one's own. Lives as long as the run. */
+const char *fish_key(fish_flow *f, const char *name) FISH_NONNULL;
+/* Is this flow to take the new way? if (fish_patch(f, "twice")) new; else old; true for flows that come
+ * here live for the first time, false for those that went by here in an older build, and from then on the
+ * same for that name in this life of the flow. No step. Records PATCH when true for the first time. */
+bool fish_patch(fish_flow *f, const char *name);
 /* Unix time in ms of the newest entry taken so far: never goes back, the same in each re-run. */
 long long fish_now(fish_flow *f);
 /* 64 bits that are the same in each re-run. Foretellable from the flow's id: not for secrets. */

@@ -65,6 +65,7 @@ enum {
 	JSON_DEPTH_MAX         = 128,       /* the same in what strangers send: it is read on a
 	                                     * flow's small stack, at 80 bytes a level */
 };
+#define CANCEL_GRACE_MS (INT64_C(30) * 1000)                  /* of a flow that asked to be told */
 #define SEEN_WINDOW_MS  (INT64_C(3) * 24 * 60 * 60 * 1000)   /* and for how long */
 
 #endif

@@ -174,21 +174,21 @@ fish_hook *fish_send(fish_flow *f, const fish_peer *to, const char *path, const 
 	return h;
 }
 
-static void check_headers(struct run *r, const fish_request *q)
+static void check_headers(struct run *r, const char *verb, const fish_request *q)
 {
 	for (const char *const *h = q->headers; h && *h; h++) {
 		const char *colon = strchr(*h, ':');
 
 		if (!colon || colon == *h || strpbrk(*h, "\r\n"))
-			run_misuse(r, "fish_call: \"%.80s\" is no header line \"Name: value\"", *h);
+			run_misuse(r, "%s: \"%.80s\" is no header line \"Name: value\"", verb, *h);
 	}
 }
 
-static struct slice header_lines(struct run *r, const fish_request *q)
+static struct slice header_lines(struct run *r, const char *verb, const fish_request *q)
 {
 	struct buf lines;
 
-	check_headers(r, q);      /* leaves no buffer behind when it does not return */
+	check_headers(r, verb, q);      /* leaves no buffer behind when it does not return */
 	buf_init(&lines, META_BYTES_MAX);
 	for (const char *const *h = q->headers; h && *h; h++) {
 		buf_puts(&lines, *h);
@@ -199,18 +199,29 @@ static struct slice header_lines(struct run *r, const fish_request *q)
 
 	buf_fini(&lines);
 	if (failed)
-		run_misuse(r, "fish_call: more than %d bytes of headers", META_BYTES_MAX);
+		run_misuse(r, "%s: more than %d bytes of headers", verb, META_BYTES_MAX);
 	return s;
+}
+
+static fish_hook *ask_request(struct run *r, enum step_kind kind, const char *verb, const fish_request *q)
+{
+	struct ask a = {
+		.verb = verb, .to = q->to, .method = q->method ? q->method : "POST",
+		.path = q->path ? q->path : "", .headers = header_lines(r, verb, q),
+		.body = { q->body, q->len }, .kind = kind,
+	};
+
+	return ask(r, &a);
 }
 
 const fish_msg *fish_call(fish_flow *f, const fish_request *q)
 {
 	struct run *r = run_of(f);
-	struct ask a = {
-		.verb = "fish_call", .to = q->to, .method = q->method ? q->method : "POST",
-		.path = q->path ? q->path : "", .headers = header_lines(r, q),
-		.body = { q->body, q->len }, .kind = STEP_POST,
-	};
 
-	return answer(r, ask(r, &a));
+	return answer(r, ask_request(r, STEP_POST, "fish_call", q));
+}
+
+fish_hook *fish_send_with(fish_flow *f, const fish_request *q)
+{
+	return ask_request(run_of(f), STEP_SEND, "fish_send_with", q);
 }

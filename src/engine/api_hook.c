@@ -42,6 +42,19 @@ static struct hook_options check_options(struct run *r, const char *name, const 
 	return got;
 }
 
+/* An open hook of that name from the flow's earlier life, or the next number. */
+static uint32_t hook_number(struct run *r, const char *name)
+{
+	for (struct carried **c = &r->carried; *c; c = &(*c)->next)
+		if (strcmp((*c)->name, name) == 0) {
+			uint32_t number = (*c)->number;
+
+			*c = (*c)->next;
+			return number;
+		}
+	return r->hook_next++;
+}
+
 fish_hook *fish_spawn(fish_flow *f, const char *name)
 {
 	return fish_spawn_with(f, name, NULL);
@@ -70,7 +83,7 @@ fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_optio
 	struct hook_options options = check_options(r, name, o);
 
 	run_step(r, &(struct step){ .kind = STEP_SPAWN, .label = name });
-	uint32_t number = r->hook_next++;
+	uint32_t number = hook_number(r, name);
 
 	if (!flow_hook(r->flow, number)) {
 		if (run_recorded(r))

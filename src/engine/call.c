@@ -97,6 +97,7 @@ struct call *call_new(struct flow *f, const struct call_request *q)
 	c->step = q->step;
 	c->asked_ms = q->asked_ms;
 	c->give_up_ms = engine_wait_until(q->asked_ms, q->to->give_up_ms > 0 ? q->to->give_up_ms : GIVE_UP_MS);
+	c->cancelled = q->cancelled;
 	c->state = CALL_GATHERED;
 	list_init(&c->batch_link);
 	list_push(&f->calls, &c->link);
@@ -203,7 +204,7 @@ static void attempt_done(struct attempt *a, int status, struct slice meta, struc
 
 	if (!retryable(status))
 		answer(c, status, meta, body);
-	else if (f->cancelled || f->state == FLOW_ENDED || due_ms >= c->give_up_ms)
+	else if (c->cancelled || (f->cancelled && f->closing) || f->state == FLOW_ENDED || due_ms >= c->give_up_ms)
 		answer(c, c->last_status, status ? meta : SLICE_NONE, status ? body : SLICE_NONE);
 	else
 		heap_set(&e->pauses, &c->timer, due_ms);
@@ -219,6 +220,13 @@ void calls_ring(struct engine *e)
 		heap_remove(&e->pauses, n);
 		call_let_out(c);
 	}
+}
+
+void call_cancel(struct call *c)
+{
+	c->cancelled = true;
+	if (c->state == CALL_PAUSING)
+		answer(c, c->last_status, SLICE_NONE, SLICE_NONE);
 }
 
 void calls_cancel(struct flow *f)

@@ -31,6 +31,7 @@ struct call {
 	int64_t          asked_ms;      /* when the step was first reached: give_up_ms counts from here */
 	int64_t          give_up_ms;
 	int64_t          pause_ms;      /* the last pause without jitter */
+	bool             cancelled;     /* no attempt after the present one */
 	int              attempts;      /* made by this process */
 	int              last_status;   /* 0: none came */
 	char             last_why[64];  /* of the last attempt without an answer */
@@ -47,6 +48,7 @@ struct call_request {
 	const char      *label;
 	uint32_t         epoch, step;
 	int64_t          asked_ms;
+	bool             cancelled;     /* given up after one attempt */
 };
 
 struct engine;
@@ -57,6 +59,7 @@ void         call_gather(struct call *c);                   /* leaves with the g
 void         call_let_out(struct call *c);                  /* after its commit: the first attempt */
 void         call_drop(struct call *c);                     /* without an answer: a reset, or its flow has ended */
 void         calls_ring(struct engine *e);                  /* begins the attempts whose pause is over */
+void         call_cancel(struct call *c);                   /* gives up: now if it pauses, else after its attempt */
 void         calls_cancel(struct flow *f);                  /* give up what pauses now, the rest after its attempt */
 
 #endif

@@ -55,6 +55,17 @@ void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m)
 		.source = SOURCE_HOOK, .number = h->number, .epoch = 1 });
 }
 
+void deliver_to(struct flow *f, const struct hook *h, struct slice body, struct slice meta,
+                struct delivery_key key)
+{
+	if (h->each)
+		deliver_each(f, h, body, meta, key);
+	else
+		flow_append(f, &(struct entry){
+			.kind = ENTRY_MESSAGE, .source = SOURCE_HOOK, .number = h->number, .status = 200,
+			.has_key = key.has, .key = key.id, .meta = meta, .body = body });
+}
+
 static struct delivery_key key_of(const struct delivery *d)
 {
 	return (struct delivery_key){ .has = d->message_id.len > 0, .id = d->key };
@@ -65,12 +76,7 @@ static void accept(struct delivery *d, struct flow *f, struct hook *h)
 	struct engine *e = d->engine;
 	struct delivery_key key = key_of(d);
 
-	if (h->each)
-		deliver_each(f, h, d->body, d->meta, key);
-	else
-		flow_append(f, &(struct entry){
-			.kind = ENTRY_MESSAGE, .source = SOURCE_HOOK, .number = d->hook, .status = 200,
-			.has_key = key.has, .key = key.id, .meta = d->meta, .body = d->body });
+	deliver_to(f, h, d->body, d->meta, key);
 	e->figures.deliveries++;
 	uint32_t number = h->number;
 	uint64_t seq = f->seq_next - 1;

@@ -7,6 +7,7 @@
 
 #include "engine/hold.h"
 #include "engine/run.h"
+#include "engine/work.h"
 #include "engine/world.h"
 
 #include <stdlib.h>
@@ -77,6 +78,9 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	list_init(&e->idle);
 	list_init(&e->cancelling);
 	list_init(&e->loads);
+	list_init(&e->works);
+	list_init(&e->acts);
+	list_init(&e->uncommitted);
 	e->gather = batch_new(e, 1);
 	e->away_pause_ms = AWAY_PAUSE_MS;
 	e->now_ms = config->seams.now_ms(config->seams.owner);
@@ -100,6 +104,7 @@ struct engine *engine_free(struct engine *e)
 		batch_refuse(e->inflight);
 	engine_forget(e);
 	batch_refuse(e->gather);                  /* what deferred functions have logged */
+	works_drop(e);
 	e->gather = batch_free(e->gather);
 	e->inflight = batch_free(e->inflight);
 	loads_free(e);
@@ -193,7 +198,7 @@ static void clock_look(struct engine *e)
  * news that it has not seen, the time stands still, or a deadline could pass between the two. */
 void engine_catch_up(struct engine *e)
 {
-	if (list_empty(&e->ready))
+	if (list_empty(&e->ready) && list_empty(&e->acts))
 		clock_look(e);
 }
 
@@ -210,7 +215,7 @@ bool engine_away(const struct engine *e)
 bool engine_idle(const struct engine *e)
 {
 	return !e->inflight && list_empty(&e->ready) && list_empty(&e->starved) && list_empty(&e->loads)
-	       && list_empty(&e->cancelling) && !batch_has_rows(e->gather) && !batch_has_outs(e->gather);
+	       && list_empty(&e->acts) && list_empty(&e->cancelling) && !batch_has_rows(e->gather) && !batch_has_outs(e->gather);
 }
 
 /* ---- the turn ---- */
@@ -229,7 +234,8 @@ static void run_ready(struct engine *e)
 
 	while ((l = list_shift(&e->starved)))
 		list_push(&e->ready, l);
-	while (!engine_overfull(e) && (l = list_shift(&e->ready)))
+	/* What flows did to others belongs to the batch that tells of it, full or not. */
+	for (acts_do(e); !engine_overfull(e) && (l = list_shift(&e->ready)); acts_do(e))
 		run_go(container_of(l, struct flow, ready)->run);
 }
 
@@ -258,6 +264,21 @@ static void submit(struct engine *e)
 	batch_submit(b);
 }
 
+static void wake_committed(struct engine *e)
+{
+	struct list *next;
+
+	for (struct list *l = e->uncommitted.next; l != &e->uncommitted; l = next) {
+		struct flow *f = container_of(l, struct flow, uncommitted);
+
+		next = l->next;
+		if (f->run && f->run->awaited > e->durable_no)
+			continue;
+		list_remove(&f->uncommitted);
+		flow_wake(f);
+	}
+}
+
 void engine_batch_done(struct engine *e, struct batch *b, int rc)
 {
 	CHECK(b == e->inflight);
@@ -270,6 +291,7 @@ void engine_batch_done(struct engine *e, struct batch *b, int rc)
 		e->figures.commits++;
 		e->durable_no = b->no;
 		e->away_pause_ms = AWAY_PAUSE_MS;
+		wake_committed(e);
 		batch_release(b);
 	}
 	batch_free(b);
@@ -366,7 +388,7 @@ int64_t engine_next_ms(const struct engine *e)
 		if (at < next && at > e->now_ms)
 			next = at;
 	}
-	if (!list_empty(&e->cancelling) || (!list_empty(&e->ready) && !e->inflight))
+	if (!list_empty(&e->cancelling) || !list_empty(&e->acts) || (!list_empty(&e->ready) && !e->inflight))
 		next = e->now_ms;
 	if (!list_empty(&e->starved) && e->now_ms + 10 < next)
 		next = e->now_ms + 10;

@@ -158,6 +158,7 @@ struct engine_figures {
 	size_t flows, waiting, resident, running, stopped, closing;  /* live flows; those at rest in a wait; those with a stack … */
 	size_t hooks_open;              /* URLs that are out */
 	size_t calls;                   /* under way or pausing between attempts */
+	size_t works;                   /* functions on threads */
 	size_t untaken;                 /* durable deliveries no flow has taken yet */
 	uint64_t commits, entries, deliveries, duplicates, starts, ended, parks;   /* since the process started */
 };

@@ -112,7 +112,7 @@ static int feed_hook(struct flow *f, const struct entry *e)
 	return 0;
 }
 
-static void deadline_remove(struct flow *f, enum source source, uint32_t step)
+void flow_deadline_remove(struct flow *f, enum source source, uint32_t step)
 {
 	for (size_t i = 0; i < f->ndeadlines; i++) {
 		if (f->deadlines[i].source != source || f->deadlines[i].step != step)
@@ -137,7 +137,7 @@ static void feed_message(struct flow *f, const struct entry *e)
 			flow_waiting_more(f, e->number, message_bytes(e->meta, e->body));
 	}
 	if (e->source == SOURCE_TIMER)
-		deadline_remove(f, SOURCE_TIMER, e->number);
+		flow_deadline_remove(f, SOURCE_TIMER, e->number);
 	if (e->source == SOURCE_CALL && f->doubt)
 		f->doubt--;
 }
@@ -203,7 +203,7 @@ static void feed_closed(struct flow *f, const struct entry *e)
 		h->closed = true;
 		h->batch = f->batch;
 	}
-	deadline_remove(f, SOURCE_HOOK, e->number);
+	flow_deadline_remove(f, SOURCE_HOOK, e->number);
 	f->news = true;
 }
 
@@ -215,10 +215,15 @@ static void feed_children(struct flow *f, const struct entry *e)
 	f->news = f->news || (f->closing && e->ended);
 }
 
-static void feed_cancel(struct flow *f)
+static void feed_cancel(struct flow *f, const struct entry *e)
 {
-	f->cancelled = true;
 	f->news = true;
+	if (f->cancelled) {                       /* the second: the grace is over */
+		flow_deadline_remove(f, SOURCE_CANCEL, 0);
+		return;
+	}
+	f->cancelled = true;
+	f->cancelled_ms = e->time_ms;
 	if (!f->parent)
 		return;
 	list_remove(&f->sibling);
@@ -234,6 +239,21 @@ static void feed_reply(struct flow *f, const struct entry *e)
 			seen_reply(f->hooks[i].seen, e->message_seq, f->batch, e->status, e->body);
 }
 
+/* The hooks stay as they are; what belonged to the old life's steps goes. */
+static void feed_renew(struct flow *f, const struct entry *e)
+{
+	f->epoch++;
+	free(f->base_url);
+	f->base_url = dup(e->base_url);
+	f->key_id = e->key_id;
+	f->build = e->build;
+	f->ndeadlines = 0;
+	flow_deadlines_changed(f);
+	f->doubt = 0;
+	f->closing = false;
+	f->news = true;
+}
+
 int flow_feed(struct flow *f, const struct entry *e)
 {
 	f->seq_next++;
@@ -246,7 +266,7 @@ int flow_feed(struct flow *f, const struct entry *e)
 		feed_message(f, e);
 		break;
 	case ENTRY_TIMEOUT:
-		deadline_remove(f, SOURCE_WAIT, e->number);
+		flow_deadline_remove(f, SOURCE_WAIT, e->number);
 		f->news = true;
 		break;
 	case ENTRY_CLOSED:
@@ -256,17 +276,22 @@ int flow_feed(struct flow *f, const struct entry *e)
 		feed_children(f, e);
 		break;
 	case ENTRY_CANCEL:
-		feed_cancel(f);
+		feed_cancel(f, e);
 		break;
 	case ENTRY_PROGRESS:
 		return feed_progress(f, e);
 	case ENTRY_REPLY:
 		feed_reply(f, e);
 		break;
+	case ENTRY_RENEW:
+		feed_renew(f, e);
+		break;
 	case ENTRY_RESULT:
+		f->doubt -= f->doubt > 0;
+		f->news = true;
+		break;
 	case ENTRY_PATCH:
 	case ENTRY_PUBLISH:
-	case ENTRY_RENEW:
 		f->news = true;
 		break;
 	case ENTRY_END:

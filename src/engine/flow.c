@@ -29,6 +29,7 @@ struct flow *flow_new(struct engine *e, const struct id *id)
 	list_init(&f->holds);
 	list_init(&f->watches);
 	list_init(&f->stopped);
+	list_init(&f->uncommitted);
 	buf_init(&f->tail, SIZE_MAX);
 	buf_init(&f->untaken, SIZE_MAX);
 	map_put(&e->flows, id, f);
@@ -58,6 +59,7 @@ void flow_free(struct flow *f)
 	list_remove(&f->idle);
 	list_remove(&f->cancelling);
 	list_remove(&f->stopped);
+	list_remove(&f->uncommitted);
 	heap_remove(&e->due, &f->due);
 	map_remove(&e->flows, &f->id);
 	if (f->has_key && !f->parent_source && map_get(&e->start_keys, &f->key) == f)
@@ -210,9 +212,11 @@ static void ring(struct flow *f, struct entry_deadline d)
 {
 	struct entry e = { .kind = ENTRY_TIMEOUT, .number = d.step };
 
-	if (d.source == SOURCE_HOOK) {
+	if (d.source == SOURCE_CANCEL)            /* CANCEL stands already: the second says that time is over */
+		e = (struct entry){ .kind = ENTRY_CANCEL };
+	if (d.source == SOURCE_HOOK)
 		e = (struct entry){ .kind = ENTRY_CLOSED, .number = d.step, .name = SLICE_LIT("expired") };
-	} else if (d.source == SOURCE_TIMER) {
+	if (d.source == SOURCE_TIMER) {
 		e.kind = ENTRY_MESSAGE;
 		e.source = SOURCE_TIMER;
 		e.status = 200;
@@ -231,6 +235,12 @@ void flow_settle(struct flow *f)
 			return;
 		ring(f, f->deadlines[0]);
 	}
+}
+
+void flow_ring(struct flow *f)
+{
+	while (f->state != FLOW_ENDED && f->ndeadlines && f->deadlines[0].due_ms <= f->engine->now_ms)
+		ring(f, f->deadlines[0]);
 }
 
 /* ---- coming and going ---- */

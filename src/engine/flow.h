@@ -57,6 +57,7 @@ struct flow {
 	struct list       stopped;      /* in batch->stopped: its watchers hear of it after that */
 	int64_t           started_ms;
 	uint64_t          build;        /* that wrote the last PROGRESS, START's at first */
+	uint32_t          epoch;        /* lives before this one */
 	uint64_t          seq_next;
 	uint64_t          batch;        /* that holds its newest entry; 0: all durable */
 	struct row       *row;          /* in the gathering batch, if row_batch is its number */
@@ -96,6 +97,8 @@ struct flow {
 	struct list       calls;
 	struct list       holds;        /* senders that wait for a reply */
 	struct list       watches;
+	struct list       uncommitted;  /* in engine->uncommitted: its run waits for a commit */
+	int64_t           cancelled_ms; /* when CANCEL came */
 };
 
 struct flow *flow_new(struct engine *e, const struct id *id);  /* in engine->flows, FLOW_PARKED */
@@ -110,6 +113,8 @@ void         flow_wake(struct flow *f);                        /* there is news:
  * called before any entry from outside is appended. */
 void         flow_settle(struct flow *f);
 void         flow_expiries_add(struct flow *f);                /* to the deadlines: of all open hooks that have one */
+void         flow_ring(struct flow *f);                        /* the same without running it, when flows must not run */
+void         flow_deadline_remove(struct flow *f, enum source source, uint32_t step);
 void         flow_deadline_add(struct flow *f, struct entry_deadline d);
 void         flow_deadlines_changed(struct flow *f);           /* sorts, and sets due */
 uint64_t     flow_children(const struct flow *f);              /* live ones */

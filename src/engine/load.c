@@ -5,29 +5,82 @@
  * was appended since is kept in the flow's tail. */
 #include "engine/run.h"
 #include "engine/world.h"
+#include "wire/pack.h"
 
 #include <stdlib.h>
 
-static int feed_rows(struct run *r, uint64_t *seq, struct slice bytes)
-{
-	struct entry e;
-	int rc;
+/* Where the flow's present life begins, and what it took along of the one before. */
+struct life {
+	uint64_t     begins;         /* sequence number of its START or RENEW */
+	struct slice untaken;        /* of RENEW: packed numbers of messages, ascending */
+	uint64_t     next;           /* the first of them not fed yet … */
+	bool         has_next;       /* … if there is one */
+};
 
-	while ((rc = entry_next(&bytes, &e)) == 1)
-		run_feed(r, &e, (*seq)++);
-	return rc;
+typedef void entry_fn(void *to, const struct entry *e, uint64_t seq);
+
+/* Every entry of the flow, in order. */
+static int each_entry(const struct flow *f, const struct store_load *l, entry_fn *fn, void *to)
+{
+	uint64_t seq = 0;
+	struct entry e;
+	int rc = 0;
+
+	for (size_t i = 0; i <= l->nrows; i++) {
+		struct slice rest = i < l->nrows ? l->rows[i].bytes : buf_slice(&f->tail);
+
+		if (i < l->nrows && l->rows[i].seq != seq)
+			return FISH_EFORMAT;
+		while ((rc = entry_next(&rest, &e)) == 1)
+			fn(to, &e, seq++);
+		if (rc < 0)
+			return rc;
+	}
+	return seq == f->seq_next ? 0 : FISH_EFORMAT;
+}
+
+static void find_life(void *to, const struct entry *e, uint64_t seq)
+{
+	struct life *life = to;
+
+	if (e->kind == ENTRY_RENEW)
+		*life = (struct life){ .begins = seq, .untaken = e->untaken };
+}
+
+static void life_next(struct life *life)
+{
+	life->has_next = life->untaken.len && varint_next(&life->untaken, &life->next) == 1;
+}
+
+struct feeding {
+	struct run *run;
+	struct life life;
+};
+
+/* Of earlier lives only the messages that were taken along, and that the flow is cancelled. */
+static void feed_entry(void *to, const struct entry *e, uint64_t seq)
+{
+	struct feeding *feeding = to;
+	struct life *life = &feeding->life;
+
+	if (seq >= life->begins || e->kind == ENTRY_CANCEL) {
+		run_feed(feeding->run, e, seq);
+	} else if (life->has_next && life->next == seq) {
+		run_feed(feeding->run, e, seq);
+		life_next(life);
+	}
 }
 
 static int feed_all(struct flow *f, const struct store_load *l)
 {
-	uint64_t seq = 0;
+	struct feeding feeding = { .run = f->run };
+	int rc = each_entry(f, l, find_life, &feeding.life);
 
-	for (size_t i = 0; i < l->nrows; i++)
-		if (l->rows[i].seq != seq || feed_rows(f->run, &seq, l->rows[i].bytes) < 0)
-			return FISH_EFORMAT;
-	if (feed_rows(f->run, &seq, buf_slice(&f->tail)) < 0 || seq != f->seq_next || !f->run->input)
-		return FISH_EFORMAT;
-	return 0;
+	if (rc < 0)
+		return rc;
+	life_next(&feeding.life);
+	rc = each_entry(f, l, feed_entry, &feeding);
+	return rc < 0 || !f->run->input ? FISH_EFORMAT : 0;
 }
 
 static void loaded(struct store_load *request, int rc)

@@ -102,4 +102,5 @@ void engine_forget(struct engine *e)
 		flow_free(all[i]);
 	}
 	free(all);
+	acts_drop(&e->acts);
 }

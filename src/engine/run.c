@@ -21,6 +21,8 @@ struct run *run_new(struct flow *f)
 	map_init(&r->inboxes);
 	buf_init(&r->recorded, SIZE_MAX);
 	buf_init(&r->fresh, SIZE_MAX);
+	r->epoch = f->epoch;
+	list_init(&r->acts);
 	r->digest = HASH64_SEED;
 	r->wait_due_ms = INT64_MAX;
 	return r;
@@ -37,20 +39,35 @@ static void deferred_run(struct run *r)
 	}
 }
 
-struct run *run_drop(struct run *r)
+static void run_free(struct run *r)
 {
-	if (!r)
-		return NULL;
 	deferred_run(r);
 	co_free(r->co);
 	msgs_release(&r->parsed);
+	acts_drop(&r->acts);
 	map_fini(&r->inboxes);
 	buf_fini(&r->recorded);
 	buf_fini(&r->fresh);
 	free(r->progress);
 	arena_fini(&r->arena);
 	free(r);
+}
+
+struct run *run_drop(struct run *r)
+{
+	if (!r)
+		return NULL;
+	r->dropped = true;
+	if (!r->works)                            /* else the last of them takes it along */
+		run_free(r);
 	return NULL;
+}
+
+void run_work_over(struct run *r)
+{
+	r->works--;
+	if (r->dropped && !r->works)
+		run_free(r);
 }
 
 /* ---- on the coroutine ---- */
@@ -123,12 +140,22 @@ void run_diverge(struct run *r, const char *fmt, ...)
 
 /* ---- at rest ---- */
 
+/* One that asked to be told of a cancel may wind up for so long. */
+static int64_t grace_ends_ms(const struct run *r)
+{
+	const struct flow *f = r->flow;
+
+	return f->cancelled && r->asked_cancelled ? f->cancelled_ms + CANCEL_GRACE_MS : INT64_MAX;
+}
+
 static void deadlines_put(struct run *r, struct buf *out)
 {
 	for (struct timer *t = r->timers; t; t = t->next)
 		entry_deadline_put(out, &(struct entry_deadline){ SOURCE_TIMER, t->step, t->due_ms });
 	if (r->waits && r->wait_due_ms != INT64_MAX)
 		entry_deadline_put(out, &(struct entry_deadline){ SOURCE_WAIT, run_index(r), r->wait_due_ms });
+	if (grace_ends_ms(r) != INT64_MAX)
+		entry_deadline_put(out, &(struct entry_deadline){ SOURCE_CANCEL, 0, grace_ends_ms(r) });
 }
 
 static enum entry_rest rest_of(const struct run *r)
@@ -147,7 +174,7 @@ static void progress_put(struct run *r)
 		.number = r->steps,
 		.digest = r->digest,
 		.build = r->engine->config.build,
-		.doubt = r->doubt,
+		.doubt = r->doubt + (r->awaits && !r->returned),   /* as good as a call: is run again after a crash */
 		.waiting = r->untaken,
 		.rest = (uint8_t)rest_of(r),
 		.steps = buf_slice(&r->fresh),
@@ -178,6 +205,8 @@ static void deadlines_follow(struct run *r)
 	if (!r->returned && r->waits && r->wait_due_ms != INT64_MAX)
 		flow_deadline_add(f, (struct entry_deadline){ SOURCE_WAIT, run_index(r), r->wait_due_ms });
 	flow_expiries_add(f);
+	if (!r->returned && grace_ends_ms(r) != INT64_MAX)
+		flow_deadline_add(f, (struct entry_deadline){ SOURCE_CANCEL, 0, grace_ends_ms(r) });
 	flow_deadlines_changed(f);
 }
 
@@ -201,6 +230,7 @@ static void stop(struct run *r)
 	 * replay asked for again before the misuse goes out again. */
 	if (r->misused && r->steps >= r->border) {
 		held_let_out(r);
+		acts_queue(r);
 		progress_put(r);
 	}
 	flow_stop(f, why.ptr);
@@ -239,13 +269,48 @@ static void wind_up(struct run *r)
 {
 	struct flow *f = r->flow;
 
-	deferred_run(r);
-	r->co = co_free(r->co);
+	if (!r->works) {                          /* they may read what lies on its stack */
+		deferred_run(r);
+		r->co = co_free(r->co);
+	}
 	r->timers = NULL;
 	if (f->cancelled)
 		calls_cancel(f);
-	if (flow_children(f))
+	if (flow_children(f) && !r->renews)
 		tree_cancel_children(f);
+}
+
+/* A cancelled flow goes no further, unless it asked for the cancel and still has time. */
+static void cut_short(struct run *r)
+{
+	struct flow *f = r->flow;
+
+	if (!f->cancelled || (r->returned && !r->renews))
+		return;
+	if (r->asked_cancelled && !r->out_of_time)
+		return;
+	run_give_back(r);
+	r->returned = true;
+	r->renews = false;
+	r->end_status = END_CANCELLED;
+	r->end_result = SLICE_LIT("cancelled");
+}
+
+/* fish_once and fish_work go on when what they rest on is durable. True: now. */
+static bool await_commit(struct run *r)
+{
+	struct flow *f = r->flow;
+
+	if (!r->awaits || r->returned)
+		return false;
+	if (r->awaited == RUN_UNWRITTEN)
+		r->awaited = f->batch;
+	if (r->awaited > r->engine->durable_no) {
+		if (list_empty(&f->uncommitted))
+			list_push(&r->engine->uncommitted, &f->uncommitted);
+		return false;
+	}
+	return true;
 }
 
 static void rest(struct run *r)
@@ -258,24 +323,29 @@ static void rest(struct run *r)
 		return;
 	}
 	held_let_out(r);
-	if (f->cancelled && !r->returned) {
-		run_give_back(r);
-		r->returned = true;
-		r->end_status = END_CANCELLED;
-		r->end_result = SLICE_LIT("cancelled");
-	}
+	acts_queue(r);
+	cut_short(r);
 	if (r->returned || r->effects || !rule_off(e, RULE_PROGRESS_REST))
 		progress_put(r);
 	r->effects = false;
 	if (r->returned)
 		wind_up(r);
-	if (r->returned && (!r->doubt || rule_off(e, RULE_END_WAITS_CALLS)) && !flow_children(f)) {
+	if (r->renews && !r->doubt) {
+		run_renew(r);
+		return;
+	}
+	if (r->returned && !r->renews && (!r->doubt || rule_off(e, RULE_END_WAITS_CALLS)) && !flow_children(f)) {
 		end(r);
 		return;
 	}
 	deadlines_follow(r);
 	f->waiting = r->untaken;
 	f->news = false;                          /* it has seen all there is */
+	if (await_commit(r)) {
+		f->state = FLOW_READY;
+		list_push(&e->ready, &f->ready);
+		return;
+	}
 	f->state = FLOW_WAITING;
 	f->idle_since_ms = e->now_ms;
 	list_push(&e->idle, &f->idle);

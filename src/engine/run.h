@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/map.h"
+#include "engine/act.h"
 #include "engine/call.h"
 #include "engine/co.h"
 #include "engine/flow.h"
@@ -59,11 +60,26 @@ struct held_call {                 /* asked for below the border, to be sent onc
 	struct held_call   *next;
 };
 
+struct patch {                     /* the answer of fish_patch for a name */
+	const char   *name;
+	bool          answer;
+	struct patch *next;
+};
+
+/* An open hook that RENEW carried over, until it is spawned again. */
+struct carried {
+	uint32_t        number;
+	const char     *name;
+	struct carried *next;
+};
+
 struct deferred {
 	void (*fn)(void *arg);
 	void *arg;
 	struct deferred *next;
 };
+
+#define RUN_UNWRITTEN UINT64_MAX
 
 struct run {
 	struct flow   *flow;
@@ -94,6 +110,18 @@ struct run {
 	const fish_msg **gathered;      /* what the gather it is in has so far, NULL where nothing is; NULL: in none */
 	size_t         ngathered;
 	struct deferred  *deferred;
+	struct patch  *patches;
+	struct carried *carried;
+	const char    *once;            /* fish_once has handed over: its name; NULL: not */
+	size_t         works;           /* on threads, that read this run's memory */
+	bool           dropped;         /* only its works keep it */
+	bool           asked_cancelled; /* has a hook for CANCEL */
+	bool           cancelled;       /* CANCEL was fed */
+	bool           out_of_time;     /* … and its second, that ends the grace: the code goes no further */
+	bool           renews;          /* returned into another life */
+	bool           awaits;          /* goes on only when its PROGRESS is durable … */
+	uint64_t       awaited;         /* … by this batch; RUN_UNWRITTEN: it is not written yet */
+	struct list    acts;            /* what its steps do to other flows, in order: see act.h */
 	int64_t        wait_due_ms;     /* deadline of the wait it is in; INT64_MAX: none */
 	bool           waits;
 	bool           begun;           /* feeding is over, the function runs */
@@ -124,6 +152,8 @@ struct step {
 };
 void          run_step(struct run *r, const struct step *s);     /* begins the next step; may not return (diverged) */
 void          run_block(struct run *r);                          /* until there is news */
+void          run_work_over(struct run *r);                      /* one of its works has returned: frees a dropped run */
+void          run_patch_keep(struct run *r, struct slice name, bool answer);
 __attribute__((noreturn, format(printf, 2, 3))) void run_misuse(struct run *r, const char *fmt, ...);
 __attribute__((noreturn, format(printf, 2, 3))) void run_diverge(struct run *r, const char *fmt, ...);
 __attribute__((noreturn)) void run_return(struct run *r, enum end_status status, struct slice result);
@@ -146,6 +176,9 @@ const char   *run_input_path(struct run *r);
 /* The JSON of a template, in the arena; misuse, naming verb, when it does not come out as JSON. */
 struct slice  run_template(struct run *r, const char *verb, const char *json, va_list ap)
 	__attribute__((format(printf, 3, 0)));
+void          run_renew(struct run *r);                          /* RENEW; the run is gone after it */
+/* Packed sequence numbers of deliveries that open hooks hold, in order, for RENEW. */
+void          run_untaken_seqs(struct run *r, struct buf *out);
 /* Packed MESSAGE entries of deliveries nobody took, for the ended row. */
 void          run_untaken(struct run *r, struct buf *out);
 

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "engine/world.h"
+#include "wire/pack.h"
 
 #include <stdlib.h>
 
@@ -71,7 +72,7 @@ static void feed_inbox(struct run *r, const struct entry *e, uint64_t seq, enum 
 	if (source == SOURCE_CALL && in->asked && in->received == 1)
 		r->doubt--;
 	/* A cancelled flow ended its function in a wait: a replay must not wake it there. */
-	if (r->closing)
+	if (r->closing || r->out_of_time)
 		in = inbox(r, source, e->number, INBOX_LATE);
 	*in->tail = m;
 	in->tail = &m->next;
@@ -95,6 +96,44 @@ static void feed_progress(struct run *r, const struct entry *e)
 	r->rest = (enum entry_rest)e->rest;
 	if (!r->begun)
 		buf_put_slice(&r->recorded, e->steps);
+}
+
+void run_patch_keep(struct run *r, struct slice name, bool answer)
+{
+	struct patch *p = arena_alloc(&r->arena, sizeof *p);
+
+	*p = (struct patch){ .name = arena_dup(&r->arena, name), .answer = answer, .next = r->patches };
+	r->patches = p;
+}
+
+/* The first entry of a later life stands in the place of START. */
+static void feed_renew(struct run *r, const struct entry *e, uint64_t seq)
+{
+	struct entry input = { .kind = ENTRY_START, .body = e->body, .time_ms = e->time_ms, .status = 200 };
+	struct slice rest = e->hooks;
+	struct entry_open_hook h;
+
+	r->input = msg_new(r, &input, seq);
+	r->now_ms = e->now_ms > e->time_ms ? e->now_ms : e->time_ms;
+	r->hook_next = e->hook_next;
+	while (entry_open_hook_next(&rest, &h) == 1) {
+		struct carried *c = arena_alloc(&r->arena, sizeof *c);
+
+		*c = (struct carried){ h.number, arena_dup(&r->arena, h.name), r->carried };
+		r->carried = c;
+	}
+}
+
+static void feed_cancel(struct run *r, const struct entry *e, uint64_t seq)
+{
+	struct entry said = { .kind = ENTRY_CANCEL, .time_ms = e->time_ms, .status = 200 };
+
+	if (r->cancelled) {
+		r->out_of_time = true;
+		return;
+	}
+	r->cancelled = true;
+	feed_inbox(r, &said, seq, SOURCE_CANCEL);
 }
 
 void run_feed(struct run *r, const struct entry *e, uint64_t seq)
@@ -121,14 +160,22 @@ void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 	case ENTRY_CLOSED:
 		run_inbox(r, SOURCE_HOOK, e->number)->closed_seq = seq;
 		break;
-	case ENTRY_HOOK:
 	case ENTRY_RESULT:
+		feed_inbox(r, e, seq, SOURCE_RESULT);
+		break;
+	case ENTRY_CANCEL:
+		feed_cancel(r, e, seq);
+		break;
 	case ENTRY_PATCH:
+		run_patch_keep(r, e->name, true);
+		break;
+	case ENTRY_RENEW:
+		feed_renew(r, e, seq);
+		break;
+	case ENTRY_HOOK:
 	case ENTRY_PUBLISH:
 	case ENTRY_REPLY:
 	case ENTRY_CHILDREN:
-	case ENTRY_CANCEL:
-	case ENTRY_RENEW:
 	case ENTRY_END:
 		break;
 	}
@@ -178,10 +225,11 @@ static int by_seq(const void *a, const void *b)
 	return (*x)->seq < (*y)->seq ? -1 : (*x)->seq > (*y)->seq;
 }
 
-void run_untaken(struct run *r, struct buf *out)
+/* All deliveries in inboxes, oldest first; the caller frees the array of r->untaken. */
+static struct msg **untaken_sorted(struct run *r)
 {
 	size_t n = 0;
-	struct msg **all = r->untaken ? xalloc(r->untaken * sizeof(struct msg *)) : NULL;
+	struct msg **all = xalloc((r->untaken + 1) * sizeof(struct msg *));
 	const struct inbox *in;
 
 	for (size_t i = 0; (in = map_each(&r->inboxes, &i));)
@@ -190,9 +238,15 @@ void run_untaken(struct run *r, struct buf *out)
 			all[n++] = m;
 		}
 	CHECK(n == r->untaken);
-	if (n)
-		qsort(all, n, sizeof *all, by_seq);
-	for (size_t i = 0; i < n; i++)
+	qsort(all, n, sizeof *all, by_seq);
+	return all;
+}
+
+void run_untaken(struct run *r, struct buf *out)
+{
+	struct msg **all = untaken_sorted(r);
+
+	for (size_t i = 0; i < r->untaken; i++)
 		entry_put(out, &(struct entry){
 			.kind = ENTRY_MESSAGE,
 			.source = SOURCE_HOOK,
@@ -201,6 +255,19 @@ void run_untaken(struct run *r, struct buf *out)
 			.meta = all[i]->meta,
 			.body = { all[i]->pub.body, all[i]->pub.len },
 		});
+	free(all);
+}
+
+void run_untaken_seqs(struct run *r, struct buf *out)
+{
+	struct msg **all = untaken_sorted(r);
+
+	for (size_t i = 0; i < r->untaken; i++) {
+		const struct hook *h = flow_hook(r->flow, (uint32_t)all[i]->pub.status);
+
+		if (h && !h->closed)
+			varint_put(out, all[i]->seq);
+	}
 	free(all);
 }
 
@@ -282,6 +349,8 @@ void run_here(struct run *r)
 void run_step(struct run *r, const struct step *s)
 {
 	run_here(r);
+	if (r->once)
+		run_misuse(r, "a step inside fish_once(\"%s\")", r->once);
 	struct entry_step step = {
 		.kind = s->kind,
 		.content = (uint32_t)(s->content ^ s->content >> 32),

@@ -25,6 +25,15 @@ struct attempt {
 	             int64_t retry_after_ms, const char *why);
 };
 
+/* A function of a flow for a thread. The engine owns it and keeps it until done has run. */
+struct work_item {
+	void (*fn)(const void *arg, void *result);    /* on any thread */
+	const void *arg;
+	void       *result;
+	void       *host_data;
+	void (*done)(struct work_item *w);            /* on the engine's thread, never from within work */
+};
+
 struct seams {
 	void *owner;
 	int64_t (*now_ms)(void *owner);                        /* unix ms of start + monotonic: never goes back */
@@ -32,6 +41,9 @@ struct seams {
 	void    (*send)(void *owner, struct attempt *a);
 	void    (*abandon)(void *owner, struct attempt *a);    /* forget it: done will not be called */
 	void    (*log)(void *owner, const char *event, struct slice line);  /* one event with keys, after its commit */
+	/* NULL: there are no threads. Before engine_free the host waits until no thread is in fn; what is
+	 * not done by then is forgotten. */
+	void    (*work)(void *owner, struct work_item *w);
 	/* So that a crash can be laid at a flow's door (NULL: nobody keeps count). on_cpu comes before a
 	 * flow's code runs and, with NULL, after it; a quarantined flow is not run; progressed: it has
 	 * come to rest further on than before. */

@@ -206,6 +206,18 @@ static void put_value(struct buf *out, struct slice value)
 		buf_json_string(out, value);
 }
 
+static void put_published(struct buf *out, const struct view *v)
+{
+	buf_puts(out, ", \"published\": {");
+	for (size_t i = 0; i < v->npublished; i++) {
+		buf_puts(out, i ? ", " : "");
+		buf_json_string(out, v->published[2 * i]);
+		buf_puts(out, ": ");
+		put_value(out, v->published[2 * i + 1]);
+	}
+	buf_putc(out, '}');
+}
+
 static void put_journal(struct buf *out, const struct view *v)
 {
 	if (!v->steps && !v->journal.len)
@@ -226,6 +238,7 @@ static void show_live(struct show *s, const struct flow *f, struct view *v)
 	put_waiting(&out, f, v);
 	put_hooks(&out, f);
 	put_calls(&out, f);
+	put_published(&out, v);
 	put_journal(&out, v);
 	buf_putc(&out, '}');
 	s->done(s, 0, buf_slice(&out));
@@ -284,6 +297,7 @@ static void ended_found(struct store_find *find, int rc)
 		put_value(&out, s->view->input);
 	}
 	put_untaken(&out, find->ended.untaken);
+	put_published(&out, s->view);
 	put_journal(&out, s->view);
 	buf_putc(&out, '}');
 	struct view *v = s->view;

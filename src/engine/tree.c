@@ -51,7 +51,8 @@ static int status_of(enum end_status status)
 static void tell(struct flow *parent, const struct flow *child, enum end_status status, struct slice result)
 {
 	flow_settle(parent);
-	if (parent->state == FLOW_ENDED)
+	/* The life that held its hook may be over, perhaps only just now. */
+	if (parent->state == FLOW_ENDED || child->parent_epoch != parent->epoch)
 		return;
 	flow_append(parent, &(struct entry){
 		.kind = ENTRY_MESSAGE, .source = SOURCE_CHILD, .number = child->parent_number,

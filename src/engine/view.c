@@ -77,6 +77,8 @@ static void put_message(struct buf *t, const struct entry *e)
 		put_bytes(t, e->body);
 		return;
 	case SOURCE_WAIT:
+	case SOURCE_RESULT:
+	case SOURCE_CANCEL:
 		break;
 	}
 	put_body(t, e);
@@ -153,11 +155,20 @@ static void put_text(struct buf *t, const struct entry *e)
 		put_end(t, e);
 		break;
 	case ENTRY_RESULT:
-	case ENTRY_PATCH:
+		buf_printf(t, "the result of step %u (%.*s): %zu bytes", e->number, (int)e->name.len,
+		           e->name.ptr, e->body.len);
+		break;
 	case ENTRY_PUBLISH:
-	case ENTRY_REPLY:
+		buf_printf(t, "published %.*s: ", (int)e->name.len, e->name.ptr);
+		put_bytes(t, e->body);
+		break;
 	case ENTRY_RENEW:
-		/* No calls of this version write these; RENEW and REPLY have no name. */
+		buf_puts(t, "renewed with ");
+		put_body(t, e);
+		break;
+	case ENTRY_PATCH:
+	case ENTRY_REPLY:
+		/* REPLY has no name. */
 		buf_printf(t, "%s %.*s", entry_kind_name(e->kind), (int)e->name.len,
 		           e->name.len ? e->name.ptr : "");
 		break;
@@ -180,14 +191,30 @@ static void put_entry(struct view *v, uint64_t seq, const struct entry *e)
 	buf_fini(&text);
 }
 
+static void publish(struct view *v, const struct entry *e)
+{
+	size_t at = 0;
+
+	while (at < v->npublished && !slice_eq(v->published[2 * at], e->name))
+		at++;
+	if (at == v->npublished)
+		v->published = xrealloc(v->published, 2 * ++v->npublished * sizeof *v->published);
+	v->published[2 * at] = e->name;
+	v->published[2 * at + 1] = e->body;
+}
+
 /* What `show` tells besides the list. */
 static void take(struct view *v, const struct entry *e)
 {
 	struct slice rest = e->steps;
 	struct entry_step s;
 
-	if (e->kind == ENTRY_START)
+	if (e->kind == ENTRY_START || e->kind == ENTRY_RENEW)
 		v->input = e->body;
+	if (e->kind == ENTRY_RENEW)
+		v->steps = 0;
+	if (e->kind == ENTRY_PUBLISH)
+		publish(v, e);
 	if (e->kind != ENTRY_PROGRESS)
 		return;
 	v->steps = e->number;
@@ -226,6 +253,7 @@ struct view *view_free(struct view *v)
 		return NULL;
 	buf_fini(&v->journal);
 	buf_fini(&v->kept);
+	free(v->published);
 	free(v);
 	return NULL;
 }

@@ -13,6 +13,8 @@ struct view {
 	int64_t           last_ms;    /* when it was reached */
 	uint32_t          steps;
 	size_t            nentries;
+	struct slice     *published;  /* (name, JSON) pairs, the newest of each name */
+	size_t            npublished;
 	struct buf        kept;       /* the bytes that input and last point into */
 };
 

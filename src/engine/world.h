@@ -32,6 +32,9 @@ struct engine {
 	struct list     idle;
 	struct list     cancelling;
 	struct list     loads;
+	struct list     works;          /* on threads */
+	struct list     acts;           /* to be done before the batch leaves */
+	struct list     uncommitted;    /* flows that wait for a batch to be durable */
 	struct heap     due;            /* flows' first deadlines */
 	struct heap     holds;          /* senders that are held for a reply */
 	struct heap     pauses;         /* calls between attempts */
@@ -98,6 +101,8 @@ struct delivery_key {
 	struct id id;
 };
 void deliver_each(struct flow *f, const struct hook *h, struct slice body, struct slice meta, struct delivery_key key);
+/* To an open hook: a child, or a MESSAGE. */
+void deliver_to(struct flow *f, const struct hook *h, struct slice body, struct slice meta, struct delivery_key key);
 struct msg;
 void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m);   /* one that had come before */
 

@@ -74,7 +74,7 @@ static const struct pack_field step_fields[] = {
 	PACK_TEXT(struct entry_step, label),
 };
 static const struct pack_field deadline_fields[] = {
-	PACK_NUMBER(struct entry_deadline, source, SOURCE_WAIT),
+	PACK_NUMBER(struct entry_deadline, source, SOURCE_CANCEL),
 	PACK_NUMBER(struct entry_deadline, step, UINT32_MAX),
 	PACK_NUMBER(struct entry_deadline, due_ms, INT64_MAX),
 };
@@ -127,7 +127,9 @@ const char *step_kind_name(enum step_kind kind)
 		[STEP_SLEEP] = "sleep", [STEP_EACH] = "each",   [STEP_CLOSE] = "close",
 		[STEP_TIMER] = "timer", [STEP_CHILD] = "child", [STEP_SEND] = "send",
 		[STEP_POST] = "post",   [STEP_DONE] = "done",   [STEP_FAIL] = "fail",
-		[STEP_REPLY] = "reply",
+		[STEP_ONCE] = "once",   [STEP_WORK] = "work",   [STEP_TELL] = "tell",
+		[STEP_PUBLISH] = "publish", [STEP_CANCELLED] = "cancelled",
+		[STEP_CANCEL] = "cancel", [STEP_RENEW] = "renew", [STEP_REPLY] = "reply",
 	};
 
 	if ((size_t)kind >= sizeof names / sizeof *names || !names[kind])

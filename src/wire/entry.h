@@ -25,11 +25,14 @@ enum source {
 	SOURCE_CALL,
 	SOURCE_CHILD,
 	SOURCE_WAIT,         /* a wait's own TIMEOUT; never in a MESSAGE */
+	SOURCE_RESULT,       /* of fish_once and fish_work; never in a MESSAGE */
+	SOURCE_CANCEL,       /* CANCEL, for a flow that asked; as a deadline: the end of its grace */
 };
 
 enum step_kind {
 	STEP_SPAWN = 1, STEP_WAIT, STEP_GATHER, STEP_SLEEP, STEP_EACH, STEP_CLOSE, STEP_TIMER,
-	STEP_CHILD, STEP_SEND, STEP_POST, STEP_DONE, STEP_FAIL, STEP_REPLY,
+	STEP_CHILD, STEP_SEND, STEP_POST, STEP_DONE, STEP_FAIL, STEP_ONCE, STEP_WORK, STEP_TELL,
+	STEP_PUBLISH, STEP_CANCELLED, STEP_CANCEL, STEP_RENEW, STEP_REPLY,
 };
 const char *step_kind_name(enum step_kind kind);     /* "spawn", "next" …; "?" for an unknown one */
 const char *entry_kind_name(enum entry_kind kind);

@@ -1,4 +1,4 @@
-/* engine_kit.h - an engine over the memory store with a clock, a partner and a log the test commands.
+/* engine_kit.h - an engine over the memory store with a clock, a partner, threads and a log the test commands.
  *
  * The partner keeps every attempt until the test answers it; what it was told stays readable after
  * a crash. Surprise: kit_turn goes on until the engine is idle, so a test that wants to look into
@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-enum { KIT_SENT_MAX = 64, KIT_TURNS_MAX = 200 };
+enum { KIT_SENT_MAX = 64, KIT_TURNS_MAX = 200, KIT_WORKS_MAX = 16 };
 
 /* One attempt as the partner saw it. */
 struct sent {
@@ -34,6 +34,10 @@ struct kit {
 	uint64_t            chance;
 	struct sent         sent[KIT_SENT_MAX];
 	size_t              nsent;
+	uint64_t            build;
+	struct work_item   *works[KIT_WORKS_MAX];   /* begun; NULL: done, or its process is gone */
+	size_t              nworks;
+	unsigned            rules_off;
 	struct buf          log;          /* lines, each with its line feed */
 	struct buf          words;        /* of the last watch or show */
 };
@@ -98,6 +102,14 @@ static inline void kit_log(void *owner, const char *event, struct slice line)
 	buf_putc(&k->log, '\n');
 }
 
+static inline void kit_work(void *owner, struct work_item *w)
+{
+	struct kit *k = owner;
+
+	assert_true(k->nworks < KIT_WORKS_MAX);
+	k->works[k->nworks++] = w;
+}
+
 /* ---- coming and going ---- */
 
 static inline void kit_engine(struct kit *k)
@@ -106,11 +118,12 @@ static inline void kit_engine(struct kit *k)
 	struct engine_config config = {
 		.program = k->program,
 		.base_url = "https://door",
-		.build = 1,
+		.build = k->build,
 		.seams = { .owner = k, .now_ms = kit_now, .entropy = kit_entropy, .send = kit_send,
-		           .abandon = kit_abandon, .log = kit_log, .jitter = kit_jitter },
+		           .abandon = kit_abandon, .log = kit_log, .work = kit_work, .jitter = kit_jitter },
 		.store = k->store,
 		.park_after_ms = k->park_after_ms,
+		.test_rules_off = k->rules_off,
 	};
 
 	assert_int_equal(engine_new(&k->engine, &config, &err), 0);
@@ -122,7 +135,7 @@ static inline void kit_open(struct kit *k, const fish_program *program, int64_t 
 	uint8_t secret[TOKEN_SECRET_BYTES] = { 7 };
 	struct err err = { .code = 0 };
 
-	*k = (struct kit){ .program = program, .park_after_ms = park_after_ms, .now_ms = 1000000 };
+	*k = (struct kit){ .program = program, .park_after_ms = park_after_ms, .now_ms = 1000000, .build = 1 };
 	buf_init(&k->log, SIZE_MAX);
 	buf_init(&k->words, SIZE_MAX);
 	assert_int_equal(store_open_memory(&k->store, secret, &err), 0);
@@ -147,7 +160,17 @@ static inline void kit_crash(struct kit *k, enum kit_commit commit)
 	k->store = survivor;
 	for (size_t i = 0; i < k->nsent; i++)
 		assert_null(k->sent[i].attempt);
+	for (size_t i = 0; i < k->nworks; i++)
+		k->works[i] = NULL;
 	kit_engine(k);
+}
+
+/* A new build takes over from one that was stopped in order. */
+static inline void kit_deploy(struct kit *k, const fish_program *program)
+{
+	k->program = program;
+	k->build++;
+	kit_crash(k, KIT_LOST);
 }
 
 static inline void kit_turn(struct kit *k)
@@ -367,6 +390,19 @@ static inline void kit_answer_after(struct kit *k, size_t n, int status, const c
 static inline void kit_answer(struct kit *k, size_t n, int status, const char *body)
 {
 	kit_answer_after(k, n, status, body, -1);
+}
+
+/* The thread comes to an end with the n-th work. */
+static inline void kit_work_ends(struct kit *k, size_t n)
+{
+	assert_true(n < k->nworks);
+	struct work_item *w = k->works[n];
+
+	assert_non_null(w);
+	k->works[n] = NULL;
+	w->fn(w->arg, w->result);
+	w->done(w);
+	kit_turn(k);
 }
 
 static inline const char *kit_log_text(struct kit *k)

@@ -553,7 +553,7 @@ static void every_kind_has_a_name(void **state)
 	(void)state;
 	for (int kind = 1; kind <= ENTRY_KIND_MAX; kind++)
 		assert_string_not_equal(entry_kind_name((enum entry_kind)kind), "?");
-	for (int kind = STEP_SPAWN; kind <= STEP_FAIL; kind++)
+	for (int kind = STEP_SPAWN; kind <= STEP_REPLY; kind++)
 		assert_string_not_equal(step_kind_name((enum step_kind)kind), "?");
 	assert_string_equal(entry_kind_name(ENTRY_PROGRESS), "progress");
 	assert_string_equal(step_kind_name(STEP_WAIT), "next");

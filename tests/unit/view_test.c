@@ -143,11 +143,13 @@ static void entries_read_as_sentences(void **state)
 		  "failed: nobody came" },
 		{ { .kind = ENTRY_END, .status = END_CANCELLED, .name = SLICE_LIT("cancelled") },
 		  "ended: cancelled" },
-		{ { .kind = ENTRY_RESULT, .name = SLICE_LIT("charge") }, "result charge" },
+		{ { .kind = ENTRY_RESULT, .number = 4, .name = SLICE_LIT("charge"), .body = SLICE_LIT("abcd") },
+		  "the result of step 4 (charge): 4 bytes" },
 		{ { .kind = ENTRY_PATCH, .name = SLICE_LIT("new-price") }, "patch new-price" },
-		{ { .kind = ENTRY_PUBLISH, .name = SLICE_LIT("place") }, "publish place" },
+		{ { .kind = ENTRY_PUBLISH, .name = SLICE_LIT("place"), .body = SLICE_LIT("[1]") },
+		  "published place: 3 bytes [1]" },
 		{ { .kind = ENTRY_REPLY, .status = 200 }, "reply " },
-		{ { .kind = ENTRY_RENEW }, "renew " },
+		{ { .kind = ENTRY_RENEW, .body = SLICE_LIT("{}") }, "renewed with 2 bytes {}" },
 	};
 
 	for (size_t i = 0; i < sizeof told / sizeof *told; i++)

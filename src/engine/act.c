@@ -1,0 +1,118 @@
+/* act.c - what flows do to others, done when no flow is on the CPU.
+ *
+ * Surprise: it cannot be done by the step itself, which runs on the flow's small stack, nor while that
+ * flow comes to rest: the other one may be the same, or tell it something back. */
+#include "engine/act.h"
+
+#include "base/hash.h"
+#include "engine/run.h"
+#include "engine/world.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct act *act_new(struct run *r, enum act_kind kind, uint32_t step)
+{
+	struct act *a = xalloc(sizeof *a);
+
+	a->kind = kind;
+	a->from = r->flow->id;
+	a->epoch = r->epoch;
+	a->step = step;
+	buf_init(&a->body, SIZE_MAX);
+	list_push(&r->acts, &a->link);
+	return a;
+}
+
+static void act_free(struct act *a)
+{
+	buf_fini(&a->body);
+	free(a->hook_name);
+	free(a);
+}
+
+void acts_drop(struct list *acts)
+{
+	for (struct list *l; (l = list_shift(acts));)
+		act_free(container_of(l, struct act, link));
+}
+
+void acts_queue(struct run *r)
+{
+	for (struct list *l; (l = list_shift(&r->acts));)
+		list_push(&r->engine->acts, l);
+}
+
+static struct flow *child_of(const struct flow *f, const struct act *a)
+{
+	for (struct list *l = f->children.next; l != &f->children; l = l->next) {
+		struct flow *child = container_of(l, struct flow, sibling);
+
+		if (child->parent_source == SOURCE_CHILD && child->parent_number == a->step
+		    && child->parent_epoch == a->epoch)
+			return child;
+	}
+	return NULL;
+}
+
+static void cancel(struct engine *e, const struct act *a)
+{
+	struct flow *f = map_get(&e->flows, &a->from);
+	struct flow *child = f ? child_of(f, a) : NULL;
+
+	if (!child)
+		return;
+	flow_ring(child);
+	tree_cancel(child);
+}
+
+static struct hook *hook_named(struct flow *f, const char *name)
+{
+	for (size_t i = 0; i < f->nhooks; i++)
+		if (!f->hooks[i].closed && strcmp(f->hooks[i].name, name) == 0)
+			return &f->hooks[i];
+	return NULL;
+}
+
+/* The message id makes one delivery of it, whatever is replayed. */
+static struct delivery_key tell_key(const struct act *a)
+{
+	uint32_t place[2] = { a->epoch, a->step };
+	struct slice parts[] = {
+		SLICE_LIT("tell"),
+		{ (const char *)a->from.b, sizeof a->from.b },
+		{ (const char *)place, sizeof place },
+	};
+
+	return (struct delivery_key){ .has = true, .id = hash128(parts, sizeof parts / sizeof *parts) };
+}
+
+static void tell(struct engine *e, const struct act *a)
+{
+	struct flow *to = map_get(&e->flows, &a->to);
+
+	if (!to)
+		return;
+	flow_ring(to);
+	struct hook *h = to->state == FLOW_ENDED ? NULL : hook_named(to, a->hook_name);
+
+	if (h)
+		deliver_to(to, h, buf_slice(&a->body), SLICE_LIT("content-type: application/json\n"), tell_key(a));
+}
+
+void acts_do(struct engine *e)
+{
+	for (struct list *l; (l = list_shift(&e->acts));) {
+		struct act *a = container_of(l, struct act, link);
+
+		switch (a->kind) {
+		case ACT_CANCEL:
+			cancel(e, a);
+			break;
+		case ACT_TELL:
+			tell(e, a);
+			break;
+		}
+		act_free(a);
+	}
+}

@@ -1,0 +1,75 @@
+/* api_note.c - fish_publish, fish_patch, fish_key.
+ *
+ * Invariant: the first answer of fish_patch for a name holds for the flow's life, live and replayed.
+ * Surprise: fish_patch takes no step number, so that adding one moves no other step. */
+#include "base/hash.h"
+#include "engine/run.h"
+#include "engine/world.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static void check_name(struct run *r, const char *verb, const char *name)
+{
+	if (!name || !*name || strlen(name) > NAME_BYTES_MAX)
+		run_misuse(r, "%s: its name has 1 to %d bytes", verb, NAME_BYTES_MAX);
+}
+
+void fish_publish(fish_flow *f, const char *name, const char *json, ...)
+{
+	struct run *r = run_of(f);
+	va_list ap;
+
+	check_name(r, "fish_publish", name);
+	va_start(ap, json);
+	struct slice body = run_template(r, "fish_publish", json, ap);
+
+	va_end(ap);
+	run_step(r, &(struct step){
+		.kind = STEP_PUBLISH, .label = name, .content = hash64(HASH64_SEED, body) });
+	if (!run_recorded(r))
+		flow_append(r->flow, &(struct entry){
+			.kind = ENTRY_PUBLISH, .name = slice_of(name), .body = body });
+}
+
+static struct patch *patch_find(const struct run *r, const char *name)
+{
+	for (struct patch *p = r->patches; p; p = p->next)
+		if (strcmp(p->name, name) == 0)
+			return p;
+	return NULL;
+}
+
+bool fish_patch(fish_flow *f, const char *name)
+{
+	struct run *r = run_of(f);
+
+	check_name(r, "fish_patch", name);
+	struct patch *p = patch_find(r, name);
+
+	if (p)
+		return p->answer;
+	if (r->steps < r->border) {               /* an older build went by here */
+		run_patch_keep(r, slice_of(name), false);
+		return false;
+	}
+	/* Fed back by the append, like every other answer. */
+	flow_append(r->flow, &(struct entry){ .kind = ENTRY_PATCH, .name = slice_of(name), .status = 1 });
+	return patch_find(r, name)->answer;
+}
+
+const char *fish_key(fish_flow *f, const char *name)
+{
+	struct run *r = run_of(f);
+	struct slice parts[] = {
+		SLICE_LIT("key"),
+		{ (const char *)r->flow->id.b, sizeof r->flow->id.b },
+		{ (const char *)&r->epoch, sizeof r->epoch },
+		slice_of(name),
+	};
+	struct id key = hash128(parts, sizeof parts / sizeof *parts);
+	char text[ID_TEXT_SIZE];
+
+	id_text(&key, text);
+	return arena_dup(&r->arena, slice_of(text));
+}

@@ -1,0 +1,88 @@
+/* api_once.c - fish_once and fish_work: effects of the user's own, begun when all before is durable.
+ *
+ * Invariant: the effect begins only after a durable PROGRESS covers its step, so that a flow which has
+ * begun it can never be replayed to a place before it with other answers. Surprise: fish_once takes two
+ * calls for one step: the first hands over, the second records and takes the answer. */
+#include "engine/run.h"
+#include "engine/work.h"
+#include "engine/world.h"
+
+#include <string.h>
+
+enum { RESULT_BYTES_MAX = 1 << 20 };
+
+static void check_name(struct run *r, const char *verb, const char *name, size_t size)
+{
+	if (!name || !*name || strlen(name) > NAME_BYTES_MAX)
+		run_misuse(r, "%s: its name has 1 to %d bytes", verb, NAME_BYTES_MAX);
+	if (size > RESULT_BYTES_MAX)
+		run_misuse(r, "%s(\"%s\"): a result of %zu bytes, at most %d are kept", verb, name, size,
+		           RESULT_BYTES_MAX);
+}
+
+/* The recorded answer of the present step into result; false: there is none yet. */
+static bool recorded(struct run *r, void *result, size_t size)
+{
+	struct inbox *in = run_inbox(r, SOURCE_RESULT, run_index(r));
+
+	if (!in->first)
+		return false;
+	const struct msg *m = run_take(r, in);
+
+	if (m->pub.len != size)
+		run_diverge(r, "the journal holds a result of %zu bytes, the code asks for %zu", m->pub.len, size);
+	if (size)
+		memcpy(result, m->pub.body, size);
+	return true;
+}
+
+/* Returns when a PROGRESS that covers the present step is durable: at rest one is written. */
+static void wait_durable(struct run *r)
+{
+	if (!run_live(r))
+		run_diverge(r, "its effect is not in the journal, though later steps are");
+	r->awaits = true;
+	r->awaited = RUN_UNWRITTEN;
+	while (r->awaited > r->engine->durable_no)
+		run_block(r);
+	r->awaits = false;
+}
+
+bool fish_once(fish_flow *f, const char *name, void *result, size_t size)
+{
+	struct run *r = run_of(f);
+
+	if (r->once) {
+		if (strcmp(r->once, name ? name : "") != 0)
+			run_misuse(r, "fish_once(\"%s\") inside fish_once(\"%s\")", name ? name : "", r->once);
+		r->once = NULL;
+		flow_append(r->flow, &(struct entry){
+			.kind = ENTRY_RESULT, .number = run_index(r), .name = slice_of(name),
+			.body = { result, size } });
+	} else {
+		check_name(r, "fish_once", name, size);
+		run_step(r, &(struct step){ .kind = STEP_ONCE, .label = name });
+	}
+	if (recorded(r, result, size))
+		return false;
+	wait_durable(r);
+	r->once = arena_dup(&r->arena, slice_of(name));
+	return true;
+}
+
+void fish_work(fish_flow *f, const char *name, void (*fn)(const void *arg, void *result), const void *arg,
+               void *result, size_t size)
+{
+	struct run *r = run_of(f);
+
+	check_name(r, "fish_work", name, size);
+	if (!r->engine->config.seams.work)
+		run_misuse(r, "fish_work(\"%s\"): this host has no threads to work on", name);
+	run_step(r, &(struct step){ .kind = STEP_WORK, .label = name });
+	if (recorded(r, result, size))
+		return;
+	wait_durable(r);
+	work_begin(r, name, fn, arg, size);
+	while (!recorded(r, result, size))
+		run_block(r);
+}
