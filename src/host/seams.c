@@ -168,6 +168,11 @@ static void seam_log(void *owner, const char *event, struct slice line)
 	log_line(owner, event, line);
 }
 
+static void seam_work(void *owner, struct work_item *item)
+{
+	threads_work(((struct world *)owner)->threads, item);
+}
+
 static void seam_on_cpu(void *owner, const struct id *flow)
 {
 	blackbox_on_cpu(((struct world *)owner)->blackbox, flow);
@@ -193,6 +198,7 @@ struct seams world_seams(struct world *w)
 		.abandon = seam_abandon,
 		.log = seam_log,
 		.jitter = seam_jitter,
+		.work = seam_work,
 		.on_cpu = w->blackbox ? seam_on_cpu : NULL,
 		.quarantined = w->blackbox ? seam_quarantined : NULL,
 		.progressed = w->blackbox ? seam_progressed : NULL,

@@ -5,12 +5,14 @@
 
 #include "engine/seams.h"
 #include "host/blackbox.h"
+#include "host/threads.h"
 #include "net/client.h"
 
 struct world {
 	int64_t        wall_ms;       /* unix time at start … */
 	int64_t        since_ms;      /* … and what the steady clock showed then */
 	struct client *client;        /* borrowed; NULL: calls are not sent (any more) */
+	struct threads *threads;      /* borrowed; NULL: there are none yet */
 	struct blackbox *blackbox;    /* owned by who serves; NULL: nobody counts crashes */
 	int            log_fd;        /* -1: nothing is logged */
 	bool           log_owned;     /* log_fd is a file that world_fini closes */

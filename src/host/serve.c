@@ -203,6 +203,8 @@ static int open_loop(struct serve *s, struct err *err)
 		uv_loop_close(&s->loop);
 		return rc;
 	}
+	s->threads = (struct threads){ .loop = &s->loop, .wake = pulse_wake, .wake_arg = &s->pulse };
+	s->world.threads = &s->threads;
 	s->store->notify_arg = &s->pulse;
 	s->store->notify = pulse_notify;
 	serve_stop_open(s);

@@ -28,6 +28,7 @@ struct serve {
 	struct store    *store;
 	struct engine   *engine;
 	struct pulse     pulse;
+	struct threads   threads;
 	struct client   *client;
 	struct ingress  *ingress;
 	struct admin    *socket_admin;

@@ -139,6 +139,8 @@ void serve_close(struct serve *s)
 	if (s->forced)
 		return;
 	s->world.client = NULL;
+	if (s->has_loop)
+		threads_drop(&s->threads);
 	s->engine = engine_free(s->engine);
 	s->world.blackbox = blackbox_close(s->world.blackbox);
 	if (s->has_loop)

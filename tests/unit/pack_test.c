@@ -223,8 +223,6 @@ static void packed_deadlines_come_back(void **state)
 	assert_int_equal(entry_deadline_next(&rest, &d), 0);
 	rest = SLICE_LIT("\x08\0\0");           /* a source that is none */
 	assert_int_equal(entry_deadline_next(&rest, &d), FISH_EFORMAT);
-	rest = SLICE_LIT("\7\1\1");
-	assert_int_equal(entry_deadline_next(&rest, &d), FISH_EFORMAT);
 	buf_fini(&out);
 }
 
