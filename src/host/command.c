@@ -351,7 +351,7 @@ static int run_ls(struct run *r)
 	return exit_status;
 }
 
-/* show and cancel: one flow, named by its id. */
+/* show, cancel and retry: one flow, named by its id. */
 static int run_one(struct run *r, const char *method, const char *behind)
 {
 	const struct config *c = r->config;
@@ -378,7 +378,7 @@ static int run_one(struct run *r, const char *method, const char *behind)
 	} else if (c->command == COMMAND_SHOW) {
 		render_show(&r->out, &r->render, json, buf_slice(&r->answer));
 	} else {
-		buf_puts(&r->out, "cancelled ");
+		buf_puts(&r->out, c->command == COMMAND_RETRY ? "runs again " : "cancelled ");
 		words_text(&r->out, slice_of(string_at(json, "id")));
 		buf_puts(&r->out, "\n");
 	}
@@ -405,6 +405,7 @@ static int dispatch(struct run *r)
 	case COMMAND_LS: return run_ls(r);
 	case COMMAND_SHOW: return run_one(r, "GET", "");
 	case COMMAND_CANCEL: return run_one(r, "POST", "/cancel");
+	case COMMAND_RETRY: return run_one(r, "POST", "/retry");
 	case COMMAND_SERVE:
 	case COMMAND_HELP:
 	case COMMAND_VERSION: break;

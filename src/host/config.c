@@ -18,7 +18,8 @@
 #define LS (1u << COMMAND_LS)
 #define SHOW (1u << COMMAND_SHOW)
 #define CANCEL (1u << COMMAND_CANCEL)
-#define CLIENTS (START | LS | SHOW | CANCEL)
+#define RETRY (1u << COMMAND_RETRY)
+#define CLIENTS (START | LS | SHOW | CANCEL | RETRY)
 
 const struct command_def command_defs[COMMANDS] = {
 	[COMMAND_SERVE] = { "serve", "", "run the flows and listen for what comes back",
@@ -31,6 +32,7 @@ const struct command_def command_defs[COMMANDS] = {
 	[COMMAND_SHOW] = { "show", "ID",
 		"tell what a flow waits on, its URLs, its journal", 1, 1 },
 	[COMMAND_CANCEL] = { "cancel", "ID", "end a flow and its children", 1, 1 },
+	[COMMAND_RETRY] = { "retry", "ID", "run a flow again that stands still", 1, 1 },
 };
 
 const struct flag_def flag_defs[FLAGS] = {
@@ -99,8 +101,8 @@ static int unknown_command(const char *program, const char *word, struct err *er
 				command_defs[i].name);
 	}
 	return err_set(err, FISH_EINVAL,
-		"unknown command '%.40s': there are serve, start, ls, show "
-		"and cancel, see '%s --help'",
+		"unknown command '%.40s': there are serve, start, ls, show, "
+		"cancel and retry, see '%s --help'",
 		word, program);
 }
 
@@ -385,7 +387,7 @@ int config_parse(struct config *c, int argc, char **argv, struct err *err)
 	}
 	if (argc < 2)
 		return err_set(err, FISH_EINVAL,
-			"tell what to do: serve, start, ls, show or cancel; "
+			"tell what to do: serve, start, ls, show, cancel or retry; "
 			"'%s --help' explains them",
 			c->program);
 	const char *word = argv[1];

@@ -11,6 +11,7 @@ enum { MAX_BODY_BYTES_MAX = 256 << 20 };     /* what --max-body may come to: a b
 
 enum command {
 	COMMAND_SERVE, COMMAND_START, COMMAND_LS, COMMAND_SHOW, COMMAND_CANCEL,
+	COMMAND_RETRY,
 	COMMAND_HELP, COMMAND_VERSION,       /* of the whole program */
 };
 enum { COMMANDS = COMMAND_HELP };            /* those that a user names */

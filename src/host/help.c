@@ -136,6 +136,11 @@ static void put_examples(struct buf *out, const struct config *c, const char *fl
 	case COMMAND_CANCEL:
 		buf_printf(out, "\nexample:\n  %s cancel %s\n", me, id);
 		return;
+	case COMMAND_RETRY:
+		buf_printf(out,
+			"\nFor a flow that show tells is stopped: diverged, misused or quarantined. A start with\n"
+			"another build runs those again by itself.\n\nexample:\n  %s retry %s\n", me, id);
+		return;
 	case COMMAND_HELP:
 	case COMMAND_VERSION: return;
 	}

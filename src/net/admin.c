@@ -252,19 +252,21 @@ static bool path_behind(struct slice path, const char *prefix, struct slice *ret
 static void route_flow(
 	struct admin *a, struct exchange *x, const struct http1 *req, struct slice rest)
 {
-	static const char cancel[] = "/cancel";
 	const char *slash = memchr(rest.ptr, '/', rest.len);
 	struct slice first = { rest.ptr,
 		slash == NULL ? rest.len : (size_t)(slash - rest.ptr) };
 	struct slice behind = { rest.ptr + first.len, rest.len - first.len };
 
-	if (slice_eq(behind, slice_of(cancel))) {
+	if (slice_eq(behind, SLICE_LIT("/cancel"))) {
 		if (method_fits(x, req, METHOD_POST))
 			admin_cancel(a, x, first);
+	} else if (slice_eq(behind, SLICE_LIT("/retry"))) {
+		if (method_fits(x, req, METHOD_POST))
+			admin_retry(a, x, first);
 	} else if (slash != NULL || first.len == 0) {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel and /health");
+			"/flows/ID/cancel, /flows/ID/retry and /health");
 	} else if (method_of(req) == METHOD_POST) {
 		admin_start(a, x, req, first);
 	} else if (method_fits(x, req, METHOD_GET | METHOD_POST)) {
@@ -289,7 +291,7 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 	} else {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel and /health");
+			"/flows/ID/cancel, /flows/ID/retry and /health");
 	}
 	a->config.wake(a->config.wake_arg);
 }

@@ -12,6 +12,7 @@
  *                               next is the path of the next page, or null
  *   GET    /flows/ID            the flow as JSON; 404
  *   POST   /flows/ID/cancel     202 {"id": …}; 404; 410 has ended
+ *   POST   /flows/ID/retry      202 {"id": …}: a flow that stands still is run again; 404; 409 it does not
  *   GET    /health              200 {"status": "ok"} or 503 {"status": "store away"}
  * HEAD is answered like GET, without the body. Errors, also those of the HTTP parser: {"error": "what was
  * wrong, with what value, and what to do"} with 400, 401, 403, 404, 405, 408, 410, 413, 414, 417, 431, 501,

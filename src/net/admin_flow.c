@@ -1,4 +1,4 @@
-/* admin_flow.c - GET /flows/ID and POST /flows/ID/cancel. */
+/* admin_flow.c - GET /flows/ID, POST /flows/ID/cancel and POST /flows/ID/retry. */
 #include "net/admin_private.h"
 
 struct show_op {
@@ -82,4 +82,26 @@ void admin_cancel(struct admin *a, struct exchange *x, struct slice id_text)
 	op->cancel.done = on_cancel;
 	list_init(&op->cancel.link);
 	engine_cancel(a->config.engine, &op->cancel);
+}
+
+void admin_retry(struct admin *a, struct exchange *x, struct slice asked)
+{
+	struct id id = { 0 };
+	char text[ID_TEXT_SIZE];
+
+	if (id_parse(asked, &id) < 0) {
+		admin_no_flow(x, asked);
+		return;
+	}
+	int rc = engine_retry(a->config.engine, &id);
+
+	id_text(&id, text);
+	if (rc == 0)
+		admin_answer_id(x, 202, &id, "");
+	else if (rc == FISH_ENOTFOUND)
+		no_such_flow(x, &id);
+	else if (rc == FISH_EINVAL)
+		admin_error(x, 409, "flow %s does not stand still, so there is nothing to retry", text);
+	else
+		admin_away(x);
 }

@@ -58,6 +58,7 @@ void admin_no_flow(struct exchange *x, struct slice id_text);
 void admin_start(struct admin *a, struct exchange *x, const struct http1 *req, struct slice name);
 void admin_show(struct admin *a, struct exchange *x, struct slice id_text);
 void admin_cancel(struct admin *a, struct exchange *x, struct slice id_text);
+void admin_retry(struct admin *a, struct exchange *x, struct slice id_text);
 void admin_list(struct admin *a, struct exchange *x, const struct http1 *req);
 
 /* admin_start.c */

@@ -58,6 +58,12 @@ void engine_unwatch(struct engine *e, struct watch *w, void (*forgotten)(struct 
 
 void engine_cancel(struct engine *e, struct cancel *c) { c->done(c, e->rc); }
 
+int engine_retry(struct engine *e, const struct id *id)
+{
+	(void)id;
+	return e->rc;
+}
+
 void engine_show(struct engine *e, struct show *s)
 {
 	s->done(s, e->rc, SLICE_LIT("{\"shown\": true}"));
@@ -405,6 +411,7 @@ static void test_paths_and_methods(void **state)
 	ask(&d, "GET /flows/a/b", "", 404, "/flows/NAME");
 	ask(&d, "DELETE /flows/a", "", 405, "Allow: GET, HEAD, POST\r\n");
 	ask(&d, "PUT /flows/a", "{}", 405, "does not take PUT, only GET, HEAD, POST");
+	ask(&d, "GET /flows/a/retry", "", 405, "Allow: POST\r\n");
 	ask(&d, "GET /flows/a/cancel", "", 405, "Allow: POST\r\n");
 	ask(&d, "POST /flows", "", 405, "Allow: GET, HEAD\r\n");
 	ask(&d, "POST /health", "", 405, "Allow: GET, HEAD\r\n");
