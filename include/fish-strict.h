@@ -1,25 +1,28 @@
-/* fish-strict.h - makes a call that has no place in a flow a compile error that names what has.
+/* fish-strict.h - makes a call that has no place in a flow a compile error that names
+ * what has.
  *
- * Include it last, in each file that holds flows: what it forbids, system headers need for their own
- * declarations. Each call below becomes an undeclared value whose name is the advice, since an
- * undeclared function would only be warned of:
+ * Include it last, in each file that holds flows: what it forbids, system headers need
+ * for their own declarations. Each call below becomes an undeclared value whose name is
+ * the advice, since an undeclared function would only be warned of:
  *
  *     error: 'use_fish_now_instead_of_time' undeclared
  *
- * Only calls are seen, for a macro with arguments is not expanded where no '(' follows: a variable or
- * member may be called time, and fish_defer(f, free, p) is as it should be. That is also the way to
- * allow one call, for example in main: (time)(NULL). A member that is called needs it too, as in
- * (file->read)(buf). What a macro cannot see is looked for by fish-check-flows; docs/determinism.md
- * has the rules and their reasons.
+ * Only calls are seen, for a macro with arguments is not expanded where no '(' follows:
+ * a variable or member may be called time, and fish_defer(f, free, p) is as it should
+ * be. That is also the way to allow one call, for example in main: (time)(NULL). A
+ * member that is called needs it too, as in (file->read)(buf). What a macro cannot see
+ * is looked for by fish-check-flows; docs/determinism.md has the rules and their
+ * reasons.
  *
- * Left alone on purpose: abort and assert (a crash costs a re-run, no more); errno (right after the
- * call that set it; other flows change it in each step); rand_r, random_r, erand48 (their state is the
- * flow's own, and may begin with fish_random); gmtime_r, timegm, snprintf, strtok_r (pure). */
+ * Left alone on purpose: abort and assert (a crash costs a re-run, no more); errno
+ * (right after the call that set it; other flows change it in each step); rand_r,
+ * random_r, erand48 (their state is the flow's own, and may begin with fish_random);
+ * gmtime_r, timegm, snprintf, strtok_r (pure). */
 #ifndef FISH_STRICT_H
 #define FISH_STRICT_H
 
-/* The '+' makes it no declarator: a system header that comes after this one is an error at once, and
- * does not by accident declare the very names that must stay undeclared. */
+/* The '+' makes it no declarator: a system header that comes after this one is an error
+ * at once, and does not by accident declare the very names that must stay undeclared. */
 
 /* Time: a re-run happens later. What depends on TZ happens elsewhere, too. */
 #undef time
@@ -79,7 +82,8 @@
 #define getrandom(...)          +use_fish_random_instead_of_getrandom
 #define getentropy(...)         +use_fish_random_instead_of_getentropy
 
-/* Memory: parking drops the stack at any wait and with it the last pointer; each re-run would leak. */
+/* Memory: parking drops the stack at any wait and with it the last pointer; each re-run
+ * would leak. */
 #undef malloc
 #undef calloc
 #undef realloc
@@ -105,7 +109,8 @@
 #define vasprintf(...)          +use_fish_fmt_instead_of_vasprintf
 #define open_memstream(...)     +use_fish_fmt_instead_of_open_memstream
 
-/* Hidden state that all flows of the thread share: a step in between, and it is another's. */
+/* Hidden state that all flows of the thread share: a step in between, and it is
+ * another's. */
 #undef strtok
 #undef setlocale
 #define strtok(...)             +use_strtok_r_instead_of_strtok
@@ -161,8 +166,9 @@
 #define epoll_wait(...)         +use_fish_any_instead_of_epoll_wait
 #define pause(...)              +use_fish_next_instead_of_pause
 
-/* Files: they read otherwise in a re-run, and are written again. fish_once keeps what was read; what
- * may take long has its place in the function of fish_work, in a file of its own or in parentheses. */
+/* Files: they read otherwise in a re-run, and are written again. fish_once keeps what
+ * was read; what may take long has its place in the function of fish_work, in a file of
+ * its own or in parentheses. */
 #undef fopen
 #undef fdopen
 #undef freopen
@@ -264,8 +270,8 @@
 #define getaddrinfo(...)        +use_fish_post_or_fish_call_instead_of_getaddrinfo
 #define gethostbyname(...)      +use_fish_post_or_fish_call_instead_of_gethostbyname
 
-/* Processes and threads: the flows of a server take turns on one thread, so that a lock is never
- * needed, and waited for is a standstill. */
+/* Processes and threads: the flows of a server take turns on one thread, so that a lock
+ * is never needed, and waited for is a standstill. */
 #undef fork
 #undef vfork
 #undef system

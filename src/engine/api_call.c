@@ -155,6 +155,7 @@ const fish_msg *fish_post(fish_flow *f, const fish_peer *to, const char *path, c
 	struct run *r = run_of(f);
 	va_list ap;
 
+	RUN_AT(r);
 	va_start(ap, json);
 	fish_hook *h = ask_json(r, STEP_POST, "fish_post", to, path, json, ap);
 
@@ -167,6 +168,7 @@ fish_hook *fish_send(fish_flow *f, const fish_peer *to, const char *path, const 
 	struct run *r = run_of(f);
 	va_list ap;
 
+	RUN_AT(r);
 	va_start(ap, json);
 	fish_hook *h = ask_json(r, STEP_SEND, "fish_send", to, path, json, ap);
 
@@ -218,10 +220,12 @@ const fish_msg *fish_call(fish_flow *f, const fish_request *q)
 {
 	struct run *r = run_of(f);
 
+	RUN_AT(r);
 	return answer(r, ask_request(r, STEP_POST, "fish_call", q));
 }
 
 fish_hook *fish_send_with(fish_flow *f, const fish_request *q)
 {
+	RUN_AT(run_of(f));
 	return ask_request(run_of(f), STEP_SEND, "fish_send_with", q);
 }

@@ -33,6 +33,7 @@ void fish_done(fish_flow *f, const char *json, ...)
 	struct run *r = run_of(f);
 	va_list ap;
 
+	RUN_AT(r);
 	va_start(ap, json);
 	struct slice result = run_template(r, "fish_done", json, ap);
 
@@ -62,6 +63,7 @@ void fish_fail(fish_flow *f, const char *why, ...)
 	struct run *r = run_of(f);
 	va_list ap;
 
+	RUN_AT(r);
 	va_start(ap, why);
 	struct slice text = text_of(r, why, ap);
 

@@ -55,11 +55,6 @@ static uint32_t hook_number(struct run *r, const char *name)
 	return r->hook_next++;
 }
 
-fish_hook *fish_spawn(fish_flow *f, const char *name)
-{
-	return fish_spawn_with(f, name, NULL);
-}
-
 static void hook_append(struct run *r, uint32_t number, const char *name, const struct hook_options *o)
 {
 	struct buf options;
@@ -71,7 +66,7 @@ static void hook_append(struct run *r, uint32_t number, const char *name, const 
 	buf_fini(&options);
 }
 
-fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_options *o)
+static fish_hook *spawn(fish_flow *f, const char *name, const fish_hook_options *o)
 {
 	struct run *r = run_of(f);
 
@@ -91,6 +86,18 @@ fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_optio
 		hook_append(r, number, name, &options);
 	}
 	return run_hook_new(r, SOURCE_HOOK, number, name);
+}
+
+fish_hook *fish_spawn(fish_flow *f, const char *name)
+{
+	RUN_AT(run_of(f));
+	return spawn(f, name, NULL);
+}
+
+fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_options *o)
+{
+	RUN_AT(run_of(f));
+	return spawn(f, name, o);
 }
 
 const char *fish_url(const fish_hook *h)
@@ -148,6 +155,7 @@ void fish_close(fish_hook *h)
 	struct run *r = h->run;
 	struct flow *f = r->flow;
 
+	RUN_AT(r);
 	run_here(r);
 	run_step(r, &(struct step){ .kind = STEP_CLOSE, .label = h->name, .content = h->number });
 	h->closed = true;
@@ -187,6 +195,7 @@ void fish_each(fish_hook *h, fish_fn *fn)
 	const fish_def *def = engine_def_of(r->engine, fn);
 	struct inbox *own;
 
+	RUN_AT(r);
 	run_here(r);
 	if (h->source != SOURCE_HOOK)
 		run_misuse(r, "fish_each: \"%s\" is a timer, call or child; only a hook with a URL starts flows", h->name);
@@ -210,6 +219,7 @@ fish_hook *fish_timer(fish_flow *f, int64_t after_ms)
 {
 	struct run *r = run_of(f);
 
+	RUN_AT(r);
 	run_step(r, &(struct step){ .kind = STEP_TIMER, .label = "" });
 	uint32_t step = run_index(r);
 	int64_t due_ms = engine_wait_until(run_reached(r), after_ms);
@@ -229,6 +239,7 @@ fish_hook *fish_child(fish_flow *f, fish_fn *fn, const char *json, ...)
 	const fish_def *def = engine_def_of(r->engine, fn);
 	va_list ap;
 
+	RUN_AT(r);
 	if (!def)
 		run_misuse(r, "fish_child: the flow is not in the program's list of flows");
 	va_start(ap, json);

@@ -20,6 +20,7 @@ void fish_publish(fish_flow *f, const char *name, const char *json, ...)
 	struct run *r = run_of(f);
 	va_list ap;
 
+	RUN_AT(r);
 	check_name(r, "fish_publish", name);
 	va_start(ap, json);
 	struct slice body = run_template(r, "fish_publish", json, ap);
@@ -44,6 +45,7 @@ bool fish_patch(fish_flow *f, const char *name)
 {
 	struct run *r = run_of(f);
 
+	RUN_AT(r);
 	check_name(r, "fish_patch", name);
 	struct patch *p = patch_find(r, name);
 

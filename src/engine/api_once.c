@@ -52,6 +52,7 @@ bool fish_once(fish_flow *f, const char *name, void *result, size_t size)
 {
 	struct run *r = run_of(f);
 
+	RUN_AT(r);
 	if (r->once) {
 		if (strcmp(r->once, name ? name : "") != 0)
 			run_misuse(r, "fish_once(\"%s\") inside fish_once(\"%s\")", name ? name : "", r->once);
@@ -75,6 +76,7 @@ void fish_work(fish_flow *f, const char *name, void (*fn)(const void *arg, void 
 {
 	struct run *r = run_of(f);
 
+	RUN_AT(r);
 	check_name(r, "fish_work", name, size);
 	if (!r->engine->config.seams.work)
 		run_misuse(r, "fish_work(\"%s\"): this host has no threads to work on", name);

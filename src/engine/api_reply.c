@@ -27,6 +27,7 @@ void fish_reply(fish_flow *f, const fish_msg *m, int status, const char *json, .
 	struct run *r = run_of(f);
 	va_list ap;
 
+	RUN_AT(r);
 	check_reply(r, m, status);
 	va_start(ap, json);
 	struct slice body = run_template(r, "fish_reply", json, ap);

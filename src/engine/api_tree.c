@@ -13,6 +13,7 @@ fish_hook *fish_cancelled(fish_flow *f)
 {
 	struct run *r = run_of(f);
 
+	RUN_AT(r);
 	run_step(r, &(struct step){ .kind = STEP_CANCELLED, .label = "" });
 	r->asked_cancelled = true;
 	return run_hook_new(r, SOURCE_CANCEL, 0, "cancelled");
@@ -40,6 +41,7 @@ void fish_cancel(fish_hook *h)
 {
 	struct run *r = h->run;
 
+	RUN_AT(r);
 	if (h->source == SOURCE_HOOK || h->source == SOURCE_CANCEL)
 		run_misuse(r, "fish_cancel: \"%s\" is neither a child nor a call nor a timer; fish_close closes hooks",
 		           h->name);
@@ -61,6 +63,7 @@ void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const c
 	struct id id;
 	va_list ap;
 
+	RUN_AT(r);
 	if (id_parse(slice_of(flow_id), &id) < 0)
 		run_misuse(r, "fish_tell: \"%.40s\" is no flow's id", flow_id ? flow_id : "(null)");
 	if (!hook_name)
@@ -86,6 +89,7 @@ void fish_renew(fish_flow *f, const char *json, ...)
 	struct run *r = run_of(f);
 	va_list ap;
 
+	RUN_AT(r);
 	va_start(ap, json);
 	struct slice input = run_template(r, "fish_renew", json, ap);
 

@@ -136,22 +136,29 @@ static void wait_begin(struct wait *w, enum step_kind kind)
 	w->run->wait_due_ms = engine_wait_until(run_reached(w->run), w->timeout_ms);
 }
 
-const fish_msg *fish_any_of(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n)
+static const fish_msg *any_of(struct run *r, int64_t timeout_ms, fish_hook *const *hooks, size_t n)
 {
-	struct wait w = { .run = run_of(f), .hooks = hooks, .n = n, .timeout_ms = timeout_ms };
+	struct wait w = { .run = r, .hooks = hooks, .n = n, .timeout_ms = timeout_ms };
 	size_t at = 0;
 
-	check_hooks(w.run, hooks, n);
+	check_hooks(r, hooks, n);
 	wait_begin(&w, STEP_WAIT);
 	struct msg *m = wait_one(&w, &at);
 
 	return m ? &m->pub : NULL;
 }
 
+const fish_msg *fish_any_of(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n)
+{
+	RUN_AT(run_of(f));
+	return any_of(run_of(f), timeout_ms, hooks, n);
+}
+
 const fish_msg *fish_next(fish_hook *h, int64_t timeout_ms)
 {
+	RUN_AT(h->run);
 	run_here(h->run);
-	return fish_any_of((fish_flow *)(void *)h->run, timeout_ms, &h, 1);
+	return any_of(h->run, timeout_ms, &h, 1);
 }
 
 size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n, size_t need,
@@ -162,6 +169,7 @@ size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, si
 	size_t at = 0;
 	struct msg *m;
 
+	RUN_AT(w.run);
 	check_hooks(w.run, hooks, n);
 	for (size_t i = 0; i < n; i++)
 		ret[i] = NULL;
@@ -181,6 +189,7 @@ void fish_sleep(fish_flow *f, int64_t ms)
 	struct run *r = run_of(f);
 	struct inbox *own;
 
+	RUN_AT(r);
 	run_step(r, &(struct step){ .kind = STEP_SLEEP, .label = "" });
 	r->wait_due_ms = engine_wait_until(run_reached(r), ms);
 	own = run_inbox(r, SOURCE_WAIT, run_index(r));

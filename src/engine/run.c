@@ -219,6 +219,20 @@ static void held_let_out(struct run *r)
 		call_let_out(call_new(r->flow, &h->request));
 }
 
+/* On the engine's stack: it may read the program's debug information. */
+static void place_put(const struct run *r, struct buf *why)
+{
+	const struct seams *s = &r->engine->config.seams;
+	struct buf place;
+
+	buf_init(&place, ERR_TEXT_SIZE);
+	if (s->where && r->at)
+		s->where(s->owner, &place, r->at);
+	if (place.len)
+		buf_printf(why, "; the call is at %.*s", (int)place.len, place.ptr);
+	buf_fini(&place);
+}
+
 static void stop(struct run *r)
 {
 	struct flow *f = r->flow;
@@ -226,6 +240,7 @@ static void stop(struct run *r)
 
 	buf_init(&why, SIZE_MAX);
 	buf_puts(&why, r->stop_why);
+	place_put(r, &why);
 	/* What was begun live has effects under way: they need their PROGRESS all the same, and what a
 	 * replay asked for again before the misuse goes out again. */
 	if (r->misused && r->steps >= r->border) {

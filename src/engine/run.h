@@ -131,6 +131,7 @@ struct run {
 	bool           returned;        /* done, failed, or its function returned */
 	enum end_status end_status;
 	struct slice   end_result;      /* in the arena */
+	const void    *at;              /* return address of the last public function called */
 	const char    *stop_why;        /* not NULL: diverged or misuse */
 	bool           misused;         /* … misuse, found before the step was begun */
 };
@@ -160,6 +161,9 @@ __attribute__((noreturn)) void run_return(struct run *r, enum end_status status,
 uint32_t      run_index(const struct run *r);                    /* of the present step */
 bool          run_live(const struct run *r);                     /* the present step may wait and record */
 bool          run_answers(const struct run *r);                  /* … and now: nothing is recorded for one that was cut short */
+/* Notes where in the user's code the present call is, for reports; first thing in each public function. */
+#define RUN_AT(r)  run_at((r), __builtin_return_address(0))
+void          run_at(struct run *r, const void *return_address);
 void          run_here(struct run *r);                           /* misuse of the flow on the CPU, unless it is this one */
 bool          run_recorded(const struct run *r);                 /* the present step was begun before: its effects are out */
 int64_t       run_reached(struct run *r);                        /* when the present step was first reached */

@@ -322,10 +322,12 @@ static void compare(struct run *r, const struct entry_step *asked, const struct 
 		run_diverge(r, "the journal says that %u steps were taken and tells of fewer", r->border);
 	if (was.kind != asked->kind || !slice_eq(was.label, asked->label))
 		run_diverge(r, "the journal recorded %s \"%.*s\", the code asks for %s \"%.*s\" "
-		            "(recorded by build %016llx, now build %016llx)",
+		            "(recorded by build %016llx, now build %016llx); to let flows of both builds go on: "
+		            "if (fish_patch(f, \"%s-%.*s\")) the new step; else the recorded one",
 		            step_kind_name(was.kind), (int)was.label.len, was.label.ptr,
 		            step_kind_name(asked->kind), (int)asked->label.len, asked->label.ptr,
-		            build_was, build_is);
+		            build_was, build_is,
+		            step_kind_name(asked->kind), (int)asked->label.len, asked->label.ptr);
 	if (was.content != asked->content)
 		run_diverge(r, "%s \"%.*s\" asks for other content than the journal recorded "
 		            "(recorded by build %016llx, now build %016llx)",
@@ -334,6 +336,14 @@ static void compare(struct run *r, const struct entry_step *asked, const struct 
 	if (p->step == r->steps && p->digest != r->digest)
 		run_diverge(r, "the steps up to here match by name, but not in all they ask for "
 		            "(recorded by build %016llx, now build %016llx)", build_was, build_is);
+}
+
+/* With another flow's handle it is still the flow on the CPU that calls. */
+void run_at(struct run *r, const void *return_address)
+{
+	struct flow *current = r->engine->current;
+
+	(current && current->run ? current->run : r)->at = return_address;
 }
 
 /* A handle of another flow would begin a step there, on a stack that is not on the CPU. */

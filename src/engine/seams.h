@@ -6,6 +6,7 @@
 #define FISH_SEAMS_H
 
 #include "base/base.h"
+#include "base/buf.h"
 #include "base/id.h"
 
 /* One attempt of one HTTP call. The engine owns it and keeps it alive until done has run. Retries,
@@ -44,6 +45,8 @@ struct seams {
 	/* NULL: there are no threads. Before engine_free the host waits until no thread is in fn; what is
 	 * not done by then is forgotten. */
 	void    (*work)(void *owner, struct work_item *w);
+	/* A return address as a place in the source, for reports; puts nothing when it is not known. NULL: never. */
+	void    (*where)(void *owner, struct buf *out, const void *return_address);
 	/* So that a crash can be laid at a flow's door (NULL: nobody keeps count). on_cpu comes before a
 	 * flow's code runs and, with NULL, after it; a quarantined flow is not run; progressed: it has
 	 * come to rest further on than before. */

@@ -7,6 +7,7 @@
 #include "host/seams.h"
 
 #include "base/buf.h"
+#include "host/where.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -173,6 +174,12 @@ static void seam_work(void *owner, struct work_item *item)
 	threads_work(((struct world *)owner)->threads, item);
 }
 
+static void seam_where(void *owner, struct buf *out, const void *return_address)
+{
+	(void)owner;
+	where_put(out, return_address);
+}
+
 static void seam_on_cpu(void *owner, const struct id *flow)
 {
 	blackbox_on_cpu(((struct world *)owner)->blackbox, flow);
@@ -199,6 +206,7 @@ struct seams world_seams(struct world *w)
 		.log = seam_log,
 		.jitter = seam_jitter,
 		.work = seam_work,
+		.where = seam_where,
 		.on_cpu = w->blackbox ? seam_on_cpu : NULL,
 		.quarantined = w->blackbox ? seam_quarantined : NULL,
 		.progressed = w->blackbox ? seam_progressed : NULL,

@@ -13,7 +13,7 @@ from lib import PATIENCE_S, Broker, Crew, Partner, deliver, poll
 
 ROOT = Path(os.environ.get("FISH_SOURCE_ROOT", Path(__file__).resolve().parents[2]))
 BUILD = Path(os.environ.get("FISH_BUILD_ROOT") or os.environ.get("FISH_BUILD") or ROOT / "build")
-LINK = ["-luv", "-lcurl", "-ljansson", "-lsqlite3", "-lcrypto", "-lpthread", "-lm"]
+LINK = ["-luv", "-lcurl", "-ljansson", "-lsqlite3", "-lcrypto", "-ldw", "-lpthread", "-lm"]
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|\'(?:\\.|[^\'\\])*\'|\w+|[^\w\s]')
 COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|/\*.*?\*/|//[^\n]*', re.S)
 
