@@ -74,10 +74,10 @@ static void put_figures(struct buf *out, const struct engine *e)
 	engine_figures(e, &f);
 	buf_printf(out,
 		"{\"flows\": %zu, \"waiting\": %zu, \"resident\": %zu, \"running\": %zu, "
-		"\"stopped\": %zu, \"closing\": %zu, \"hooks_open\": %zu, \"calls\": %zu, "
+		"\"stopped\": %zu, \"closing\": %zu, \"hooks_open\": %zu, \"calls\": %zu, \"works\": %zu, "
 		"\"untaken\": %zu, ",
 		f.flows, f.waiting, f.resident, f.running, f.stopped, f.closing,
-		f.hooks_open, f.calls, f.untaken);
+		f.hooks_open, f.calls, f.works, f.untaken);
 	buf_printf(out,
 		"\"commits\": %" PRIu64 ", \"entries\": %" PRIu64
 		", \"deliveries\": %" PRIu64 ", \"duplicates\": %" PRIu64
