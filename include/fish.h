@@ -46,6 +46,8 @@ enum fish_code {
 	FISH_ETIMEOUT  = -8,      /* not in time */
 	FISH_EFORMAT   = -9,      /* bytes that are not what they should be */
 	FISH_ESTOPPED  = -10,     /* the flow stands still: diverged or misuse */
+	FISH_EFAILED   = -11,     /* the flow ended by fish_fail */
+	FISH_ECANCELLED = -12,    /* the flow was cancelled */
 };
 
 struct json_t;                                                   /* jansson's */
@@ -319,6 +321,72 @@ typedef struct fish_program {
  * Returns the exit status: 0; 1 when what was asked could not be done; 2 for a command line that
  * makes no sense. Words about it go to stderr. */
 int fish_main(int argc, char **argv, const fish_program *p);
+
+/* ---- embedding: a server as a part of a program that has its own main ----
+ * It touches no signal handler, prints nothing, reads no environment but for "${NAME}" in peers, and
+ * changes no limit or umask. A process may hold several, each on a store of its own. Codes are 0 or
+ * negative. None of these but fish_strerror may be called from inside a flow, or what a flow defers:
+ * the loop would wait for itself. Where that is seen it is FISH_EINVAL. */
+
+typedef struct fish_server fish_server;
+
+/* Zero is the default. */
+typedef struct fish_options {
+	const fish_program *program;      /* must stay until the close, with all it points at */
+	const char         *store;        /* a file, or ":memory:"; there is no default */
+	const char         *listen;       /* where callbacks arrive, "HOST:PORT"; port 0 picks a free one; NULL: 127.0.0.1:8080 */
+	const char         *public_url;   /* what callback URLs begin with; NULL: as fish_server_url */
+	const char         *socket;       /* a unix socket for the commands `ls`, `show` … of fish_main; NULL: none */
+	const char         *log;          /* "stderr" or a file that is appended to; NULL: nothing is logged */
+	const void         *reserved[6];
+} fish_options;
+
+/* Opens the store, reads what it holds and listens; no flow runs yet, and senders wait in line. Keeps
+ * o's program and copies the rest. *ret is for fish_server_close; untouched on failure. Records nothing
+ * but a new store's keys. FISH_EINVAL: an option; FISH_EBUSY: somebody has the store, the address or
+ * the socket; FISH_ENOTFOUND, FISH_EFORMAT, FISH_ESTORE, FISH_EIO; err (may be NULL) says it in words. */
+int fish_server_open(fish_server **ret, const fish_options *o, char err[FISH_ERR_SIZE]) FISH_USE;
+
+/* "http://HOST:PORT" of the door, with the port that it really got. From any thread. Lives until the
+ * close. Records nothing. Cannot fail. */
+const char *fish_server_url(const fish_server *s) FISH_NONNULL;
+
+/* Runs the flows and serves in the calling thread, whichever that is, until fish_server_stop; once in a
+ * server's life. While it runs SIGPIPE is blocked in this thread. Result 0: stopped clean. Records what
+ * the flows do. FISH_ETIMEOUT: stopped with work under way after 12 s, and the next open goes on with
+ * it; FISH_EBUSY: another thread is in it; FISH_EGONE: it has been run. */
+int fish_server_run(fish_server *s);
+
+/* Begins a clean stop: the door closes, deliveries under way get their answers, what was gathered is
+ * committed, fish_server_run returns. Returns at once. From any thread and from signal handlers; again
+ * does no harm; before the run, that returns as soon as it begins. From now on fish_start and
+ * fish_wait are FISH_EGONE. Records nothing. Cannot fail. */
+void fish_server_stop(fish_server *s);
+
+/* Stops, waits until fish_server_run and all that ask have returned and the functions of fish_work
+ * have, then closes the store and frees s, which nobody may touch from then on. Also of a server that
+ * never ran. NULL is let pass. Records nothing: the flows go on at the next open. Cannot fail. After a
+ * run that was FISH_ETIMEOUT, memory of what was under way is not freed. */
+void fish_server_close(fish_server *s);
+
+/* Starts a flow of the program with the template as its input and returns once it is durable, so it
+ * waits for fish_server_run to begin. From any thread. The same key (1 to 255 bytes; NULL or "": none)
+ * and flow name is the same flow, however often started. ret_id (may be NULL) gets its id. Result 0.
+ * Records START. FISH_ENOTFOUND: the program has no such flow; FISH_EFORMAT: the template (words are in
+ * the log); FISH_ETOOBIG; FISH_EINVAL: the key; FISH_EBUSY, FISH_ESTORE: nothing was started, try
+ * again; FISH_EGONE: the server stops; if it began to while this waited the flow may have been started,
+ * which with a key another start tells. */
+int fish_start(fish_server *s, char ret_id[FISH_ID_SIZE], const char *flow, const char *key,
+               const char *json, ...) FISH_PRINTF(5) FISH_USE;
+
+/* Waits up to timeout_ms (0 or less looks once; FISH_FOREVER) for the durable end of a flow, also one that
+ * has ended already; the flow goes on whatever comes of it. From any thread. Result 0: done, *ret_json
+ * is its result. FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED (it stands still, and a mended build may
+ * end it): *ret_json is why, a JSON string. Else *ret_json is NULL. It is for free(), whatever was returned;
+ * ret_json may be NULL. Records nothing. FISH_ETIMEOUT: not ended yet; FISH_ENOTFOUND: no such flow, or
+ * ended more than 3 days ago; FISH_EINVAL: no id; FISH_ESTORE: the store is away, ask again; FISH_EGONE:
+ * the server stops. */
+int fish_wait(fish_server *s, const char *id, int64_t timeout_ms, char **ret_json) FISH_USE;
 
 /* A constant sentence for one of enum fish_code; also for unknown codes. */
 const char *fish_strerror(int code) FISH_NONNULL;

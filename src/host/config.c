@@ -61,6 +61,8 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_HELP] = { "--help", NULL, NULL, SERVE | CLIENTS, "this text" },
 };
 
+static const char default_listen[] = "127.0.0.1:8080";
+
 /* How many single edits lead from a to b; words longer than a flag are no near miss of
  * one. */
 static size_t edit_distance(const char *a, const char *b)
@@ -252,10 +254,9 @@ static int parse_size(const char *text, size_t *ret)
 }
 
 /* Cuts the slashes at the end, so that URLs are joined with exactly one. */
-static int use_public_url(struct config *c, struct err *err)
+static int use_public_url(
+	struct config *c, const char *flag, const char *text, struct err *err)
 {
-	const char *text = c->values[FLAG_PUBLIC_URL];
-
 	if (text == NULL)
 		return 0;
 	struct slice s = slice_of(text);
@@ -266,13 +267,13 @@ static int use_public_url(struct config *c, struct err *err)
 		s.len--;
 	if (s.len > BASE_URL_BYTES_MAX)
 		return err_set(err, FISH_EINVAL,
-			"--public-url has %zu bytes, at most %d are taken", s.len,
+			"%s has %zu bytes, at most %d are taken", flag, s.len,
 			BASE_URL_BYTES_MAX);
 	if (url_parse_base(s, &url, &why) < 0)
 		return err_set(err, FISH_EINVAL,
-			"--public-url '%.80s': %.100s; for example "
+			"%s '%.80s': %.100s; for example "
 			"https://hooks.example.com",
-			text, why.text);
+			flag, text, why.text);
 	memcpy(c->public_url, s.ptr, s.len);
 	c->public_url[s.len] = '\0';
 	return 0;
@@ -342,11 +343,56 @@ static int use_key(const char *key, struct err *err)
 	return 0;
 }
 
+/* What there was no room for when o's type was made is named later, and must not be
+ * passed over in silence by a library that does not know it. */
+static int check_options(const fish_options *o, struct err *err)
+{
+	if (o == NULL || o->program == NULL || o->program->flows == NULL)
+		return err_set(err, FISH_EINVAL,
+			"the options lack a program with a list of flows");
+	if (o->store == NULL || o->store[0] == '\0')
+		return err_set(err, FISH_EINVAL,
+			"the options name no store: give a file, or ':memory:' for one that "
+			"keeps nothing");
+	for (size_t i = 0; i < sizeof(o->reserved) / sizeof(o->reserved[0]); i++) {
+		if (o->reserved[i] != NULL)
+			return err_set(err, FISH_EINVAL,
+				"reserved members of the options are set: zero them, or use the "
+				"library that the header came with");
+	}
+	return 0;
+}
+
+int config_embed(struct config *c, const fish_options *o, struct err *err)
+{
+	*c = (struct config){
+		.program = "fish",
+		.command = COMMAND_SERVE,
+		.embedded = true,
+		.listen = default_listen,
+		.log = "off",
+		.body_bytes_max = BODY_BYTES_MAX_DEFAULT,
+		.wait_ms = -1,
+	};
+	int rc = check_options(o, err);
+
+	if (rc < 0)
+		return rc;
+	if (o->listen != NULL)
+		c->listen = o->listen;
+	if (o->log != NULL)
+		c->log = o->log;
+	rc = use_address("listen", c->listen, err);
+	if (rc == 0)
+		rc = use_public_url(c, "public_url", o->public_url, err);
+	return rc;
+}
+
 /* Defaults, then the well-formedness of what was given. */
 static int use_values(struct config *c, struct err *err)
 {
 	c->listen = c->values[FLAG_LISTEN] != NULL ? c->values[FLAG_LISTEN]
-						   : "127.0.0.1:8080";
+						   : default_listen;
 	c->log = c->values[FLAG_LOG] != NULL ? c->values[FLAG_LOG] : "stderr";
 	c->all = c->values[FLAG_ALL] != NULL;
 	c->json = c->values[FLAG_JSON] != NULL;
@@ -358,7 +404,7 @@ static int use_values(struct config *c, struct err *err)
 	if (rc == 0 && c->values[FLAG_ADMIN] != NULL)
 		rc = use_address("--admin", c->values[FLAG_ADMIN], err);
 	if (rc == 0)
-		rc = use_public_url(c, err);
+		rc = use_public_url(c, "--public-url", c->values[FLAG_PUBLIC_URL], err);
 	if (rc == 0)
 		rc = use_numbers(c, err);
 	if (rc == 0)

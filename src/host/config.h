@@ -53,11 +53,16 @@ struct config {
 	int64_t      wait_ms;                /* start --wait; -1: not given */
 	size_t       limit;                  /* ls --limit; 0: all */
 	bool         all, json, help;
+	bool         embedded;               /* in somebody else's process: see config_embed */
 	bool         test_park;              /* FISH_TEST_PARK=1, for tests only: park at every wait */
 };
 
 /* Borrows argv and the environment. FISH_EINVAL with what is wrong and what would be
  * right. */
 int config_parse(struct config *c, int argc, char **argv, struct err *err);
+
+/* The same of a server that another program opens: o instead of flags, nothing from the
+ * environment, no log unless asked for. Borrows o's texts. */
+int config_embed(struct config *c, const fish_options *o, struct err *err);
 
 #endif

@@ -11,7 +11,7 @@ struct paths {
 	struct buf running;                  /* the black box; empty for a store in memory */
 };
 
-/* store and socket are what was asked for, NULL for the default. FISH_EINVAL when the
+/* store and socket are what was asked for, NULL for the default; socket "" for none. FISH_EINVAL when the
  * socket's path is too long, or a store in memory leaves none to be derived. */
 int  paths_init(struct paths *p, const char *program, const char *store, const char *socket,
                 struct err *err);

@@ -102,6 +102,13 @@ void pulse_notify(void *pulse)
 	uv_async_send(&p->async);
 }
 
+void pulse_still(struct pulse *p)
+{
+	uv_prepare_stop(&p->prepare);
+	uv_check_stop(&p->check);
+	uv_idle_stop(&p->idle);
+}
+
 void pulse_close(struct pulse *p)
 {
 	uv_close((uv_handle_t *)&p->prepare, NULL);

@@ -25,6 +25,7 @@ struct pulse {
 int  pulse_open(struct pulse *p, uv_loop_t *loop, struct err *err);
 void pulse_wake(void *pulse);        /* a turn is due; on the loop's thread */
 void pulse_notify(void *pulse);      /* the same from any thread */
+void pulse_still(struct pulse *p);   /* no turn any more, whatever the loop does */
 void pulse_close(struct pulse *p);   /* its handles are gone after the loop's next rounds */
 
 #endif

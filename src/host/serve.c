@@ -18,16 +18,22 @@
 static void tell(const struct serve *s, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* What whoever started the server should know, also when nothing is logged. */
+/* What whoever started the server should know, also when nothing is logged; but stderr is
+ * not an embedded server's to write on. */
 static void tell(const struct serve *s, const char *fmt, ...)
 {
+	struct buf text;
 	va_list ap;
 
+	buf_init(&text, META_BYTES_MAX);
 	va_start(ap, fmt);
-	fprintf(stderr, "%s: ", s->config->program);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
+	if (s->config->embedded)
+		world_log(&s->world, "server.warning", "why=\"%s\"", text.ptr);
+	else
+		fprintf(stderr, "%s: %s\n", s->config->program, text.ptr);
+	buf_fini(&text);
 }
 
 /* Each connection is a descriptor, and the soft limit is often a thousand. */
@@ -113,9 +119,10 @@ static void warn_of_changing_port(const struct serve *s)
 	engine_figures(s->engine, &figures);
 	if (free_port && figures.hooks_open > 0)
 		tell(s,
-			"%zu URLs are out that name an earlier port; give --listen a fixed port, or "
-			"--public-url, so that they are still reached",
-			figures.hooks_open);
+			"%zu URLs are out that name an earlier port; give %s a fixed port, or "
+			"%s, so that they are still reached",
+			figures.hooks_open, s->config->embedded ? "listen" : "--listen",
+			s->config->embedded ? "public_url" : "--public-url");
 }
 
 /* Only now is the real port known, and with it what URLs begin with. */
@@ -141,8 +148,8 @@ static int open_door(struct serve *s, struct err *err)
 	engine_set_base_url(s->engine, base);
 	warn_of_changing_port(s);
 	if (strncmp(address, "0.0.0.0:", 8) == 0 || strncmp(address, "[::]:", 5) == 0)
-		tell(s, "callback URLs will begin with %s, which others cannot reach; give --public-url",
-			base);
+		tell(s, "callback URLs will begin with %s, which others cannot reach; give %s",
+			base, s->config->embedded ? "public_url" : "--public-url");
 	return 0;
 }
 
@@ -163,14 +170,18 @@ static int open_admin(struct serve *s, struct admin **ret, const char *listen,
 		err);
 }
 
-/* The unix socket always, the TCP listener only when it is asked for. */
+/* The unix socket of a program always, the TCP listener only when it is asked for. */
 static int open_admins(struct serve *s, struct err *err)
 {
 	char unix_address[SOCKET_PATH_BYTES_MAX + sizeof("unix:")];
 	bool from_file = false;
 
-	snprintf(unix_address, sizeof(unix_address), "unix:%s", s->paths->socket.ptr);
-	int rc = open_admin(s, &s->socket_admin, unix_address, NULL, err);
+	int rc = 0;
+
+	if (s->paths->socket.len > 0) {
+		snprintf(unix_address, sizeof(unix_address), "unix:%s", s->paths->socket.ptr);
+		rc = open_admin(s, &s->socket_admin, unix_address, NULL, err);
+	}
 
 	if (rc < 0 || s->config->values[FLAG_ADMIN] == NULL)
 		return rc;
@@ -245,11 +256,9 @@ static void say_ready(const struct serve *s)
 			"stdout cannot be written (%s), so nobody sees the ready line; it listens "
 			"on http://%s",
 			strerror(errno), ingress_address(s->ingress));
-	world_log(&s->world, "server.ready", "listen=%s socket=%s",
-		ingress_address(s->ingress), s->paths->socket.ptr);
 }
 
-int serve_run(const struct config *c, const struct paths *paths,
+int serve_open(struct serve **ret, const struct config *c, const struct paths *paths,
 	const fish_program *program, struct err *err)
 {
 	/* On the heap, so that handles of a stop that was cut short never point into a
@@ -263,17 +272,42 @@ int serve_run(const struct config *c, const struct paths *paths,
 	}
 	s->config = c;
 	s->paths = paths;
-	umask(077); /* the store, the socket and the token are its owner's alone */
-	raise_descriptor_limit();
 	rc = open_all(s, program, err);
-	if (rc == 0) {
-		say_ready(s);
-		uv_run(&s->loop, UV_RUN_DEFAULT);
+	if (rc < 0) {
+		serve_close(s);
+		return rc;
 	}
+	*ret = s;
+	return 0;
+}
+
+int serve_loop(struct serve *s, struct err *err)
+{
+	const char *socket = s->paths->socket.len > 0 ? s->paths->socket.ptr : "none";
+
+	world_log(&s->world, "server.ready", "listen=%s socket=%s",
+		ingress_address(s->ingress), socket);
+	uv_run(&s->loop, UV_RUN_DEFAULT);
 	if (s->forced)
-		rc = err_set(err, FISH_ETIMEOUT,
+		return err_set(err, FISH_ETIMEOUT,
 			"stopped with work under way; the next start goes on "
 			"with it");
+	return 0;
+}
+
+int serve_run(const struct config *c, const struct paths *paths,
+	const fish_program *program, struct err *err)
+{
+	struct serve *s = NULL;
+
+	umask(077); /* the store, the socket and the token are its owner's alone */
+	raise_descriptor_limit();
+	int rc = serve_open(&s, c, paths, program, err);
+
+	if (rc < 0)
+		return rc;
+	say_ready(s);
+	rc = serve_loop(s, err);
 	serve_close(s);
 	return rc;
 }

@@ -31,22 +31,17 @@ struct serve {
 	struct threads   threads;
 	struct client   *client;
 	struct ingress  *ingress;
-	struct admin    *socket_admin;
+	struct admin    *socket_admin;    /* NULL in an embedded server that was asked for none */
 	struct admin    *tcp_admin;       /* NULL without --admin */
 	char            *token;
 	uv_loop_t        loop;
-	uv_signal_t      on_term, on_int;
+	uv_signal_t      on_term, on_int; /* not of an embedded server: signals are its program's */
 	uv_timer_t       patience;        /* how long a stop may take */
 };
 
 /* Signals and the timer of a stop; they cannot fail. */
 void serve_stop_open(struct serve *s);
-/* Begins a clean stop; harmless when one is under way. */
-void serve_stop(struct serve *s);
 /* After each turn: is there anything left to commit? */
 void serve_rest(void *serve);
-/* After the loop has ended, or when a part did not come up: closes and frees what there
- * is, also s. */
-void serve_close(struct serve *s);
 
 #endif

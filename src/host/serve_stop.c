@@ -80,7 +80,7 @@ void serve_stop(struct serve *s)
 		return;
 	s->phase = PHASE_DRAINING;
 	uv_timer_start(&s->patience, on_patience, STOP_MS_MAX, 0);
-	s->drains = s->tcp_admin != NULL ? 3 : 2;
+	s->drains = 1 + (size_t)(s->socket_admin != NULL) + (size_t)(s->tcp_admin != NULL);
 	drain_doors(s, DRAIN_GRACE_MS, on_drained);
 	pulse_wake(&s->pulse);
 }
@@ -100,9 +100,11 @@ static void on_signal(uv_signal_t *handle, int number)
 void serve_stop_open(struct serve *s)
 {
 	uv_timer_init(&s->loop, &s->patience);
+	s->patience.data = s;
+	if (s->config->embedded)
+		return;
 	uv_signal_init(&s->loop, &s->on_term);
 	uv_signal_init(&s->loop, &s->on_int);
-	s->patience.data = s;
 	s->on_term.data = s;
 	s->on_int.data = s;
 	/* The kernel itself takes the handler away with the first signal, so that a second
@@ -118,8 +120,10 @@ static void on_closed(void *serve) { (void)serve; }
 static void close_loop(struct serve *s)
 {
 	uv_close((uv_handle_t *)&s->patience, NULL);
-	uv_close((uv_handle_t *)&s->on_term, NULL);
-	uv_close((uv_handle_t *)&s->on_int, NULL);
+	if (!s->config->embedded) {
+		uv_close((uv_handle_t *)&s->on_term, NULL);
+		uv_close((uv_handle_t *)&s->on_int, NULL);
+	}
 	pulse_close(&s->pulse);
 	if (s->phase == PHASE_SERVING) {
 		/* It never served: a part did not come up, and nobody has asked the
@@ -139,8 +143,12 @@ void serve_close(struct serve *s)
 	if (s->forced)
 		return;
 	s->world.client = NULL;
-	if (s->has_loop)
+	if (s->has_loop) {
+		/* The loop goes round again here, and the engine must not: its store has
+		 * gone. */
+		pulse_still(&s->pulse);
 		threads_drop(&s->threads);
+	}
 	s->engine = engine_free(s->engine);
 	s->world.blackbox = blackbox_close(s->world.blackbox);
 	if (s->has_loop)

@@ -10,7 +10,7 @@ const char *fish_strerror(int code)
 		{ FISH_OK, "all is well" },
 		{ FISH_EINVAL, "an argument or flag is not as it must be" },
 		{ FISH_ENOTFOUND, "no such flow, hook or file" },
-		{ FISH_EGONE, "it has ended or closed" },
+		{ FISH_EGONE, "it has ended, closed or stopped" },
 		{ FISH_ETOOBIG, "over a limit" },
 		{ FISH_EBUSY,
 			"in use by another, or too much is under way: try again later" },
@@ -20,6 +20,8 @@ const char *fish_strerror(int code)
 		{ FISH_EFORMAT, "bytes that are not what they should be" },
 		{ FISH_ESTOPPED,
 			"the flow stands still: it diverged, or misused the library" },
+		{ FISH_EFAILED, "the flow failed" },
+		{ FISH_ECANCELLED, "the flow was cancelled" },
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
