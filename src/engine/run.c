@@ -167,7 +167,7 @@ static void progress_put(struct run *r)
 	if (r->steps <= r->border && r->closing == r->returned)
 		return;
 	buf_init(&deadlines, SIZE_MAX);
-	if (!r->returned)
+	if (!r->returned && !rule_off(r->engine, RULE_PROGRESS_DEADLINES))
 		deadlines_put(r, &deadlines);
 	e.deadlines = buf_slice(&deadlines);
 	flow_append(r->flow, &e);
@@ -296,7 +296,7 @@ static void rest(struct run *r)
 	struct flow *f = r->flow;
 	struct engine *e = r->engine;
 
-	if (r->steps < r->border) {
+	if (r->steps < r->border && !rule_off(e, RULE_SHORT_BLOCK)) {
 		stop_short(r);
 		return;
 	}
