@@ -22,7 +22,7 @@ struct ask {
 static const char *key_text(struct run *r, const struct ask *a, const char *label)
 {
 	struct flow *f = r->flow;
-	uint32_t place[2] = { r->epoch, run_index(r) };
+	uint32_t place[2] = { rule_off(r->engine, RULE_EPOCH_IN_KEY) ? 0 : r->epoch, run_index(r) };
 	struct slice parts[] = {
 		SLICE_LIT("call"),
 		{ (const char *)f->id.b, sizeof f->id.b },
@@ -103,6 +103,8 @@ static fish_hook *ask(struct run *r, struct ask *a)
 
 	buf_fini(&text);
 	content = hash64(hash64(content, a->headers), a->body);
+	if (rule_off(r->engine, RULE_DIGEST_BODY))
+		content = 0;
 	run_step(r, &(struct step){ .kind = a->kind, .label = label, .content = content });
 
 	uint32_t step = run_index(r);

@@ -47,13 +47,20 @@ bool fish_patch(fish_flow *f, const char *name)
 
 	RUN_AT(r);
 	check_name(r, "fish_patch", name);
+	if (rule_off(r->engine, RULE_PATCH_NO_STEP))
+		run_step(r, &(struct step){ .kind = STEP_PUBLISH, .label = name });
 	struct patch *p = patch_find(r, name);
 
 	if (p)
 		return p->answer;
 	if (r->steps < r->border) {               /* an older build went by here */
-		run_patch_keep(r, slice_of(name), false);
+		if (!rule_off(r->engine, RULE_PATCH_MEMO))
+			run_patch_keep(r, slice_of(name), false);
 		return false;
+	}
+	if (rule_off(r->engine, RULE_PATCH_RECORDED)) {
+		run_patch_keep(r, slice_of(name), true);
+		return true;
 	}
 	/* Fed back by the append, like every other answer. */
 	flow_append(r->flow, &(struct entry){ .kind = ENTRY_PATCH, .name = slice_of(name), .status = 1 });

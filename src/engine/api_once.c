@@ -39,8 +39,12 @@ static bool recorded(struct run *r, void *result, size_t size)
 /* Returns when a PROGRESS that covers the present step is durable: at rest one is written. */
 static void wait_durable(struct run *r)
 {
+	if (!run_live(r) && rule_off(r->engine, RULE_ONCE_INSIDE))
+		return;
 	if (!run_live(r))
 		run_diverge(r, "its effect is not in the journal, though later steps are");
+	if (rule_off(r->engine, RULE_ONCE_DURABLE) || (rule_off(r->engine, RULE_ONCE_PROGRESS) && flow_durable(r->flow)))
+		return;
 	r->awaits = true;
 	r->awaited = RUN_UNWRITTEN;
 	while (r->awaited > r->engine->durable_no)

@@ -38,6 +38,21 @@ enum engine_rule {
 	RULE_POLL_RECORDED        = 1 << 11,
 	RULE_NULL_CLOSED_RECORDED = 1 << 12,
 	RULE_PROGRESS_TIME        = 1 << 13,
+	RULE_EPOCH_IN_KEY         = 1 << 14,
+	RULE_HOOKNUM_LIFELONG     = 1 << 15,
+	RULE_RENEW_KEEPS_SEEN     = 1 << 16,
+	RULE_RENEW_KEEPS_UNTAKEN  = 1 << 17,
+	RULE_ONCE_INSIDE          = 1 << 18,
+	RULE_ONCE_DURABLE         = 1 << 19,
+	RULE_ONCE_PROGRESS        = 1 << 20,
+	RULE_DIGEST               = 1 << 21,
+	RULE_DIGEST_BODY          = 1 << 22,
+	RULE_SHORT_BLOCK          = 1 << 23,
+	RULE_PATCH_MEMO           = 1 << 24,
+	RULE_PATCH_RECORDED       = 1 << 25,
+	RULE_PATCH_NO_STEP        = 1 << 26,
+	RULE_PROGRESS_DEADLINES   = 1 << 27,
+	RULES_END                 = 1 << 28,
 };
 
 struct engine_config {

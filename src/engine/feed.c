@@ -252,6 +252,8 @@ static void feed_renew(struct flow *f, const struct entry *e)
 	f->doubt = 0;
 	f->closing = false;
 	f->news = true;
+	for (size_t i = 0; rule_off(f->engine, RULE_RENEW_KEEPS_SEEN) && i < f->nhooks; i++)
+		f->hooks[i].seen = seen_free(f->hooks[i].seen);
 }
 
 int flow_feed(struct flow *f, const struct entry *e)

@@ -26,14 +26,15 @@ void run_renew(struct run *r)
 	buf_init(&hooks, SIZE_MAX);
 	buf_init(&untaken, SIZE_MAX);
 	hooks_put(f, &hooks);
-	run_untaken_seqs(r, &untaken);
+	if (!rule_off(e, RULE_RENEW_KEEPS_UNTAKEN))
+		run_untaken_seqs(r, &untaken);
 	/* From here on the flow has no run; what it adds is fed to the next one. */
 	f->run = NULL;
 	f->state = FLOW_PARKED;
 	flow_append(f, &(struct entry){
 		.kind = ENTRY_RENEW, .body = r->end_result, .build = e->config.build,
 		.key_id = e->store->keys[0].id, .base_url = slice_of(e->base_url),
-		.hook_next = r->hook_next, .now_ms = r->now_ms,
+		.hook_next = rule_off(e, RULE_HOOKNUM_LIFELONG) ? 0 : r->hook_next, .now_ms = r->now_ms,
 		.hooks = buf_slice(&hooks), .untaken = buf_slice(&untaken) });
 	run_drop(r);
 	buf_fini(&hooks);

@@ -184,7 +184,7 @@ static void progress_put(struct run *r)
 	if (r->steps <= r->border && r->rest == rest_of(r))
 		return;
 	buf_init(&deadlines, SIZE_MAX);
-	if (!r->returned)
+	if (!r->returned && !rule_off(r->engine, RULE_PROGRESS_DEADLINES))
 		deadlines_put(r, &deadlines);
 	e.deadlines = buf_slice(&deadlines);
 	flow_append(r->flow, &e);
@@ -333,7 +333,7 @@ static void rest(struct run *r)
 	struct flow *f = r->flow;
 	struct engine *e = r->engine;
 
-	if (r->steps < r->border) {
+	if (r->steps < r->border && !rule_off(e, RULE_SHORT_BLOCK)) {
 		stop_short(r);
 		return;
 	}

@@ -26,6 +26,7 @@ struct sim_stats {
 	uint64_t flows, parks, reruns, diverged;
 	uint64_t deliveries, accepted, duplicates, gone, refused;
 	uint64_t calls, resent, logs, taken, references;
+	uint64_t deploys, renews, effects;
 };
 
 enum { SIM_WHY_SIZE = 512 };

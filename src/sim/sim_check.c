@@ -3,6 +3,7 @@
  * Invariant: a call, a log line, a 200 and a 410 alike have their reason in the durable history
  * before they leave; nothing here asks the engine what it thinks is durable. */
 #include "base/hash.h"
+#include "engine/run.h"
 #include "engine/world.h"
 #include "sim/sim_world.h"
 
@@ -30,44 +31,62 @@ void check_log(struct sim *s, struct slice line)
 {
 	unsigned long long step = 0;
 	unsigned long long what = 0;
+	unsigned long long epoch = 0;
 	struct id id;
 
 	s->result->stats.logs++;
 	struct slice text = { line.ptr + 5, ID_TEXT_SIZE - 1 };
 
 	if (line.len < 5 + ID_TEXT_SIZE || id_parse(text, &id) < 0
-	    || !number_after(line, " step=", 10, &step) || !number_after(line, " what=", 16, &what)) {
+	    || !number_after(line, " step=", 10, &step) || !number_after(line, " what=", 16, &what)
+	    || !number_after(line, " life=", 10, &epoch)) {
 		sim_broken(s, "a log line that no flow wrote: %.*s", (int)line.len, line.ptr);
 		return;
 	}
 	struct past *p = past_of(s, &id);
-	struct sight *seen = past_sight(p, (uint32_t)step);
+	struct sight *seen = past_sight(p, (uint32_t)epoch, (uint32_t)step);
 
-	if (p->border < step + 2)
+	if (past_life(p, (uint32_t)epoch)->border < step + 2)
 		sim_broken(s, "a log line of step %llu left before its commit", step);
-	else if (seen->what != what)
+	else if (seen->what != what && !p->torn)
 		sim_broken(s, "a log line of step %llu tells of what the history does not hold", step);
 	if (seen->logged)
 		sim_broken(s, "the log line of step %llu came twice", step);
 	seen->logged = true;
 }
 
+/* The next confirmed step of all flows and lives. */
+struct walk {
+	size_t   past;
+	uint32_t epoch, step;
+};
+
+static struct sight *next_confirmed(struct sim *s, struct walk *w)
+{
+	for (; w->past < s->npasts; w->past++, w->epoch = 0)
+		for (; w->epoch < s->pasts[w->past]->nlives && !s->pasts[w->past]->torn; w->epoch++, w->step = 0)
+			if (w->step < s->pasts[w->past]->lives[w->epoch].confirmed)
+				return past_sight(s->pasts[w->past], w->epoch, w->step++);
+	return NULL;
+}
+
 void check_logged(struct sim *s)
 {
-	for (size_t i = 0; i < s->npasts; i++)
-		for (uint32_t step = 0; step < s->pasts[i]->confirmed; step++) {
-			const struct sight *seen = past_sight(s->pasts[i], step);
+	struct walk w = { 0 };
+	const struct sight *seen;
 
-			if (seen->logs && !seen->logged)
-				sim_broken(s, "the log line of step %u did not come", step);
-		}
+	while ((seen = next_confirmed(s, &w)))
+		if (seen->logs && !seen->logged)
+			sim_broken(s, "the log line of step %u did not come", w.step - 1);
 }
 
 void check_excuse(struct sim *s)
 {
-	for (size_t i = 0; i < s->npasts; i++)
-		for (uint32_t step = 0; step < s->pasts[i]->confirmed; step++)
-			past_sight(s->pasts[i], step)->logged = true;
+	struct walk w = { 0 };
+	struct sight *seen;
+
+	while ((seen = next_confirmed(s, &w)))
+		seen->logged = true;
 }
 
 /* ---- calls ---- */
@@ -82,30 +101,33 @@ static uint64_t content_of(const struct attempt *a)
 	return hash64(hash64(hash64(HASH64_SEED, a->method), own), a->body);
 }
 
-static void check_held(struct sim *s, const struct past *p, const struct call *c, uint64_t content)
+static void check_held(struct sim *s, struct past *p, const struct call *c, uint64_t content)
 {
-	if (p->border <= c->step || p->nsteps <= c->step) {
+	const struct life *life = past_life(p, c->epoch);
+
+	if (life->border <= c->step || life->nsteps <= c->step) {
 		sim_broken(s, "the call of step %u left before its commit", c->step);
 		return;
 	}
-	const struct entry_step *step = &p->steps[c->step];
+	const struct entry_step *step = &life->steps[c->step];
+	bool same = step->content == (uint32_t)(content ^ content >> 32)
+	            || (s->options->rules_off & RULE_DIGEST_BODY);
 
-	if ((step->kind != STEP_SEND && step->kind != STEP_POST)
-	    || step->content != (uint32_t)(content ^ content >> 32)
+	if ((step->kind != STEP_SEND && step->kind != STEP_POST) || !same
 	    || !slice_eq(step->label, slice_of(c->label)))
 		sim_broken(s, "the call of step %u is not the one the history holds", c->step);
 }
 
-static void check_key(struct sim *s, const struct past *p, const struct sight *mine, uint32_t step)
+static void check_key(struct sim *s, const struct sight *mine)
 {
 	for (size_t i = 0; i < s->npasts; i++)
-		for (uint32_t n = 0; n < s->pasts[i]->sights_cap; n++) {
-			const struct sight *other = &s->pasts[i]->sights[n];
+		for (uint32_t epoch = 0; epoch < s->pasts[i]->nlives; epoch++)
+			for (uint32_t n = 0; n < s->pasts[i]->lives[epoch].sights_cap; n++) {
+				const struct sight *other = &s->pasts[i]->lives[epoch].sights[n];
 
-			if (other->called && (s->pasts[i] != p || n != step)
-			    && strcmp(other->key, mine->key) == 0)
-				sim_broken(s, "two calls have one key");
-		}
+				if (other->called && other != mine && strcmp(other->key, mine->key) == 0)
+					sim_broken(s, "two calls have one key");
+			}
 }
 
 void check_send(struct sim *s, struct attempt *a)
@@ -120,13 +142,13 @@ void check_send(struct sim *s, struct attempt *a)
 		return;
 	}
 	check_held(s, p, c, content);
-	struct sight *mine = past_sight(p, c->step);
+	struct sight *mine = past_sight(p, c->epoch, c->step);
 
 	if (!mine->called) {
 		mine->called = true;
 		mine->content = content;
 		snprintf(mine->key, sizeof mine->key, "%.*s", (int)a->key.len, a->key.ptr);
-		check_key(s, p, mine, c->step);
+		check_key(s, mine);
 		return;
 	}
 	s->result->stats.resent++;
@@ -163,9 +185,11 @@ void check_stopped(struct sim *s)
 	for (size_t i = 0; (f = map_each(&s->engine->flows, &i));) {
 		if (f->state == FLOW_ENDED && f->why)
 			past_of(s, &f->id)->torn = true;
+		if (f->state == FLOW_WAITING && f->run && f->run->steps < f->run->border)
+			sim_broken(s, "a flow rests short of its journal, and nobody is told");
 		if (f->state != FLOW_STOPPED)
 			continue;
-		if (!s->foreign)
+		if (past_fits(past_of(s, &f->id), s->build))
 			sim_broken(s, "stopped under the build that wrote it: %.300s", f->why);
 		else if (!list_empty(&f->calls))
 			sim_broken(s, "a flow that diverged let a call out");
@@ -180,9 +204,9 @@ static void check_timers(struct sim *s, const struct flow *f)
 	for (size_t i = 0; i < f->ndeadlines; i++) {
 		const struct entry_deadline *d = &f->deadlines[i];
 
-		if (d->source != SOURCE_TIMER || d->step >= p->confirmed)
+		if (d->source != SOURCE_TIMER || d->step >= past_life(p, f->epoch)->confirmed)
 			continue;
-		const struct sight *seen = past_sight(p, d->step);
+		const struct sight *seen = past_sight(p, f->epoch, d->step);
 
 		if (seen->rings_ms && d->due_ms != seen->reached_ms + seen->rings_ms)
 			sim_broken(s, "the timer of step %u would ring at %lld, not at %lld", d->step,
@@ -223,39 +247,41 @@ void check_deadlines(struct sim *s)
 			sim_broken(s, "a deadline has passed and nobody rang");
 }
 
-static bool answered(const struct past *p, uint32_t step)
-{
-	for (size_t i = 0; i < p->n; i++)
-		if (p->entries[i].kind == ENTRY_MESSAGE && p->entries[i].source == SOURCE_CALL
-		    && p->entries[i].number == step)
-			return true;
-	return false;
-}
-
 void check_doubt(struct sim *s)
 {
 	for (size_t i = 0; i < s->npasts; i++) {
 		const struct past *p = s->pasts[i];
 		const struct flow *f = map_get(&s->engine->flows, &p->id);
+		const struct life *life = p->n ? &p->lives[p->epoch] : NULL;
 
-		for (uint32_t step = 0; f && step < p->nsteps; step++)
-			if ((p->steps[step].kind == STEP_SEND || p->steps[step].kind == STEP_POST)
-			    && !answered(p, step) && !call_find(f, 0, step))
+		if (!f || !life || f->state == FLOW_STOPPED || f->epoch != p->epoch)
+			continue;
+		for (uint32_t step = 0; step < life->nsteps; step++)
+			if ((life->steps[step].kind == STEP_SEND || life->steps[step].kind == STEP_POST)
+			    && !past_answered(p, p->epoch, step) && !call_find(f, p->epoch, step))
 				sim_broken(s, "after a restart nobody asks again for the call of step %u", step);
 	}
 }
 
-static void check_calls_went_out(struct sim *s, struct past *p)
+/* Calls and the user's own effects alike. */
+static void check_went_out(struct sim *s, struct past *p, uint32_t epoch)
 {
-	for (uint32_t step = 0; step < p->nsteps; step++) {
-		bool call = p->steps[step].kind == STEP_SEND || p->steps[step].kind == STEP_POST;
+	const struct life *life = past_life(p, epoch);
 
-		if (call != past_sight(p, step)->called)
-			sim_broken(s, call ? "the call of step %u never went out"
-			                   : "a call went out for step %u, which is none", step);
+	for (uint32_t step = 0; step < life->nsteps; step++) {
+		enum step_kind kind = life->steps[step].kind;
+		bool called = past_sight(p, epoch, step)->called;
+
+		if ((kind == STEP_SEND || kind == STEP_POST) && !called)
+			sim_broken(s, "the call of step %u never went out", step);
+		/* The last step may be one that a cancel came before. */
+		if (kind == STEP_ONCE && !called && step + 1 < life->nsteps)
+			sim_broken(s, "the effect of step %u never was", step);
+		if (called && kind != STEP_SEND && kind != STEP_POST && kind != STEP_ONCE)
+			sim_broken(s, "a call went out for step %u, which is none", step);
 	}
-	for (size_t step = p->nsteps; step < p->sights_cap; step++)
-		if (p->sights[step].called)
+	for (size_t step = life->nsteps; step < life->sights_cap; step++)
+		if (life->sights[step].called)
 			sim_broken(s, "a call went out for step %zu, which the history does not have", step);
 }
 
@@ -269,10 +295,11 @@ void check_end(struct sim *s)
 			continue;
 		id_text(&p->id, id);
 		if (!p->ended)
-			sim_broken(s, "flow %.*s %s has not ended at the quiet end (step %u of journal %zu)",
-			           (int)p->entries[0].name.len, p->entries[0].name.ptr, id, p->border, p->n);
-		if (!p->torn)
-			check_calls_went_out(s, p);
+			sim_broken(s, "flow %.*s %s has not ended at the quiet end (step %u of life %u, journal %zu)",
+			           (int)p->entries[0].name.len, p->entries[0].name.ptr, id,
+			           p->lives[p->epoch].border, p->epoch, p->n);
+		for (uint32_t epoch = 0; !p->torn && epoch < p->nlives; epoch++)
+			check_went_out(s, p, epoch);
 	}
 	for (size_t i = 0; i < s->nmessages; i++) {
 		const struct sim_message *m = &s->messages[i];

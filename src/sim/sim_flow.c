@@ -15,6 +15,7 @@ enum { HANDLES_MAX = 48 };
 struct walk {
 	fish_flow *f;
 	uint64_t   st;                       /* all answers so far */
+	uint64_t   ps;                       /* which program it is: st at first */
 	int        depth;
 	fish_hook *hooks[HANDLES_MAX];       /* open, with URLs */
 	size_t     nhooks;
@@ -80,10 +81,30 @@ static void saw_word(struct walk *w, uint64_t what)
 
 /* ---- steps ---- */
 
-static void do_spawn(struct walk *w)
+/* One of few, so that a later life finds its hooks again. NULL: all are open. */
+static const char *free_name(const struct walk *w, uint64_t r)
 {
-	uint32_t step = run_of(w->f)->steps;
-	fish_hook *h = fish_spawn(w->f, fish_fmt(w->f, "h%u", step));
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f", "g" };
+
+	for (unsigned n = 0; n < 7; n++) {
+		const char *name = names[(r % 7 + n) % 7];
+		bool is_free = true;
+
+		for (size_t i = 0; i < w->nhooks; i++)
+			is_free = is_free && strcmp(fish_name(w->hooks[i]), name) != 0;
+		if (is_free)
+			return name;
+	}
+	return NULL;
+}
+
+static void do_spawn(struct walk *w, uint64_t r)
+{
+	const char *name = free_name(w, r);
+
+	if (!name)
+		return;
+	fish_hook *h = fish_spawn(w->f, name);
 
 	saw_word(w, hash64(HASH64_SEED, slice_of(fish_url(h))));
 	if (w->nhooks < HANDLES_MAX)
@@ -123,8 +144,12 @@ static void do_gather(struct walk *w, uint64_t r)
 	size_t n = w->nhooks < 3 ? w->nhooks : 3;
 	const fish_msg *got[3];
 	struct sight seen = { .timeout_ms = pick(r, timeouts, 3) };
+	size_t need = (n + 1) / 2;
 
-	seen.what = fish_gather(w->f, seen.timeout_ms, w->hooks + (w->nhooks - n), n, (n + 1) / 2, got);
+	/* A change that no step's name or content tells of. */
+	if (run_of(w->f)->engine->config.build == SIM_BUILD_RASH)
+		need = n;
+	seen.what = fish_gather(w->f, seen.timeout_ms, w->hooks + (w->nhooks - n), n, need, got);
 	for (size_t i = 0; i < n; i++)
 		sight_message(&seen, got[i]);
 	saw(w, &seen);
@@ -230,34 +255,47 @@ static void do_close(struct walk *w, uint64_t r)
 		saw_message(w, fish_next(h, FISH_FOREVER), 0);
 }
 
+static void do_once(struct walk *w, uint64_t r)
+{
+	const char *name = fish_fmt(w->f, "o%u", (unsigned)(r % 4));
+	uint64_t got;
+
+	while (fish_once(w->f, name, &got, sizeof got)) {
+		past_effect(sim_of(w->f), run_of(w->f), name);
+		got = sim_draw(sim_of(w->f));
+	}
+	saw_word(w, got);
+}
+
+static void do_cancel(struct walk *w, uint64_t r)
+{
+	fish_hook *h = w->others[r % w->nothers];
+
+	if (h->source == SOURCE_CANCEL)
+		return;
+	fish_cancel(h);
+	saw_word(w, 12);
+	/* A timer that has not rung is closed; a call and a child still have their word. */
+	if (r & 256)
+		saw_message(w, fish_next(h, FISH_FOREVER), 0);
+}
+
 static void log_step(struct walk *w)
 {
 	uint32_t step = run_index(run_of(w->f));
-	struct sight *seen = past_sight(past_of(sim_of(w->f), &run_of(w->f)->flow->id), step);
+	uint32_t epoch = run_of(w->f)->epoch;
+	struct sight *seen = past_sight(past_of(sim_of(w->f), &run_of(w->f)->flow->id), epoch, step);
 
 	seen->logs = true;
-	fish_log(w->f, "step=%u what=%llx", step, (unsigned long long)seen->what);
-}
-
-/* A foreign build asks for something that no journal holds, but only where one stands against it:
- * such a flow must stand still, and nothing of it may leave. */
-static void stray(struct walk *w)
-{
-	struct sim *s = sim_of(w->f);
-	struct run *r = run_of(w->f);
-	uint32_t border = past_of(s, &r->flow->id)->border_at_boot;
-
-	if (s->foreign && !s->referring && border > 8 && r->steps + 2 == border)
-		fish_spawn(w->f, "stray");
+	fish_log(w->f, "life=%u step=%u what=%llx", epoch, step, (unsigned long long)seen->what);
 }
 
 static void one_step(struct walk *w, uint64_t r)
 {
-	unsigned k = (unsigned)((r >> 3) % 23);
+	unsigned k = (unsigned)((r >> 3) % 27);
 
-	stray(w);
 	if (k <= 2 || !w->nhooks)
-		do_spawn(w);
+		do_spawn(w, r);
 	else if (k <= 6)
 		do_next(w, r);
 	else if (k <= 8)
@@ -282,21 +320,76 @@ static void one_step(struct walk *w, uint64_t r)
 		do_drop(w, r);
 	else if (k == 21)
 		w->st = sim_mix(w->st, fish_random(w->f));
+	else if (k <= 23)
+		do_once(w, r);
+	else if (k == 24 && w->nothers)
+		do_cancel(w, r);
 	else
 		w->st = sim_mix(w->st, (uint64_t)fish_now(w->f));
+}
+
+/* What the second build does more, where it may. */
+static void patched_step(struct walk *w, uint64_t n, uint64_t r)
+{
+	const char *name = fish_fmt(w->f, "p%llu", (unsigned long long)(r & 64 ? n : w->ps % 2));
+
+	if (!fish_patch(w->f, name))
+		return;
+	do_send(w, r);
+	w->st = sim_mix(w->st, 5);
+}
+
+/* What the third one does without asking: such a flow must stand still where a journal stands against it. */
+static void rash_step(struct walk *w, uint64_t r)
+{
+	if (w->ps % 4 == 0)
+		do_send(w, r);
+	else if (w->ps % 4 == 1)
+		do_spawn(w, r);
+	else if (w->ps % 4 == 2)
+		do_sleep(w, 256);
+	else
+		w->st = sim_mix(w->st, 1);
+}
+
+static void changes(struct walk *w, uint64_t n, uint64_t r)
+{
+	uint64_t build = run_of(w->f)->engine->config.build;
+
+	if (build >= SIM_BUILD_PATCHED && r % 3 == 0)
+		patched_step(w, n, r);
+	if (build == SIM_BUILD_RASH && n == 3 + w->ps % 3)
+		rash_step(w, r);
+}
+
+/* The same bytes in each life: only the key tells these calls apart. */
+static void do_hello(struct walk *w)
+{
+	w->others[w->nothers++] = fish_send(w->f, &firm, "/hello", "{}");
+	saw_word(w, 13);
 }
 
 static void walk(struct walk *w, const fish_msg *in, uint64_t steps)
 {
 	w->st = hash_of(in);
+	w->ps = w->st;
 	steps += w->st % steps;
+	if (w->ps % 3 == 0) {
+		w->others[w->nothers++] = fish_cancelled(w->f);
+		saw_word(w, 11);
+	} else if (w->ps % 3 == 1) {
+		do_hello(w);
+	}
 	for (uint64_t n = 1; n <= steps; n++) {
 		uint64_t r = sim_mix(w->st, n);
 		uint32_t before = run_of(w->f)->steps;
 
+		changes(w, n, r);
 		one_step(w, r);
 		if (r % 3 == 0 && run_of(w->f)->steps > before)
 			log_step(w);
+		if (n > 3 && r % 23 == 2 && run_of(w->f)->epoch < 3)
+			fish_renew(w->f, "{seed: %llu}", (unsigned long long)(w->st >> 1));
 		if (n > 8 && r % 31 == 0)
 			fish_fail(w->f, "failed at %llu", (unsigned long long)w->st);
 		if (n > 8 && r % 31 == 1)
@@ -333,7 +426,7 @@ static void sim_shop(fish_flow *f, const fish_msg *in)
 {
 	struct walk w = { .f = f, .st = hash_of(in) };
 
-	do_spawn(&w);
+	do_spawn(&w, 0);
 	do_post(&w, w.st);
 	for (unsigned n = 0; n < w.st % 3; n++)
 		do_next(&w, sim_mix(w.st, n) & ~UINT64_C(0x700));

@@ -4,8 +4,10 @@
  * was ahead of the disk may be rolled back and see other things the second time. */
 #include "sim/sim_past.h"
 
+#include "base/hash.h"
 #include "engine/run.h"
 #include "sim/sim_world.h"
+#include "wire/pack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,26 +38,56 @@ void pasts_free(struct sim *s)
 			free(p->rows[n]);
 		free(p->rows);
 		free(p->entries);
-		free(p->steps);
-		free(p->sights);
+		for (uint32_t epoch = 0; epoch < p->nlives; epoch++) {
+			free(p->lives[epoch].steps);
+			free(p->lives[epoch].sights);
+		}
+		free(p->lives);
 		free(p);
 	}
 	free(s->pasts);
 	map_fini(&s->past_by_id);
 }
 
-struct sight *past_sight(struct past *p, uint32_t step)
+struct life *past_life(struct past *p, uint32_t epoch)
 {
-	if (step >= p->sights_cap) {
-		size_t cap = p->sights_cap ? p->sights_cap : 16;
+	while (p->nlives <= epoch) {
+		p->lives = xrealloc(p->lives, (p->nlives + 1) * sizeof *p->lives);
+		p->lives[p->nlives++] = (struct life){ .begins = SIZE_MAX };
+	}
+	return &p->lives[epoch];
+}
+
+struct sight *past_sight(struct past *p, uint32_t epoch, uint32_t step)
+{
+	struct life *life = past_life(p, epoch);
+
+	if (step >= life->sights_cap) {
+		size_t cap = life->sights_cap ? life->sights_cap : 16;
 
 		while (step >= cap)
 			cap *= 2;
-		p->sights = xrealloc(p->sights, cap * sizeof *p->sights);
-		memset(p->sights + p->sights_cap, 0, (cap - p->sights_cap) * sizeof *p->sights);
-		p->sights_cap = cap;
+		life->sights = xrealloc(life->sights, cap * sizeof *life->sights);
+		memset(life->sights + life->sights_cap, 0, (cap - life->sights_cap) * sizeof *life->sights);
+		life->sights_cap = cap;
 	}
-	return &p->sights[step];
+	return &life->sights[step];
+}
+
+bool past_fits(const struct past *p, uint64_t build)
+{
+	return p->n && p->lives[p->epoch].build == build;
+}
+
+bool past_answered(const struct past *p, uint32_t epoch, uint32_t step)
+{
+	size_t end = epoch < p->epoch ? p->lives[epoch + 1].begins : p->n;
+
+	for (size_t i = p->lives[epoch].begins; i < end; i++)
+		if (p->entries[i].kind == ENTRY_MESSAGE && p->entries[i].source == SOURCE_CALL
+		    && p->entries[i].number == step)
+			return true;
+	return false;
 }
 
 const struct entry *past_start(const struct past *p)
@@ -115,14 +147,19 @@ static void check_once(struct sim *s, const struct past *p, const struct entry *
 {
 	for (size_t i = 0; i + 1 < p->n; i++) {
 		const struct entry *old = &p->entries[i];
+		bool same_life = i >= p->lives[p->epoch].begins;
 
 		if (old->kind != e->kind || old->source != e->source || old->number != e->number)
 			continue;
-		if (e->kind == ENTRY_MESSAGE && e->source != SOURCE_HOOK)
+		if (e->kind == ENTRY_RESULT && same_life)
+			sim_broken(s, "the result of step %u stands twice in the journal", e->number);
+		if (e->kind == ENTRY_MESSAGE && e->source != SOURCE_HOOK && same_life)
 			sim_broken(s, "an answer or ring stands twice in the journal (source %d, step %u)",
 			           (int)e->source, e->number);
 		if (e->kind == ENTRY_MESSAGE && e->has_key && old->has_key && id_eq(&e->key, &old->key))
 			sim_broken(s, "one message id was taken in twice (hook %u)", e->number);
+		if (e->kind == ENTRY_HOOK && !e->each.len)
+			sim_broken(s, "two hooks have one URL");
 	}
 }
 
@@ -146,30 +183,34 @@ static void check_start(struct sim *s, const struct past *p, const struct entry 
 			sim_broken(s, "a delivery is a message and a child's start");
 }
 
-static void steps_add(struct past *p, struct slice packed)
+static void steps_add(struct life *life, struct slice packed)
 {
 	struct entry_step step;
 
 	while (entry_step_next(&packed, &step) == 1) {
-		if (p->nsteps == p->steps_cap) {
-			p->steps_cap = p->steps_cap ? 2 * p->steps_cap : 32;
-			p->steps = xrealloc(p->steps, p->steps_cap * sizeof *p->steps);
+		if (life->nsteps == life->steps_cap) {
+			life->steps_cap = life->steps_cap ? 2 * life->steps_cap : 32;
+			life->steps = xrealloc(life->steps, life->steps_cap * sizeof *life->steps);
 		}
-		p->steps[p->nsteps++] = step;
+		life->steps[life->nsteps++] = step;
 	}
 }
 
 static void confirm(struct sim *s, struct past *p)
 {
-	for (; p->confirmed + 1 < p->border; p->confirmed++) {
-		const struct sight *seen = past_sight(p, p->confirmed);
+	struct life *life = past_life(p, p->epoch);
 
+	for (; life->confirmed + 1 < life->border; life->confirmed++) {
+		const struct sight *seen = past_sight(p, p->epoch, life->confirmed);
+
+		if (p->torn)
+			continue;
 		if (!seen->seen)
-			sim_broken(s, "step %u is behind PROGRESS and nobody saw it", p->confirmed);
+			sim_broken(s, "step %u is behind PROGRESS and nobody saw it", life->confirmed);
 		if (seen->timeout_ms > 0 && seen->timeout_ms < FISH_FOREVER && seen->late_ms
 		    && seen->late_ms >= seen->reached_ms + seen->timeout_ms)
 			sim_broken(s, "a late entry won over its deadline at step %u "
-			           "(began %lld, timeout %lld, came %lld)", p->confirmed,
+			           "(began %lld, timeout %lld, came %lld)", life->confirmed,
 			           (long long)seen->reached_ms, (long long)seen->timeout_ms,
 			           (long long)seen->late_ms);
 		s->result->stats.taken += seen->ntakes;
@@ -178,14 +219,76 @@ static void confirm(struct sim *s, struct past *p)
 
 static void progress(struct sim *s, struct past *p, const struct entry *e)
 {
-	for (uint32_t step = p->border; step < e->number; step++)
-		past_sight(p, step)->reached_ms = e->time_ms;
-	steps_add(p, e->steps);
-	if (e->number < p->border || p->nsteps != e->number)
-		sim_broken(s, "PROGRESS to step %u tells of %zu steps, after one to %u", e->number, p->nsteps,
-		           p->border);
-	p->border = e->number;
+	struct life *life = past_life(p, p->epoch);
+
+	for (uint32_t step = life->border; step < e->number; step++)
+		past_sight(p, p->epoch, step)->reached_ms = e->time_ms;
+	steps_add(life, e->steps);
+	if (e->number < life->border || life->nsteps != e->number)
+		sim_broken(s, "PROGRESS to step %u tells of %zu steps, after one to %u", e->number,
+		           life->nsteps, life->border);
+	if (life->strayed)
+		p->torn = true;
+	life->border = e->number;
+	life->build = e->build;
 	confirm(s, p);
+}
+
+static bool has_seq(struct slice packed, uint64_t seq)
+{
+	uint64_t n = 0;
+
+	while (packed.len && varint_next(&packed, &n) == 1)
+		if (n == seq)
+			return true;
+	return false;
+}
+
+static bool is_taken(struct past *p, uint64_t seq)
+{
+	for (uint32_t epoch = 0; epoch <= p->epoch; epoch++)
+		for (uint32_t step = 0; step < p->lives[epoch].confirmed; step++)
+			for (uint32_t i = 0; i < past_sight(p, epoch, step)->ntakes; i++)
+				if (past_sight(p, epoch, step)->takes[i] == seq)
+					return true;
+	return false;
+}
+
+/* All that open hooks hold goes along, and nothing else. */
+static void check_carried(struct sim *s, struct past *p, const struct entry *e)
+{
+	const struct entry *before = p->epoch ? &p->entries[p->lives[p->epoch].begins] : NULL;
+
+	for (size_t i = 0; i + 1 < p->n; i++) {
+		const struct entry *m = &p->entries[i];
+		bool here = i >= p->lives[p->epoch].begins || (before && has_seq(before->untaken, i));
+
+		if (m->kind != ENTRY_MESSAGE || m->source != SOURCE_HOOK)
+			continue;
+		bool due = here && !is_taken(p, i);
+
+		if (due && past_closed(p, m->number)) {
+			p->left++;
+			due = false;
+		}
+		if (!p->torn && due != has_seq(e->untaken, i))
+			sim_broken(s, due ? "a delivery that waits at an open hook is not taken along by RENEW (%zu)"
+			                  : "RENEW takes a delivery along that it should not (%zu)", i);
+	}
+}
+
+static void renew(struct sim *s, struct past *p, const struct entry *e)
+{
+	for (uint32_t step = 0; step < p->lives[p->epoch].nsteps; step++) {
+		enum step_kind kind = p->lives[p->epoch].steps[step].kind;
+
+		if ((kind == STEP_SEND || kind == STEP_POST) && !past_answered(p, p->epoch, step))
+			sim_broken(s, "a flow renewed itself before its call of step %u was answered", step);
+	}
+	check_carried(s, p, e);
+	s->result->stats.renews++;
+	p->epoch++;
+	past_life(p, p->epoch)->begins = p->n - 1;
 }
 
 static void entry_add(struct sim *s, struct past *p, const struct entry *e)
@@ -200,14 +303,18 @@ static void entry_add(struct sim *s, struct past *p, const struct entry *e)
 	if (e->time_ms < p->last_ms)
 		sim_broken(s, "the journal's time went back");
 	p->last_ms = e->time_ms;
-	if (e->kind == ENTRY_MESSAGE)
-		check_once(s, p, e);
-	else if (e->kind == ENTRY_START)
+	if (e->kind == ENTRY_START) {
+		past_life(p, 0)->begins = 0;
 		check_start(s, p, e);
-	else if (e->kind == ENTRY_PROGRESS)
+	} else if (e->kind == ENTRY_PROGRESS) {
 		progress(s, p, e);
-	else if (e->kind == ENTRY_END)
+	} else if (e->kind == ENTRY_RENEW) {
+		renew(s, p, e);
+	} else if (e->kind == ENTRY_END) {
 		p->ended = true;
+	} else {
+		check_once(s, p, e);
+	}
 }
 
 /* ---- one more commit ---- */
@@ -267,15 +374,14 @@ static bool became_child(struct sim *s, struct past *p, size_t seq)
 	for (size_t i = seq + 1; i < p->n; i++)
 		each = each || (p->entries[i].kind == ENTRY_HOOK && p->entries[i].number == e->number
 		                && p->entries[i].each.len);
-	for (uint32_t step = 0; each && step < p->confirmed; step++)
-		for (uint32_t i = 0; i < past_sight(p, step)->ntakes; i++)
-			each = each && past_sight(p, step)->takes[i] != seq;
+	each = each && !is_taken(p, seq);
 	if (each && past_holds(s, &p->id, e->number, uid_of(e->body)) < 2)
 		sim_broken(s, "a delivery that came before fish_each became no flow");
 	return each;
 }
 
-/* Each delivery was taken by one step, became a child, or is kept in the ended row. */
+/* Each delivery was taken by one step, became a child, or is kept in the ended row; or its hook was
+ * closed when its flow renewed itself. */
 static void check_balance(struct sim *s, struct past *p)
 {
 	size_t came = 0;
@@ -284,25 +390,24 @@ static void check_balance(struct sim *s, struct past *p)
 	for (size_t i = 0; i < p->n; i++)
 		came += p->entries[i].kind == ENTRY_MESSAGE && p->entries[i].source == SOURCE_HOOK
 		        && !became_child(s, p, i);
-	for (uint32_t step = 0; step < p->confirmed; step++)
-		taken += past_sight(p, step)->ntakes;
-	size_t left = untaken_of(p->end.untaken);
+	for (uint32_t epoch = 0; epoch <= p->epoch; epoch++)
+		for (uint32_t step = 0; step < p->lives[epoch].confirmed; step++)
+			taken += past_sight(p, epoch, step)->ntakes;
+	size_t kept = untaken_of(p->end.untaken);
 
-	if (came != taken + left)
-		sim_broken(s, "%zu deliveries came, %zu were taken, %zu are kept as untaken", came, taken, left);
+	if (came != taken + kept + p->left)
+		sim_broken(s, "%zu deliveries came, %zu were taken, %zu are kept as untaken, %zu were left behind",
+		           came, taken, kept, p->left);
 }
 
 static void check_answered(struct sim *s, const struct past *p)
 {
-	for (uint32_t step = 0; step < p->nsteps; step++) {
-		bool answered = p->steps[step].kind != STEP_SEND && p->steps[step].kind != STEP_POST;
+	const struct life *life = &p->lives[p->epoch];
 
-		for (size_t i = 0; i < p->n && !answered; i++)
-			answered = p->entries[i].kind == ENTRY_MESSAGE
-			           && p->entries[i].source == SOURCE_CALL && p->entries[i].number == step;
-		if (!answered)
+	for (uint32_t step = 0; step < life->nsteps; step++)
+		if ((life->steps[step].kind == STEP_SEND || life->steps[step].kind == STEP_POST)
+		    && !past_answered(p, p->epoch, step))
 			sim_broken(s, "a flow ended before its call of step %u was answered", step);
-	}
 }
 
 void past_commit(struct sim *s, const struct store_commit *c)
@@ -332,37 +437,69 @@ void pasts_tell(struct sim *s)
 		const struct past *p = s->pasts[i];
 		char id[ID_TEXT_SIZE];
 		uint32_t step = 0;
+		uint32_t epoch = 0;
 
 		id_text(&p->id, id);
-		sim_say(s, "journal of %s, confirmed to step %u", id, p->confirmed);
+		sim_say(s, "journal of %s", id);
 		for (size_t n = 0; n < p->n; n++) {
 			const struct entry *e = &p->entries[n];
 
 			sim_say(s, "%4zu %8lld %s %u source %d %.*s%.*s", n, (long long)e->time_ms,
 			        entry_kind_name(e->kind), e->number, (int)e->source, (int)e->name.len,
 			        e->name.ptr, e->kind == ENTRY_PROGRESS ? 0 : (int)e->body.len, e->body.ptr);
-			for (; e->kind == ENTRY_PROGRESS && step < e->number && step < p->nsteps; step++)
+			if (e->kind == ENTRY_RENEW) {
+				step = 0;
+				epoch++;
+			}
+			const struct life *life = &p->lives[epoch];
+
+			for (; e->kind == ENTRY_PROGRESS && step < e->number && step < life->nsteps; step++)
 				sim_say(s, "              step %u %s %.*s", step,
-				        step_kind_name(p->steps[step].kind), (int)p->steps[step].label.len,
-				        p->steps[step].label.ptr);
+				        step_kind_name(life->steps[step].kind), (int)life->steps[step].label.len,
+				        life->steps[step].label.ptr);
 		}
 	}
 }
 
 /* ---- what runs see ---- */
 
+void past_effect(struct sim *s, struct run *r, const char *name)
+{
+	struct past *p = past_of(s, &r->flow->id);
+	uint32_t step = run_index(r);
+	struct sight *seen = past_sight(p, r->epoch, step);
+	const struct life *life = past_life(p, r->epoch);
+	uint64_t content = hash64(HASH64_SEED, slice_of(name));
+
+	s->result->stats.effects++;
+	if (s->referring)
+		sim_broken(s, "run from its journal alone, a flow has effects");
+	else if (life->border <= step)
+		sim_broken(s, "the effect of step %u began before its commit", step);
+	else if (life->border > step + 1)
+		sim_broken(s, "the effect of step %u began though the journal goes on beyond it", step);
+	else if (life->steps[step].kind != STEP_ONCE || !slice_eq(life->steps[step].label, slice_of(name)))
+		sim_broken(s, "the effect of step %u is not the one the history holds", step);
+	seen->called = true;
+	seen->content = content;
+}
+
 void past_saw(struct sim *s, struct run *r, const struct sight *seen)
 {
 	struct past *p = past_of(s, &r->flow->id);
 	uint32_t step = run_index(r);
+	struct sight *old = past_sight(p, r->epoch, step);
+	struct life *life = past_life(p, r->epoch);
 
-	if (step > 0 && past_sight(p, step - 1)->now_ms > seen->now_ms)
+	if (step == 0)
+		life->strayed = false;
+	if (p->torn || life->strayed)
+		return;
+	if (step > 0 && life->sights[step - 1].now_ms > seen->now_ms)
 		sim_broken(s, "fish_now went back at step %u", step);
-	struct sight *old = past_sight(p, step);
-
-	if (step >= p->confirmed && s->referring)
+	if (step >= life->confirmed && s->referring)
 		sim_broken(s, "run from its journal alone, a flow goes on beyond step %u", step);
-	if (step >= p->confirmed) {
+	if (step >= life->confirmed) {
 		old->seen = true;
 		old->logs = false;
 		old->what = seen->what;
@@ -374,7 +511,14 @@ void past_saw(struct sim *s, struct run *r, const struct sight *seen)
 		old->ntakes = seen->ntakes;
 		return;
 	}
-	if (old->what != seen->what || old->now_ms != seen->now_ms || old->ntakes != seen->ntakes
-	    || memcmp(old->takes, seen->takes, sizeof old->takes) != 0)
-		sim_broken(s, "two runs of one journal differ at step %u", step);
+	if (old->what == seen->what && old->now_ms == seen->now_ms && old->ntakes == seen->ntakes
+	    && memcmp(old->takes, seen->takes, sizeof old->takes) == 0)
+		return;
+	if (!past_fits(p, s->build) && life->steps[step].kind == STEP_GATHER)
+		life->strayed = true;
+	if (!life->strayed)
+		sim_broken(s, "two runs of one journal differ at step %u: %llx, not %llx, time %lld, not %lld%s",
+		           step, (unsigned long long)seen->what, (unsigned long long)old->what,
+		           (long long)seen->now_ms, (long long)old->now_ms,
+		           s->referring ? " (run from its journal alone)" : "");
 }

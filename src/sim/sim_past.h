@@ -24,9 +24,24 @@ struct sight {
 	int64_t  reached_ms;                 /* by the first PROGRESS that covers it */
 	bool     logs;                       /* the code logs after it … */
 	bool     logged;                     /* … and the line is out, or died with its process */
-	bool     called;                     /* its call is out … */
-	uint64_t content;                    /* … with these bytes */
+	bool     called;                     /* its call is out, or its own effect was done … */
+	uint64_t content;                    /* … with these bytes, or under this name */
 	char     key[ID_TEXT_SIZE];          /* … and this key */
+};
+
+/* From START or a RENEW to the next one. */
+struct life {
+	size_t         begins;               /* place of its first entry */
+	struct entry_step *steps;            /* all that PROGRESS told of */
+	size_t         nsteps, steps_cap;
+	uint32_t       border;
+	uint64_t       build;                /* that wrote its last PROGRESS; 0: there is none */
+	struct sight  *sights;               /* by step */
+	size_t         sights_cap;
+	uint32_t       confirmed;            /* steps below are */
+	/* The present run gathered otherwise than the journal's build: no step's name tells of that, so
+	 * it goes on to where its other answers show. */
+	bool           strayed;
 };
 
 struct past {
@@ -36,16 +51,13 @@ struct past {
 	char         **rows;                 /* what the entries point into */
 	size_t         nrows, rows_cap;
 	size_t         last_row_at;          /* first entry of the last row */
-	struct entry_step *steps;            /* all that PROGRESS told of */
-	size_t         nsteps, steps_cap;
-	uint32_t       border;
-	uint32_t       border_at_boot;
+	struct life   *lives;                /* of which the journal tells, or that a run ahead of it has begun */
+	uint32_t       nlives;
+	uint32_t       epoch;                /* the durable one */
 	int64_t        last_ms;
 	bool           ended;
-	bool           torn;                 /* ended standing still: nobody ran it to see what it left */
-	struct sight  *sights;               /* by step */
-	size_t         sights_cap;
-	uint32_t       confirmed;            /* steps below are */
+	bool           torn;                 /* ended standing still, or strayed unseen: nobody can tell what it left */
+	size_t         left;                 /* deliveries that a RENEW left behind, their hooks being closed */
 	struct store_ended end;              /* its slices are in rows */
 };
 
@@ -56,7 +68,14 @@ struct past *past_of(struct sim *s, const struct id *id);     /* made when it is
 void         pasts_free(struct sim *s);
 /* A commit that is durable now; judged as a whole. */
 void         past_commit(struct sim *s, const struct store_commit *c);
-struct sight *past_sight(struct past *p, uint32_t step);
+struct life  *past_life(struct past *p, uint32_t epoch);      /* stands until the next one is asked for */
+struct sight *past_sight(struct past *p, uint32_t epoch, uint32_t step);
+/* The flow of that life told its code to do the user's own effect of the present step. */
+void         past_effect(struct sim *s, struct run *r, const char *name);
+/* Must the journal fit the build that runs? Its last PROGRESS was written by it. */
+bool         past_fits(const struct past *p, uint64_t build);
+/* Has the journal the answer to that call? */
+bool         past_answered(const struct past *p, uint32_t epoch, uint32_t step);
 /* The run under way saw a step; names what it may not have seen. */
 void         past_saw(struct sim *s, struct run *r, const struct sight *seen);
 bool         past_closed(const struct past *p, uint32_t hook);

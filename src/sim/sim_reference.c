@@ -68,7 +68,11 @@ void reference_run(struct sim *s, struct past *p)
 	s->referring = true;
 	store_open_memory(&store, s->store->keys[0].secret, NULL);
 	journal_put(store, p);
+	uint64_t build = s->build;
+
+	s->build = p->lives[p->epoch].build ? p->lives[p->epoch].build : build;
 	sim_boot(s, &engine, store);
+	s->build = build;
 	for (int n = 0; n < TURNS_MAX && (!engine_idle(engine) || store->under_way); n++)
 		engine_turn(engine);
 	engine_figures(engine, &figures);

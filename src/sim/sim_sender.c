@@ -241,7 +241,7 @@ static void watched(struct watch *w, int rc, int status, struct slice result)
 		sim_broken(s, "a watcher was told of an end that the history does not hold");
 	if (rc == FISH_ENOTFOUND)
 		sim_broken(s, "a watched flow is durable and was not found");
-	if (rc == FISH_ESTOPPED && !s->foreign)
+	if (rc == FISH_ESTOPPED && past_fits(p, s->build))
 		sim_broken(s, "a watcher was told of a stop: %.*s", (int)result.len, result.ptr);
 	list_remove(&x->link);
 	free(x);

@@ -110,7 +110,7 @@ void sim_boot(struct sim *s, struct engine **ret, struct store *store)
 	struct engine_config config = {
 		.program = &sim_program,
 		.base_url = "http://door",
-		.build = s->foreign ? 2 : 1,
+		.build = s->build,
 		.seams = { .owner = s, .now_ms = clock_now, .entropy = entropy, .send = partner_send,
 		           .abandon = partner_abandon, .log = log_line, .jitter = jitter },
 		.store = store,
@@ -175,8 +175,6 @@ static void commit_fails(struct sim *s)
 
 static void boot(struct sim *s)
 {
-	for (size_t i = 0; i < s->npasts; i++)
-		s->pasts[i]->border_at_boot = s->pasts[i]->border;
 	s->swapped_no = 0;
 	store_memory_hold(s->store, true);
 	sim_boot(s, &s->engine, s->store);
@@ -190,6 +188,16 @@ static void parks_count(struct sim *s)
 	s->result->stats.parks += f.parks;
 	s->result->stats.duplicates += f.duplicates;
 	s->result->stats.diverged += f.stopped;
+}
+
+static void deploy(struct sim *s)
+{
+	static const uint64_t builds[] = {
+		SIM_BUILD_PATCHED, SIM_BUILD_PATCHED, SIM_BUILD_PATCHED, SIM_BUILD_RASH, SIM_BUILD_FIRST };
+
+	s->build = builds[sim_below(s, 5)];
+	s->result->stats.deploys++;
+	sim_say(s, "deploy build %llu", (unsigned long long)s->build);
 }
 
 static void crash(struct sim *s)
@@ -208,7 +216,8 @@ static void crash(struct sim *s)
 	sender_crashed(s);
 	if (s->nattempts)
 		sim_broken(s, "%zu calls outlive their engine", s->nattempts);
-	s->foreign = !s->quiet && !s->foreign && sim_percent(s, 20);
+	if (!s->quiet && s->deploys && sim_percent(s, 40))
+		deploy(s);
 	if (!s->quiet && sim_percent(s, 15))
 		s->clock_ms -= sim_below(s, 200);      /* set back while we were away */
 	else
@@ -318,6 +327,14 @@ static void drain(struct sim *s)
 	}
 }
 
+static bool flow_stopped(struct sim *s)
+{
+	struct engine_figures f;
+
+	engine_figures(s->engine, &f);
+	return f.stopped > 0;
+}
+
 static void quiet_round(struct sim *s, int round)
 {
 	for (uint32_t i = 0; i < s->nmessages; i++)
@@ -346,12 +363,19 @@ static void quiet_round(struct sim *s, int round)
 			if (start && !s->pasts[i]->ended && slice_eq(start->name, SLICE_LIT("sim_shop")))
 				sender_cancel(s, &s->pasts[i]->id);
 		}
+	/* A flow that stands still may fit another build. */
+	if (round % 5 == 4 && s->deploys && flow_stopped(s)) {
+		s->build = s->build == SIM_BUILD_RASH ? SIM_BUILD_FIRST : s->build + 1;
+		crash(s);
+		drain(s);
+	}
 	tick(s);
 }
 
 static void quiet_end(struct sim *s)
 {
 	s->quiet = true;
+	s->build = SIM_BUILD_PATCHED;
 	sim_say(s, "quiet");
 	crash(s);
 	drain(s);
@@ -387,6 +411,8 @@ static void open_world(struct sim *s)
 	if (s->options->parking == SIM_PARK_NEVER)
 		s->park_after_ms = parking[4];
 	s->run_ahead_bytes = sim_percent(s, 25) ? 200 + sim_below(s, 2000) : 0;
+	s->deploys = sim_percent(s, 60);
+	s->build = s->deploys && sim_percent(s, 67) ? SIM_BUILD_FIRST : SIM_BUILD_PATCHED;
 	s->norders = 3 + sim_below(s, 3);
 	for (uint32_t i = 0; i < s->norders; i++)
 		s->orders[i].has_key = sim_percent(s, 70);

@@ -10,6 +10,9 @@
 
 #include <stdarg.h>
 
+/* The second can replay what the first wrote, by fish_patch. The third changes steps without asking. */
+enum { SIM_BUILD_FIRST = 1, SIM_BUILD_PATCHED, SIM_BUILD_RASH };
+
 enum {
 	SIM_URLS_MAX     = 400,
 	SIM_MESSAGES_MAX = 1500,
@@ -49,7 +52,8 @@ struct sim {
 	int64_t        park_after_ms;
 	size_t         run_ahead_bytes;
 	bool           quiet;             /* no more faults */
-	bool           foreign;           /* another build runs, which diverges from what it finds */
+	bool           deploys;           /* another build may run after a crash */
+	uint64_t       build;             /* that runs: SIM_BUILD_FIRST and on */
 	uint64_t       swapped_no;        /* batch whose done goes through sim_past.c */
 
 	struct past  **pasts;             /* in order of their first commit or run */

@@ -25,6 +25,8 @@ static void print_stats(const struct sim_stats *t)
 	       ", of them repeated %" PRIu64 ", log lines %" PRIu64 ", references %" PRIu64 "\n",
 	       t->flows, t->parks, t->diverged, t->deliveries, t->accepted, t->duplicates, t->gone, t->refused,
 	       t->taken, t->calls, t->resent, t->logs, t->references);
+	printf("deploys %" PRIu64 ", lives renewed %" PRIu64 ", effects %" PRIu64 "\n", t->deploys, t->renews,
+	       t->effects);
 }
 
 static int run_many(struct sim_options *o, uint64_t count)

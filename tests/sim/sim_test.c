@@ -41,6 +41,8 @@ static void print_stats(const struct sim_stats *t, uint64_t n)
 	print_message("%" PRIu64 " flows, %" PRIu64 " deliveries (%" PRIu64 " taken), %" PRIu64
 	              " calls (%" PRIu64 " repeated), %" PRIu64 " log lines, %" PRIu64 " run again from their journals alone\n",
 	              t->flows, t->deliveries, t->taken, t->calls, t->resent, t->logs, t->references);
+	print_message("%" PRIu64 " deploys, %" PRIu64 " flows found diverged, %" PRIu64 " lives renewed, %" PRIu64
+	              " effects of fish_once\n", t->deploys, t->diverged, t->renews, t->effects);
 }
 
 static void run_seeds(uint64_t first, uint64_t n, enum sim_parking parking, const char *word)
@@ -110,8 +112,13 @@ static int hunt(unsigned rule)
 static void every_planted_bug_is_found(void **state)
 {
 	(void)state;
-	for (unsigned rule = RULE_ACK_AFTER_COMMIT; rule <= RULE_PROGRESS_TIME; rule <<= 1) {
+	for (unsigned rule = RULE_ACK_AFTER_COMMIT; rule < RULES_END; rule <<= 1) {
 		int status = 0;
+
+		/* Steps are compared one by one, so chance does not get there: engine_once_test has a
+		 * journal that does. */
+		if (rule == RULE_ONCE_INSIDE)
+			continue;
 		/* A process of its own, because what the bug breaks may be the engine itself. */
 		pid_t child = fork();
 

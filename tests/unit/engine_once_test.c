@@ -278,6 +278,56 @@ static void a_result_of_another_size_diverges(void **state)
 	kit_close(&k);
 }
 
+static void no_more(struct store_commit *c, int rc)
+{
+	(void)c;
+	assert_int_equal(rc, 0);
+}
+
+/* A journal in which a sleep came after an effect whose result is not there. */
+static struct id hole(struct kit *k)
+{
+	static const struct id id = { { 1, 2, 3 } };
+	struct buf steps;
+	struct buf bytes;
+
+	buf_init(&steps, SIZE_MAX);
+	buf_init(&bytes, SIZE_MAX);
+	entry_step_put(&steps, &(struct entry_step){ .kind = STEP_ONCE, .label = SLICE_LIT("nothing") });
+	entry_step_put(&steps, &(struct entry_step){ .kind = STEP_SLEEP, .label = SLICE_LIT("") });
+	entry_put(&bytes, &(struct entry){
+		.kind = ENTRY_START, .name = SLICE_LIT("nothing_at_all"), .body = SLICE_LIT("{}"),
+		.key_id = k->store->keys[0].id });
+	entry_put(&bytes, &(struct entry){ .kind = ENTRY_PROGRESS, .number = 2, .steps = buf_slice(&steps) });
+	entry_put(&bytes, &(struct entry){ .kind = ENTRY_TIMEOUT, .number = 1 });
+	struct store_row row = { .flow = id, .bytes = buf_slice(&bytes) };
+	struct store_commit c = { .rows = &row, .nrows = 1, .now_ms = k->now_ms, .done = no_more };
+
+	store_commit(k->store, &c);
+	store_poll(k->store);
+	buf_fini(&steps);
+	buf_fini(&bytes);
+	return id;
+}
+
+static void an_effect_that_must_have_been_is_not_begun(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = hole(&k);
+
+	kit_crash(&k, KIT_LOST);
+	kit_turn(&k);
+	assert_non_null(strstr(kit_end(&k, id), "its effect is not in the journal, though later steps are"));
+	/* The rule makes it so: without it the effect is done again. */
+	k.rules_off = RULE_ONCE_INSIDE;
+	kit_crash(&k, KIT_LOST);
+	kit_turn(&k);
+	assert_non_null(strstr(kit_show(&k, id), "the result of step 0"));
+	kit_close(&k);
+}
+
 static void work_goes_on_beside_its_flow(void **state)
 {
 	struct kit k;
@@ -388,6 +438,7 @@ static void each_story_comes_out_the_same(void **state)
 	TOLD(steps_inside_are_misuse, park), \
 	TOLD(results_have_any_size_up_to_a_mebibyte, park), \
 	TOLD(a_result_of_another_size_diverges, park), \
+	TOLD(an_effect_that_must_have_been_is_not_begun, park), \
 	TOLD(work_goes_on_beside_its_flow, park), \
 	TOLD(work_begins_again_after_a_crash, park), \
 	TOLD(work_outlives_a_cancelled_flow, park), \
