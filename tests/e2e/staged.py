@@ -6,7 +6,6 @@ one body. In a way that is "dying" the server ends itself with kill -9 at each w
 after its commit or before it, and is started again and again; so all that a story says to it is said
 until it is heard, always with the same id.
 """
-import functools
 import http.client
 import json
 import threading
@@ -43,9 +42,12 @@ def in_each_way(cls):
     """Makes tests of a class's stories: test_NAME_WAY of each story_NAME."""
     for name in [name for name in dir(cls) if name.startswith("story_")]:
         for way in WAYS:
-            test = functools.partialmethod(cls.tell_story, name, way)
-            setattr(cls, f"test_{name.removeprefix('story_')}_{way.name}", test)
+            setattr(cls, f"test_{name.removeprefix('story_')}_{way.name}", one_test(name, way))
     return cls
+
+
+def one_test(story, way):
+    return lambda self: self.tell_story(story, way)
 
 
 class Scripted(Partner):
