@@ -62,12 +62,15 @@ class Partner:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("content-length", "0")))
                 headers = {name.lower(): value for name, value in self.headers.items()}
+                heard = Heard(self.path, headers, body)
                 with partner.news:
-                    partner.heard.append(Heard(self.path, headers, body))
+                    partner.heard.append(heard)
                     partner.news.notify_all()
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
+                status, answer = partner.answer(heard)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
+                self.wfile.write(answer)
 
             def log_message(self, *words):
                 pass
@@ -83,6 +86,10 @@ class Partner:
         self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
+
+    def answer(self, heard):
+        """Status and body of the answer: what a scripted partner overrides."""
+        return 200, b""
 
     def close(self):
         self.server.shutdown()

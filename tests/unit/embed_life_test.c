@@ -4,6 +4,7 @@
 
 #include "host/ask.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -261,6 +262,57 @@ static void touches_no_signal(void **state)
 	fish_server_close(outer);
 }
 
+static void writes_to_nobody(fish_flow *f, const fish_msg *in)
+{
+	(void)in;
+	int ends[2];
+
+	if (pipe(ends) < 0)
+		fish_fail(f, "no pipe");
+	close(ends[0]);
+	bool broken = write(ends[1], "x", 1) < 0 && errno == EPIPE;
+
+	close(ends[1]);
+	fish_done(f, broken ? "true" : "false");
+}
+
+static const fish_def writing_flows[] = { FISH_FLOW(writes_to_nobody), FISH_END };
+static const fish_program writing = { .flows = writing_flows };
+
+struct masked {
+	struct up up;
+	bool blocked, pending;           /* is SIGPIPE, in the thread that ran it, afterwards? */
+};
+
+static void *run_and_look(void *arg)
+{
+	struct masked *m = arg;
+	sigset_t blocked, pending;
+
+	run(&m->up);
+	pthread_sigmask(SIG_SETMASK, NULL, &blocked);
+	sigpending(&pending);
+	m->blocked = sigismember(&blocked, SIGPIPE) == 1;
+	m->pending = sigismember(&pending, SIGPIPE) == 1;
+	return NULL;
+}
+
+/* Whoever hangs up on the server must not kill a program that did not ignore SIGPIPE. */
+static void a_broken_pipe_kills_nobody(void **state)
+{
+	(void)state;
+	fish_options o = options_of(":memory:");
+	struct masked m = { .pending = true };
+
+	o.program = &writing;
+	assert_int_equal(fish_server_open(&m.up.server, &o, NULL), 0);
+	assert_int_equal(pthread_create(&m.up.thread, NULL, run_and_look, &m), 0);
+	ends_as(m.up.server, "writes_to_nobody", 0, "true");
+	up_end(&m.up);
+	assert_false(m.blocked);
+	assert_false(m.pending);
+}
+
 static void several_in_one_process(void **state)
 {
 	(void)state;
@@ -375,6 +427,7 @@ int main(void)
 		cmocka_unit_test(the_end_answers_all),
 		cmocka_unit_test(what_was_told_outlives_a_stop),
 		cmocka_unit_test(touches_no_signal),
+		cmocka_unit_test(a_broken_pipe_kills_nobody),
 		cmocka_unit_test(several_in_one_process),
 		cmocka_unit_test(a_taken_store_is_refused_in_words),
 		cmocka_unit_test(options_are_refused_in_words),
