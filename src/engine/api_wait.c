@@ -99,7 +99,7 @@ static struct msg *wait_one(const struct wait *w, size_t *ret_at)
 				h->closed = true;         /* these have one message in their life */
 			return m;
 		}
-		if (run_live(r) && (w->timeout_ms <= 0 || all_closed(w))) {
+		if (run_answers(r) && (w->timeout_ms <= 0 || all_closed(w))) {
 			if (rule_off(r->engine, w->timeout_ms <= 0 ? RULE_POLL_RECORDED : RULE_NULL_CLOSED_RECORDED))
 				return NULL;
 			flow_append(r->flow, &(struct entry){ .kind = ENTRY_TIMEOUT, .number = run_index(r) });
@@ -165,7 +165,7 @@ void fish_sleep(fish_flow *f, int64_t ms)
 	r->wait_due_ms = engine_wait_until(run_reached(r), ms);
 	own = run_inbox(r, SOURCE_WAIT, run_index(r));
 	while (!own->first) {
-		if (run_live(r) && ms <= 0)
+		if (run_answers(r) && ms <= 0)
 			flow_append(r->flow, &(struct entry){ .kind = ENTRY_TIMEOUT, .number = run_index(r) });
 		else
 			run_block(r);

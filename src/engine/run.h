@@ -157,6 +157,8 @@ __attribute__((noreturn, format(printf, 2, 3))) void run_diverge(struct run *r, 
 __attribute__((noreturn)) void run_return(struct run *r, enum end_status status, struct slice result);
 uint32_t      run_index(const struct run *r);                    /* of the present step */
 bool          run_live(const struct run *r);                     /* the present step may wait and record */
+/* … and this run is to go on: else a wait blocks, and the flow is cut short when it rests. */
+bool          run_answers(const struct run *r);
 bool          run_recorded(const struct run *r);                 /* the present step was begun before: its effects are out */
 int64_t       run_reached(struct run *r);                        /* when the present step was first reached */
 struct inbox *run_inbox(struct run *r, enum source source, uint32_t number);

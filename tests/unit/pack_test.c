@@ -223,7 +223,7 @@ static void packed_deadlines_come_back(void **state)
 	assert_int_equal(entry_deadline_next(&rest, &d), 0);
 	rest = (struct slice){ out.ptr + 3, out.len - 4 };
 	assert_int_equal(entry_deadline_next(&rest, &d), FISH_EFORMAT);
-	rest = SLICE_LIT("\7\1\1");
+	rest = SLICE_LIT("\10\1\1");
 	assert_int_equal(entry_deadline_next(&rest, &d), FISH_EFORMAT);
 	buf_fini(&out);
 }
