@@ -205,8 +205,9 @@ void fish_each(fish_hook *h, fish_fn *fn)
 	each_begin(r, h, def);
 	own = run_inbox(r, SOURCE_WAIT, run_index(r));
 	while (!own->first) {
-		/* A cancel closes the hook too, but then the flow ends right here. */
-		if (run_answers(r) && flow_hook(r->flow, h->number)->closed && !r->flow->cancelled)
+		/* A cancel closes the hook too, but then a flow that did not ask for it ends right here. */
+		if (run_answers(r) && flow_hook(r->flow, h->number)->closed
+		    && (!r->flow->cancelled || r->asked_cancelled))
 			flow_append(r->flow, &(struct entry){ .kind = ENTRY_TIMEOUT, .number = run_index(r) });
 		else
 			run_block(r);

@@ -333,7 +333,7 @@ static void rest(struct run *r)
 	struct flow *f = r->flow;
 	struct engine *e = r->engine;
 
-	if (r->steps < r->border && !rule_off(e, RULE_SHORT_BLOCK)) {
+	if (r->steps < r->border && (r->closing || !rule_off(e, RULE_SHORT_BLOCK))) {
 		stop_short(r);
 		return;
 	}

@@ -160,7 +160,8 @@ __attribute__((noreturn, format(printf, 2, 3))) void run_diverge(struct run *r, 
 __attribute__((noreturn)) void run_return(struct run *r, enum end_status status, struct slice result);
 uint32_t      run_index(const struct run *r);                    /* of the present step */
 bool          run_live(const struct run *r);                     /* the present step may wait and record */
-bool          run_answers(const struct run *r);                  /* … and now: nothing is recorded for one that was cut short */
+/* … and this run is to go on: else a wait blocks, and the flow is cut short when it rests. */
+bool          run_answers(const struct run *r);
 /* Notes where in the user's code the present call is, for reports; first thing in each public function. */
 #define RUN_AT(r)  run_at((r), __builtin_return_address(0))
 void          run_at(struct run *r, const void *return_address);

@@ -147,8 +147,10 @@ static void do_gather(struct walk *w, uint64_t r)
 	size_t need = (n + 1) / 2;
 
 	/* A change that no step's name or content tells of. */
-	if (run_of(w->f)->engine->config.build == SIM_BUILD_RASH)
+	if (run_of(w->f)->engine->config.build == SIM_BUILD_RASH) {
 		need = n;
+		seen.timeout_ms = FISH_FOREVER;
+	}
 	seen.what = fish_gather(w->f, seen.timeout_ms, w->hooks + (w->nhooks - n), n, need, got);
 	for (size_t i = 0; i < n; i++)
 		sight_message(&seen, got[i]);

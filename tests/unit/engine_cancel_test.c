@@ -46,6 +46,38 @@ static void rolls(fish_flow *f, const fish_msg *in)
 	fish_renew(f, "{n: %lld}", n + 1);
 }
 
+/* Sees what came before its time was over only when it is run again, and then looks for more. */
+static void looks(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *h = fish_spawn(f, "h");
+
+	(void)in;
+	fish_cancelled(f);
+	fish_log(f, "h %s", fish_url(h));
+	for (;;) {
+		fish_next(h, FISH_FOREVER);
+		fish_next(h, 0);
+		fish_sleep(f, 0);
+	}
+}
+
+static void echoes(fish_flow *f, const fish_msg *in)
+{
+	fish_done(f, "%-s", fish_raw(in, ""));
+}
+
+/* A shop that closes in order. */
+static void shop(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *h = fish_spawn(f, "h");
+
+	(void)in;
+	fish_cancelled(f);
+	fish_log(f, "h %s", fish_url(h));
+	fish_each(h, echoes);
+	fish_done(f, "'closed'");
+}
+
 static void naps(fish_flow *f, const fish_msg *in)
 {
 	(void)in;
@@ -149,7 +181,8 @@ static void whole(fish_flow *f, const fish_msg *in)
 }
 
 static const fish_def flows[] = {
-	FISH_FLOW(winds_up), FISH_FLOW(lingers), FISH_FLOW(rolls), FISH_FLOW(naps), FISH_FLOW(cancels_child),
+	FISH_FLOW(winds_up), FISH_FLOW(lingers), FISH_FLOW(rolls), FISH_FLOW(looks), FISH_FLOW(echoes),
+	FISH_FLOW(shop), FISH_FLOW(naps), FISH_FLOW(cancels_child),
 	FISH_FLOW(cancels_call), FISH_FLOW(cancels_timer), FISH_FLOW(cancels_hook),
 	FISH_FLOW(cancels_cancelled), FISH_FLOW(closes), FISH_FLOW(whole), FISH_END };
 static const fish_program program = { .flows = flows };
@@ -243,6 +276,41 @@ static void a_cancel_is_seen_in_the_next_life(void **state)
 	kit_turn(&k);
 	kit_answer(&k, 1, 200, "");
 	assert_string_equal(kit_end(&k, id), "done {\"lives\": 1}");
+	kit_close(&k);
+}
+
+/* Was: a flow that was run again after its grace, and looked once, appended TIMEOUTs without end. */
+static void one_that_is_run_again_after_its_grace_goes_no_further(void **state)
+{
+	struct kit k;
+	struct knock n;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "looks", "{}");
+
+	assert_int_equal(kit_cancel(&k, id), 0);
+	store_memory_hold(k.store, true);
+	kit_knock(&k, &n, kit_log_text(&k), "{}", "m1");
+	k.now_ms += 30 * FISH_SECOND;
+	for (int i = 0; i < 20; i++)
+		engine_turn(k.engine);
+	kit_crash(&k, KIT_KEPT);
+	kit_turn(&k);
+	assert_string_equal(kit_end(&k, id), "cancelled cancelled");
+	kit_close(&k);
+}
+
+static void each_ends_when_a_flow_that_asked_is_cancelled(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "shop", "{}");
+
+	assert_int_equal(kit_post(&k, kit_log_text(&k), "{}", "m1"), 200);
+	assert_int_equal(kit_cancel(&k, id), 0);
+	assert_string_equal(kit_end(&k, id), "done \"closed\"");
+	assert_int_equal(kit_post(&k, kit_log_text(&k), "{}", "m2"), 410);
 	kit_close(&k);
 }
 
@@ -352,6 +420,8 @@ static void each_story_comes_out_the_same(void **state)
 	TOLD(the_grace_is_thirty_seconds, park), \
 	TOLD(what_comes_after_the_grace_is_not_taken, park), \
 	TOLD(a_cancel_is_seen_in_the_next_life, park), \
+	TOLD(one_that_is_run_again_after_its_grace_goes_no_further, park), \
+	TOLD(each_ends_when_a_flow_that_asked_is_cancelled, park), \
 	TOLD(a_child_is_cancelled_once, park), \
 	TOLD(a_call_is_given_up_after_its_attempt, park), \
 	TOLD(a_timer_is_closed, park), \
