@@ -57,7 +57,9 @@ static void quote(fish_flow *f, const fish_msg *in)
 			}
 		}
 
-	/* The others need not be tried again. */
+	/* The others are not tried again. An attempt that is under way holds up the end, and
+	 * whoever is in a hurry reads the best offer here. */
+	fish_publish(f, "best", "%-s", fish_raw(best, ""));
 	for (size_t i = 0; i < n; i++)
 		if (asked[i])
 			fish_cancel(asked[i]);
