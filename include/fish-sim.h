@@ -1,0 +1,193 @@
+/* fish-sim.h - tests of flows without a socket, a clock or a wait.
+ *
+ * A scenario is a C function that plays the world around the flows: it says how partners answer, posts
+ * what senders post, lets time pass and looks at what came of it. It meets the real engine over a
+ * store in memory, in virtual time, in microseconds. fish_sim_each_crash runs it once for each write
+ * of the journal, lets the process die there, recovers, and compares.
+ *
+ *     static void paid(fish_sim *s, void *arg)
+ *     {
+ *             fish_sim_answer(s, "stripe /v1/intents", NULL, 200, "{id: 'pi_1'}");
+ *             fish_sim_call_back(s, "stripe /v1/intents", "/callback",
+ *                                &(fish_sim_back){ .after_ms = 3 * FISH_SECOND }, "{paid: true}");
+ *             const char *id = fish_sim_start(s, "pay", "{order: '7'}");
+ *             fish_sim_ends(s, id, "{order: '7', paid: true}");
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *             return fish_sim_each_crash(&(fish_sim_options){ .program = &program }, paid, NULL);
+ *     }
+ *
+ * Link with libfish-sim in place of libfish: it holds all of that too. Each function says: effect;
+ * arguments; result; how long that lives; what it records; how it fails. All are for the scenario's
+ * thread only, and none may be called from inside a flow. */
+#ifndef FISH_SIM_PUBLIC_H
+#define FISH_SIM_PUBLIC_H
+
+#include <fish.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+#pragma GCC visibility push(default)
+
+typedef struct fish_sim fish_sim;
+typedef void fish_sim_fn(fish_sim *s, void *arg);
+
+/* Zero is the default: nothing goes wrong, and nothing is left to chance. The faults are drawn from the
+ * seed, so one seed is one history. In each_crash leave them at zero: there the same must come out. */
+typedef struct fish_sim_options {
+	const fish_program *program;
+	uint64_t    seed;                /* of ids and faults */
+	int64_t     now_ms;              /* the clock at first, unix ms; 0: 2030-01-01 00:00 UTC */
+	bool        park;                /* flows park at each wait */
+	uint32_t    crash_at;            /* the process dies at this write of the journal, from 1; 0: at none */
+	bool        crash_keeps;         /* … and the write is durable, though nobody was told */
+	uint32_t    crash_percent;       /* of writes: the process dies there */
+	uint32_t    store_fails_percent; /* of writes: rolled back, as on a full disk */
+	uint32_t    duplicate_percent;   /* of deliveries that got 2xx: sent once more, later */
+	uint32_t    reorder_percent;     /* of deliveries: overtaken by the next one */
+	uint32_t    drop_percent;        /* of deliveries by fish_sim_call_back: never sent */
+	int64_t     delay_ms;            /* each delivery comes up to so much later */
+	uint32_t    call_fails_percent;  /* of attempts of calls: connection lost, half of them after the partner has seen them */
+	/* Told each event, for a person; NULL: silence, or stderr when FISH_SIM_SAY is set in the environment. */
+	void      (*say)(void *owner, const char *line);
+	void       *owner;
+	const void *reserved[4];
+} fish_sim_options;
+
+/* ---- running a scenario ---- */
+
+/* Runs scenario(s, arg) once, with the faults that o asks for. Result 0: every fish_sim_check held and
+ * no promise of Fish was broken; 1: not, and stderr has said what, with the seed. Fit for main's return. */
+int fish_sim_run(const fish_sim_options *o, fish_sim_fn *scenario, void *arg) FISH_USE;
+
+/* Runs the scenario once plainly, then for each write of the journal three times over: the process dies
+ * there and the write is lost; dies and it is kept; the write is rolled back. All of that again with
+ * flows parked at each wait. Each time every flow must end as it did, or stand where it stood, publish
+ * the same, and send the same calls in the same order with the same bodies (a call that was in doubt
+ * may be repeated). Result as fish_sim_run; a run that differs is told with its write and both sides. */
+int fish_sim_each_crash(const fish_sim_options *o, fish_sim_fn *scenario, void *arg) FISH_USE;
+
+/* Runs the scenario under n seeds from o->seed on, with o's faults. Result as fish_sim_run, of the first
+ * seed that breaks; it is told with its seed. */
+int fish_sim_each_seed(const fish_sim_options *o, uint64_t n, fish_sim_fn *scenario, void *arg) FISH_USE;
+
+/* ---- partners: what answers the flows' calls ----
+ * A call is named as fish_name names it, "peer /path"; '*' at the end of a name stands for any rest. A call
+ * that nothing answers gets 200 and null. The first attempt of a call (by its Idempotency-Key) decides
+ * what it gets, and every later one gets the same, as from a partner that knows its keys. */
+
+typedef struct fish_sim_how {
+	uint32_t    calls;               /* this rule answers so many calls, then it is used up; 0: all */
+	int64_t     after_ms;            /* the answer takes so long */
+	uint32_t    fails;               /* the first attempts of each call get fail_status */
+	int         fail_status;         /* 0: 503; -1: connection lost */
+	const void *reserved[4];
+} fish_sim_how;
+
+/* From now on calls of that name are answered with status and the template, in the way of how (copied;
+ * NULL: at once, all). status 0: no answer ever comes. Of several rules the oldest that fits and is not
+ * used up counts. Lives as long as the scenario. Records nothing. Fails the scenario: the template. */
+void fish_sim_answer(fish_sim *s, const char *call, const fish_sim_how *how, int status, const char *json, ...)
+	FISH_PRINTF(5);
+
+typedef struct fish_sim_back {
+	uint32_t    calls;               /* for so many calls; 0: for all */
+	int64_t     after_ms;            /* the first delivery comes so long after the call */
+	uint32_t    times;               /* so many deliveries, each with a message id of its own; 0: one */
+	int64_t     every_ms;            /* between them */
+	uint32_t    copies;              /* each is sent so often, under one id; 0: once */
+	const void *reserved[4];
+} fish_sim_back;
+
+/* From now on each call of that name has the URL that stands in its body at pointer (a JSON Pointer)
+ * posted to with the template, in the way of back (copied; NULL: at once, one). Each is sent again until
+ * it hears something else than 503 or 429. Lives as long as the scenario. Records what deliveries do.
+ * Fails the scenario: the template, a body without a URL there. */
+void fish_sim_call_back(fish_sim *s, const char *call, const char *pointer, const fish_sim_back *back,
+                        const char *json, ...) FISH_PRINTF(5);
+
+/* ---- what the world does ---- */
+
+/* Starts a flow of the program with the template as its input; asks until it is durable. Result: its
+ * id, for as long as the scenario. Records START. Fails the scenario: no such flow, the template. */
+const char *fish_sim_start(fish_sim *s, const char *flow, const char *json, ...) FISH_PRINTF(3) FISH_NONNULL;
+
+/* Posts the template to a hook's URL, as application/json, under a message id (NULL: one that is never
+ * used again), until somebody has answered. Result: the status; 0 when it was dropped. Records what a
+ * delivery does. Fails the scenario: the template. */
+int fish_sim_post(fish_sim *s, const char *url, const char *message_id, const char *json, ...) FISH_PRINTF(4);
+
+/* Cancels a flow. Result as of fish_wait: 0, FISH_ENOTFOUND, FISH_EGONE. Records CANCEL. */
+int fish_sim_cancel(fish_sim *s, const char *id);
+
+/* Lets so much time pass (ms), with all that is due in it. 0: only what can be done at once. */
+void fish_sim_pass(fish_sim *s, int64_t ms);
+
+/* Lets all happen that will happen by itself: until nothing is due any more. Fails the scenario after
+ * 100 virtual years or 1,000,000 events. */
+void fish_sim_settle(fish_sim *s);
+
+/* The virtual clock, unix ms. */
+int64_t fish_sim_now(const fish_sim *s);
+
+/* The process dies here and comes back: what was not durable is gone. */
+void fish_sim_crash(fish_sim *s);
+
+/* Like fish_sim_crash, and from then on another program runs, as a new build: a deploy. */
+void fish_sim_deploy(fish_sim *s, const fish_program *program);
+
+/* Every flow that rests is parked now. */
+void fish_sim_park(fish_sim *s);
+
+/* ---- looking ---- */
+
+/* The body of the n-th call (from 0) of that name, each counted once however often it was sent; lets
+ * time pass until it has come. NULL: it never does. Reads with fish_str, fish_int … Lives as long as the
+ * scenario. */
+const fish_msg *fish_sim_call(fish_sim *s, const char *call, size_t n);
+
+/* How many calls of that name have been sent so far, each counted once. */
+size_t fish_sim_calls(const fish_sim *s, const char *call);
+
+/* The URL of that flow's open hook of that name; lets time pass until there is one. Lives as long as the
+ * scenario. Fails the scenario: there never is. */
+const char *fish_sim_url(fish_sim *s, const char *id, const char *hook) FISH_NONNULL;
+
+/* Lets time pass until that flow has ended, or nothing more will happen. Result as of fish_wait: 0 done,
+ * FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED, FISH_ETIMEOUT (it waits for what never comes).
+ * *ret_end (may be NULL) is its result as a message's body, or why as a JSON string, or null. It lives as
+ * long as the scenario. */
+int fish_sim_wait(fish_sim *s, const char *id, const fish_msg **ret_end);
+
+/* What that flow has published under a name, as a message's body; NULL: nothing. Lives as long as the
+ * scenario. */
+const fish_msg *fish_sim_published(fish_sim *s, const char *id, const char *name);
+
+/* All that `show` would print of that flow, as JSON. Lives as long as the scenario. */
+const char *fish_sim_show(fish_sim *s, const char *id) FISH_NONNULL;
+
+/* All lines that flows have logged so far, each with its '\n'. Lives until the next call of the simulator. */
+const char *fish_sim_log(const fish_sim *s) FISH_NONNULL;
+
+/* ---- judging ---- */
+
+/* Fails the scenario, which goes on, unless that flow ends as done with a result equal to the template
+ * (compared as JSON). Lets time pass like fish_sim_wait. */
+void fish_sim_ends(fish_sim *s, const char *id, const char *json, ...) FISH_PRINTF(3);
+
+/* Fails the scenario, with a printf text as the reason. Returns: the scenario goes on. */
+void fish_sim_fail(fish_sim *s, const char *why, ...) FISH_PRINTF(2);
+
+/* Fails the scenario unless cond is true; says where, and what cond was. */
+#define fish_sim_check(s, cond) \
+	((cond) ? (void)0 : fish_sim_fail((s), "%s:%d: %s", __FILE__, __LINE__, #cond))
+
+#pragma GCC visibility pop
+
+#ifdef __cplusplus
+}
+#endif
+#endif
