@@ -43,24 +43,12 @@ void acts_queue(struct run *r)
 		list_push(&r->engine->acts, l);
 }
 
-static struct flow *child_of(const struct flow *f, const struct act *a)
-{
-	for (struct list *l = f->children.next; l != &f->children; l = l->next) {
-		struct flow *child = container_of(l, struct flow, sibling);
-
-		if (child->parent_source == SOURCE_CHILD && child->parent_number == a->step
-		    && child->parent_epoch == a->epoch)
-			return child;
-	}
-	return NULL;
-}
-
+/* The step saw to it that the other flow is in memory if it lives. */
 static void cancel(struct engine *e, const struct act *a)
 {
-	struct flow *f = map_get(&e->flows, &a->from);
-	struct flow *child = f ? child_of(f, a) : NULL;
+	struct flow *child = map_get(&e->flows, &a->to);
 
-	if (!child)
+	if (!child || child->state == FLOW_ENDED)
 		return;
 	flow_ring(child);
 	tree_cancel(child);

@@ -20,9 +20,9 @@ struct act {
 	enum act_kind kind;
 	struct list   link;          /* in run->acts, then in engine->acts */
 	struct id     from;          /* whose step it is */
-	uint32_t      epoch, step;   /* ACT_CANCEL: that started the child; ACT_TELL: the telling one */
-	struct id     to;            /* ACT_TELL: whom … */
-	char         *hook_name;     /* … at which hook … */
+	uint32_t      epoch, step;   /* ACT_TELL: the telling one */
+	struct id     to;            /* whom … */
+	char         *hook_name;     /* … ACT_TELL: at which hook … */
 	struct buf    body;          /* … what */
 };
 

@@ -19,11 +19,23 @@ fish_hook *fish_cancelled(fish_flow *f)
 	return run_hook_new(r, SOURCE_CANCEL, 0, "cancelled");
 }
 
+/* NULL: it has ended, and has been told of. */
+static const struct id *kid_of(const struct run *r, uint32_t step)
+{
+	const struct flow *f = r->flow;
+
+	for (size_t i = 0; i < f->nkids; i++)
+		if (f->kids[i].step == step)
+			return &f->kids[i].id;
+	return NULL;
+}
+
 static void cancel_child(struct run *r, uint32_t step)
 {
-	if (run_recorded(r))
-		return;
-	(void)act_new(r, ACT_CANCEL, step);
+	const struct id *kid = kid_of(r, step);
+
+	if (!run_recorded(r) && kid)
+		act_new(r, ACT_CANCEL, step)->to = *kid;
 }
 
 /* Below the border too: what a replay asks for again is given up again. */
@@ -45,6 +57,8 @@ void fish_cancel(fish_hook *h)
 	if (h->source == SOURCE_HOOK || h->source == SOURCE_CANCEL)
 		run_misuse(r, "fish_cancel: \"%s\" is neither a child nor a call nor a timer; fish_close closes hooks",
 		           h->name);
+	if (h->source == SOURCE_CHILD && kid_of(r, h->number))
+		run_need(r, kid_of(r, h->number));
 	run_step(r, &(struct step){
 		.kind = STEP_CANCEL, .label = h->name, .content = (uint64_t)h->source << 32 | h->number });
 	if (h->source == SOURCE_CHILD)
@@ -72,6 +86,7 @@ void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const c
 	struct slice body = run_template(r, "fish_tell", json, ap);
 
 	va_end(ap);
+	run_need(r, &id);
 	run_step(r, &(struct step){
 		.kind = STEP_TELL, .label = hook_name,
 		.content = hash64(hash64(HASH64_SEED, slice_of(flow_id)), body) });

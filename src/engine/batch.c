@@ -21,6 +21,7 @@ struct batch *batch_new(struct engine *e, uint64_t no)
 	list_init(&b->logs);
 	list_init(&b->stopped);
 	list_init(&b->parents);
+	list_init(&b->leaving);
 	return b;
 }
 
@@ -34,6 +35,7 @@ static void rows_free(struct batch *b)
 	}
 	free(b->store_rows);
 	free(b->store_ended);
+	free(b->store_parks);
 }
 
 static void ended_free(struct ended *x)
@@ -55,13 +57,14 @@ struct batch *batch_free(struct batch *b)
 		ended_free(container_of(l, struct ended, link));
 	while (list_shift(&b->stopped)) {}
 	while (list_shift(&b->parents)) {}
+	while (list_shift(&b->leaving)) {}
 	free(b);
 	return NULL;
 }
 
 bool batch_has_rows(const struct batch *b)
 {
-	return b->nrows > 0;
+	return b->nrows > 0 || b->nleaving > 0;
 }
 
 bool batch_has_outs(const struct batch *b)
@@ -102,20 +105,27 @@ void batch_submit(struct batch *b)
 {
 	size_t i = 0;
 
-	b->store_rows = xalloc(b->nrows * sizeof *b->store_rows);
+	b->store_rows = xalloc((b->nrows + 1) * sizeof *b->store_rows);
 	for (struct list *l = b->rows.next; l != &b->rows; l = l->next) {
 		const struct row *row = container_of(l, struct row, link);
 
 		b->store_rows[i++] = (struct store_row){
-			.flow = row->flow, .seq = row->seq, .last = row->last, .bytes = buf_slice(&row->bytes) };
+			.flow = row->flow, .seq = row->seq, .last = row->last,
+			.from_seq = row->from_seq, .bytes = buf_slice(&row->bytes) };
 	}
 	i = 0;
 	b->store_ended = xalloc((b->nended + 1) * sizeof *b->store_ended);
 	for (struct list *l = b->ended.next; l != &b->ended; l = l->next)
 		b->store_ended[i++] = container_of(l, struct ended, link)->row;
+	b->store_parks = xalloc((b->nleaving + 1) * sizeof *b->store_parks);
+	i = 0;
+	for (struct list *l = b->leaving.next; l != &b->leaving; l = l->next)
+		b->store_parks[i++] = container_of(l, struct flow, leaving)->park;
+	b->nleaving = i;                          /* one that went on in this batch has left the list */
 	b->commit = (struct store_commit){
 		.rows = b->store_rows, .nrows = b->nrows,
 		.ended = b->store_ended, .nended = b->nended,
+		.parks = b->store_parks, .nparks = b->nleaving,
 		.now_ms = b->engine->now_ms,
 		.done = commit_done,
 	};
@@ -170,6 +180,7 @@ void batch_release(struct batch *b)
 		flow_free(x->flow);
 		ended_free(x);
 	}
+	leave_release(b);
 	for (struct list *l; (l = list_shift(&b->stopped));)
 		flow_tell_stopped(container_of(l, struct flow, stopped));
 	askers_answer(b, 0);

@@ -19,6 +19,7 @@ struct row {
 	struct id   flow;
 	uint64_t    seq;           /* of the first entry */
 	bool        last;
+	uint64_t    from_seq;
 	struct buf  bytes;
 };
 
@@ -44,14 +45,17 @@ struct batch {
 	struct list         deliveries, starts, cancels, calls, logs;   /* the outs */
 	struct list         stopped;    /* flows that stopped: their watchers are told */
 	struct list         parents;    /* flows whose CHILDREN entry is still to be written */
+	struct list         leaving;    /* flows that go out of memory once it is durable */
+	size_t              nleaving;
 	struct store_commit commit;
 	struct store_row   *store_rows;
 	struct store_ended *store_ended;
+	struct store_park  *store_parks;
 };
 
 struct batch *batch_new(struct engine *e, uint64_t no);
 struct batch *batch_free(struct batch *b);                /* the outs must be empty */
-bool          batch_has_rows(const struct batch *b);
+bool          batch_has_rows(const struct batch *b);      /* … or flows that leave */
 bool          batch_has_outs(const struct batch *b);
 struct row   *batch_row(struct batch *b, const struct id *flow, uint64_t seq);   /* a new one */
 void          batch_submit(struct batch *b);              /* to the store; done runs on_durable or on_failed */

@@ -1,6 +1,6 @@
 /* deliver.c - the engine's side of the door: what becomes of a delivery.
  *
- * The order of questions: is the token genuine, is the flow known, have deadlines passed before it,
+ * The order of questions: is the token genuine, does the flow live (a parked one is fetched), have deadlines passed before it,
  * is it a duplicate, is the hook still open. Invariant: 200 and 410 alike wait for the commit that
  * makes them true. Surprise: a running flow is never asked; a stopped one goes on accepting. */
 #include "base/hash.h"
@@ -165,6 +165,22 @@ static void found(struct store_find *find, int rc)
 	delivery_tell(d, seen ? told.status : 410);
 }
 
+static void fetched(struct wanted *w, struct flow *f)
+{
+	struct delivery *d = container_of(w, struct delivery, want);
+
+	if (engine_away(d->engine)) {
+		delivery_tell(d, 503);
+		return;
+	}
+	if (f) {
+		deliver_live(d, f);
+		return;
+	}
+	d->find = (struct store_find){ .by = STORE_BY_FLOW, .what = d->flow, .done = found };
+	store_find(d->engine->store, &d->find);
+}
+
 void engine_deliver(struct engine *e, struct delivery *d)
 {
 	struct slice parts[] = { SLICE_LIT("message"), d->message_id };
@@ -191,14 +207,8 @@ void engine_deliver(struct engine *e, struct delivery *d)
 		delivery_tell(d, 503);
 		return;
 	}
-	struct flow *f = map_get(&e->flows, &d->flow);
-
-	if (f) {
-		deliver_live(d, f);
-		return;
-	}
-	d->find = (struct store_find){ .by = STORE_BY_FLOW, .what = d->flow, .done = found };
-	store_find(e->store, &d->find);
+	d->want = (struct wanted){ .id = d->flow, .done = fetched };
+	flow_want(e, &d->want);
 }
 
 bool engine_token_genuine(const struct engine *e, struct slice token)

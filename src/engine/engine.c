@@ -70,7 +70,10 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	e->stacks = co_pool_new();
 	map_init(&e->flows);
 	map_init(&e->start_keys);
-	heap_init(&e->due);
+	map_init(&e->fetching);
+	heap_init(&e->deadlines);
+	list_init(&e->fetches);
+	list_init(&e->walks);
 	heap_init(&e->holds);
 	heap_init(&e->pauses);
 	list_init(&e->ready);
@@ -108,9 +111,12 @@ struct engine *engine_free(struct engine *e)
 	e->gather = batch_free(e->gather);
 	e->inflight = batch_free(e->inflight);
 	loads_free(e);
+	fetches_free(e);
+	walks_free(e);
 	map_fini(&e->flows);
 	map_fini(&e->start_keys);
-	heap_fini(&e->due);
+	map_fini(&e->fetching);
+	heap_fini(&e->deadlines);
 	heap_fini(&e->holds);
 	heap_fini(&e->pauses);
 	co_pool_free(e->stacks);
@@ -215,6 +221,7 @@ bool engine_away(const struct engine *e)
 bool engine_idle(const struct engine *e)
 {
 	return !e->inflight && list_empty(&e->ready) && list_empty(&e->starved) && list_empty(&e->loads)
+	       && list_empty(&e->fetches) && list_empty(&e->walks) && !e->due.asked
 	       && list_empty(&e->acts) && list_empty(&e->cancelling) && !batch_has_rows(e->gather) && !batch_has_outs(e->gather);
 }
 
@@ -243,7 +250,7 @@ static void deadlines_ring(struct engine *e)
 {
 	struct heap_node *n;
 
-	while ((n = heap_first(&e->due)) && n->due_ms <= e->now_ms && !engine_overfull(e))
+	while ((n = heap_first(&e->deadlines)) && n->due_ms <= e->now_ms && !engine_overfull(e))
 		flow_settle(container_of(n, struct flow, due));
 }
 
@@ -297,21 +304,6 @@ void engine_batch_done(struct engine *e, struct batch *b, int rc)
 	batch_free(b);
 }
 
-static void park_idle(struct engine *e)
-{
-	struct list *next;
-
-	for (struct list *l = e->idle.next; l != &e->idle; l = next) {
-		struct flow *f = container_of(l, struct flow, idle);
-
-		next = l->next;
-		if (e->config.park_after_ms > 0 && f->idle_since_ms + e->config.park_after_ms > e->now_ms)
-			return;                   /* the others rest for less long */
-		if (flow_durable(f))
-			flow_park(f);
-	}
-}
-
 /* A commit that failed is a crash that spares the process. */
 static void go_away(struct engine *e)
 {
@@ -361,15 +353,16 @@ void engine_turn(struct engine *e)
 	holds_ring(e);
 	deadlines_ring(e);
 	tree_walk(e);
+	due_look(e);
 	run_ready(e);
+	leave_idle(e);
 	submit(e);
-	park_idle(e);
 }
 
 int64_t engine_next_ms(const struct engine *e)
 {
 	int64_t next = INT64_MAX;
-	const struct heap_node *due = heap_first(&e->due);
+	const struct heap_node *due = heap_first(&e->deadlines);
 	const struct heap_node *pause = heap_first(&e->pauses);
 	const struct heap_node *hold = heap_first(&e->holds);
 
@@ -382,12 +375,10 @@ int64_t engine_next_ms(const struct engine *e)
 		next = pause->due_ms;
 	if (hold && hold->due_ms < next)
 		next = hold->due_ms;
-	if (!list_empty(&e->idle) && e->config.park_after_ms > 0) {
-		int64_t at = container_of(e->idle.next, struct flow, idle)->idle_since_ms + e->config.park_after_ms;
-
-		if (at < next && at > e->now_ms)
-			next = at;
-	}
+	if (leave_next_ms(e) < next && leave_next_ms(e) > e->now_ms)
+		next = leave_next_ms(e);
+	if (due_next_ms(e) < next)
+		next = due_next_ms(e) > e->now_ms ? due_next_ms(e) : e->now_ms;
 	if (!list_empty(&e->cancelling) || !list_empty(&e->acts) || (!list_empty(&e->ready) && !e->inflight))
 		next = e->now_ms;
 	if (!list_empty(&e->starved) && e->now_ms + 10 < next)
@@ -400,12 +391,16 @@ void engine_figures(const struct engine *e, struct engine_figures *ret)
 	const struct flow *f;
 
 	*ret = e->figures;
+	ret->flows = ret->waiting = (size_t)e->parked.flows;
+	ret->hooks_open = (size_t)e->parked.hooks;
+	ret->untaken = (size_t)e->parked.untaken;
+	ret->parked = (size_t)e->parked.flows;
 	for (size_t i = 0; (f = map_each(&e->flows, &i));) {
 		if (f->state == FLOW_ENDED)
 			continue;
 		ret->flows++;
 		ret->waiting += f->state == FLOW_WAITING || f->state == FLOW_PARKED;
-		ret->resident += f->run != NULL;
+		ret->resident += f->run && f->run->co;
 		ret->running += f->state == FLOW_READY || f->state == FLOW_LOADING;
 		ret->stopped += f->state == FLOW_STOPPED;
 		ret->closing += f->closing || f->cancelled;

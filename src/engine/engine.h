@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/token.h"
+#include "engine/fetch.h"
 #include "engine/seams.h"
 #include "store/store.h"
 
@@ -98,6 +99,7 @@ struct delivery {
 	struct id   key;
 	uint32_t    hook;
 	int         status;
+	struct wanted want;
 	struct store_find find;
 	struct engine *engine;
 };
@@ -130,6 +132,7 @@ struct watch {
 	 * store is away. */
 	void (*done)(struct watch *w, int rc, int status, struct slice result);
 	struct list link;             /* the engine's */
+	struct wanted want;
 	struct store_find find;
 	struct engine *engine;
 	void (*forgotten)(struct watch *w);
@@ -144,6 +147,7 @@ struct cancel {
 	void (*done)(struct cancel *c, int rc);
 	struct list link;             /* the engine's */
 	int rc;
+	struct wanted want;
 	struct store_find find;
 	struct engine *engine;
 };
@@ -151,26 +155,44 @@ void engine_cancel(struct engine *e, struct cancel *c);
 
 /* Runs a stopped flow again from the top. 0; FISH_ENOTFOUND; FISH_EINVAL: it is not stopped; FISH_EBUSY: what
  * stopped it is not durable yet, ask again; FISH_ESTORE. */
-int engine_retry(struct engine *e, const struct id *id);
+struct retry {
+	struct id id;
+	void (*done)(struct retry *r, int rc);
+	struct wanted want;           /* the engine's */
+	struct engine *engine;
+};
+void engine_retry(struct engine *e, struct retry *r);
 
 /* A flow as JSON, with its hooks, what it waits on, its calls and its journal in words. Live or ended. */
 struct show {
 	struct id id;
 	void (*done)(struct show *s, int rc, struct slice json);    /* 0, FISH_ENOTFOUND or FISH_ESTORE */
-	struct store_load load;       /* the engine's */
+	struct wanted want;           /* the engine's */
+	struct store_load load;
 	struct store_find find;
 	struct engine *engine;
 	struct view *view;
 };
 void engine_show(struct engine *e, struct show *s);
 
-/* Live flows as JSON objects into out, comma-separated, in id order from the first id above after
- * (zero: from the start), at most limit; ret_last: the last id put, zero when none was. */
-size_t engine_list(struct engine *e, const struct id *after, size_t limit, struct buf *out, struct id *ret_last);
+/* Live flows as JSON objects, comma-separated, in id order from the first id above after
+ * (zero: from the start), at most limit. */
+struct roll {
+	struct id after;
+	size_t limit;                 /* 1 … STORE_WALK_MAX */
+	/* n of them, last is the id of the last one; rc 0 or FISH_ESTORE. */
+	void (*done)(struct roll *r, int rc, struct slice json, size_t n, const struct id *last);
+	struct store_walk walk;       /* the engine's */
+	struct roll_line *lines;
+	size_t nlines, pending;
+	struct engine *engine;
+};
+void engine_list(struct engine *e, struct roll *r);
 
 /* Figures for `ls`, `demo` and tests: what is in memory now. */
 struct engine_figures {
 	size_t flows, waiting, resident, running, stopped, closing;  /* live flows; those at rest in a wait; those with a stack … */
+	size_t parked;                  /* of the live ones those that are not in memory */
 	size_t hooks_open;              /* URLs that are out */
 	size_t calls;                   /* under way or pausing between attempts */
 	size_t works;                   /* functions on threads */

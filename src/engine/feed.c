@@ -1,10 +1,12 @@
 /* feed.c - flow_feed: how each entry changes what the door and the deadlines know of a flow.
  *
- * The same code runs when an entry is appended and when the store hands it back after a restart,
- * so that the two can never differ. f->batch is 0 in the second case: all of it is durable. */
+ * The same code runs when an entry is appended and when the store hands it back later, so that the two
+ * can never differ. f->batch is 0 in the second case: all of it is durable. Surprise: the parent is not
+ * asked; its own BORN entries tell it which deliveries became children. */
 #include "engine/flow.h"
 #include "engine/msg.h"
 #include "engine/world.h"
+#include "wire/pack.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,23 +26,88 @@ static void hook_seen(struct hook *h, const struct entry *e, uint64_t batch, uin
 	seen_add(h->seen, &(struct seen_entry){ .key = e->key, .time_ms = e->time_ms, .batch = batch, .seq = seq });
 }
 
-/* The id of a delivery that started a child stands in the child's START. */
+void flow_link(struct flow *f)
+{
+	struct engine *e = f->engine;
+	struct flow *parent = f->parent_source ? map_get(&e->flows, &f->parent_id) : NULL;
+
+	if (f->has_key && !f->parent_source)
+		map_put(&e->start_keys, &f->key, f);
+	if (!parent || f->parent)
+		return;
+	f->parent = parent;
+	if (f->cancelled)         /* behind those that are not, see tree.c */
+		list_push(&parent->children, &f->sibling);
+	else
+		list_unshift(&parent->children, &f->sibling);
+}
+
+void flow_hook_received(struct flow *f, uint32_t number, const struct id *key)
+{
+	struct hook *h = flow_hook(f, number);
+	struct entry e = { .time_ms = f->engine->now_ms, .has_key = key != NULL };
+
+	if (key)
+		e.key = *key;
+	if (h)
+		hook_seen(h, &e, f->engine->gather->no, 0);
+}
+
 static void feed_parent(struct flow *f, const struct entry *e)
 {
-	struct flow *parent = map_get(&f->engine->flows, &e->flow);
-
 	f->parent_id = e->flow;
 	f->parent_source = e->source;
 	f->parent_number = e->number;
 	f->parent_epoch = e->epoch;
-	f->parent = parent;
-	if (!parent)
-		return;
-	list_unshift(&parent->children, &f->sibling);     /* before those that are cancelled, see tree.c */
-	struct hook *h = e->source == SOURCE_HOOK ? flow_hook(parent, e->number) : NULL;
+}
 
-	if (h && !e->epoch)
-		hook_seen(h, e, f->batch, 0);
+void flow_kid_add(struct flow *f, uint32_t step, const struct id *id)
+{
+	f->kids = xrealloc(f->kids, (f->nkids + 1) * sizeof *f->kids);
+	f->kids[f->nkids++] = (struct kid){ step, *id };
+}
+
+static void kid_remove(struct flow *f, uint32_t step)
+{
+	for (size_t i = 0; i < f->nkids; i++)
+		if (f->kids[i].step == step) {
+			f->kids[i] = f->kids[--f->nkids];
+			return;
+		}
+}
+
+/* What the engine itself has just counted, it need not count again. */
+static int feed_born(struct flow *f, const struct entry *e)
+{
+	struct slice rest = f->flushing ? SLICE_NONE : e->born;
+	struct entry_born b;
+	int rc = 0;
+
+	while ((rc = entry_born_next(&rest, &b)) == 1) {
+		struct hook *h = b.source == SOURCE_HOOK ? flow_hook(f, b.number) : NULL;
+
+		if (h)
+			hook_seen(h, &(struct entry){ .time_ms = e->time_ms, .has_key = b.has_id, .key = b.id },
+			          f->batch, 0);
+		if (b.source == SOURCE_CHILD)
+			flow_kid_add(f, b.number, &b.id);
+	}
+	return rc;
+}
+
+void flow_publish(struct flow *f, struct slice name, struct slice body)
+{
+	size_t at = 0;
+
+	while (at < f->npublished && !slice_eq(slice_of(f->published[at].name), name))
+		at++;
+	if (at == f->npublished) {
+		f->published = xrealloc(f->published, (f->npublished + 1) * sizeof *f->published);
+		f->published[f->npublished].name = dup(name);
+		buf_init(&f->published[f->npublished++].body, SIZE_MAX);
+	}
+	buf_reset(&f->published[at].body);
+	buf_put_slice(&f->published[at].body, body);
 }
 
 static int feed_start(struct flow *f, const struct entry *e)
@@ -58,8 +125,6 @@ static int feed_start(struct flow *f, const struct entry *e)
 	f->news = true;
 	if (e->source)
 		feed_parent(f, e);
-	else if (e->has_key)
-		map_put(&f->engine->start_keys, &f->key, f);
 	return 0;
 }
 
@@ -85,17 +150,24 @@ void flow_expiries_add(struct flow *f)
 				SOURCE_HOOK, f->hooks[i].number, f->hooks[i].expires_ms });
 }
 
+struct hook *flow_hook_add(struct flow *f, uint32_t number, struct slice name)
+{
+	if (f->nhooks == f->hooks_cap) {
+		f->hooks_cap = f->hooks_cap ? 2 * f->hooks_cap : 2;
+		f->hooks = xrealloc(f->hooks, f->hooks_cap * sizeof *f->hooks);
+	}
+	struct hook *h = &f->hooks[f->nhooks++];
+
+	*h = (struct hook){ .number = number, .name = dup(name), .expires_ms = INT64_MAX };
+	return h;
+}
+
 static int feed_hook(struct flow *f, const struct entry *e)
 {
 	struct hook *h = flow_hook(f, e->number);
 
 	if (!h) {
-		if (f->nhooks == f->hooks_cap) {
-			f->hooks_cap = f->hooks_cap ? 2 * f->hooks_cap : 2;
-			f->hooks = xrealloc(f->hooks, f->hooks_cap * sizeof *f->hooks);
-		}
-		h = &f->hooks[f->nhooks++];
-		*h = (struct hook){ .number = e->number, .name = dup(e->name), .expires_ms = INT64_MAX };
+		h = flow_hook_add(f, e->number, e->name);
 		if (!options_feed(h, e))
 			return FISH_EFORMAT;
 		if (h->expires_ms != INT64_MAX) {
@@ -140,6 +212,15 @@ static void feed_message(struct flow *f, const struct entry *e)
 		flow_deadline_remove(f, SOURCE_TIMER, e->number);
 	if (e->source == SOURCE_CALL && f->doubt)
 		f->doubt--;
+	if (e->source == SOURCE_CHILD)
+		kid_remove(f, e->number);
+}
+
+/* Of an earlier life that is not fed itself: a message its RENEW took along. */
+void flow_feed_taken_along(struct flow *f, const struct entry *e)
+{
+	f->waiting++;
+	flow_waiting_more(f, e->number, message_bytes(e->meta, e->body));
 }
 
 static int feed_progress(struct flow *f, const struct entry *e)
@@ -190,9 +271,9 @@ void flow_deadlines_changed(struct flow *f)
 	if (f->ndeadlines > 1)
 		qsort(f->deadlines, f->ndeadlines, sizeof *f->deadlines, by_due);
 	if (f->ndeadlines)
-		heap_set(&f->engine->due, &f->due, f->deadlines[0].due_ms);
+		heap_set(&f->engine->deadlines, &f->due, f->deadlines[0].due_ms);
 	else
-		heap_remove(&f->engine->due, &f->due);
+		heap_remove(&f->engine->deadlines, &f->due);
 }
 
 static void feed_closed(struct flow *f, const struct entry *e)
@@ -224,6 +305,7 @@ static void feed_cancel(struct flow *f, const struct entry *e)
 	}
 	f->cancelled = true;
 	f->cancelled_ms = e->time_ms;
+	f->cancelled_seq = f->seq_next - 1;
 	if (!f->parent)
 		return;
 	list_remove(&f->sibling);
@@ -242,6 +324,11 @@ static void feed_reply(struct flow *f, const struct entry *e)
 /* The hooks stay as they are; what belonged to the old life's steps goes. */
 static void feed_renew(struct flow *f, const struct entry *e)
 {
+	struct slice untaken = e->untaken;
+
+	f->renewed_from_seq = f->seq_next - 1;
+	(void)varint_next(&untaken, &f->renewed_from_seq);
+	f->nkids = 0;
 	f->epoch++;
 	free(f->base_url);
 	f->base_url = dup(e->base_url);
@@ -292,10 +379,17 @@ int flow_feed(struct flow *f, const struct entry *e)
 		f->doubt -= f->doubt > 0;
 		f->news = true;
 		break;
-	case ENTRY_PATCH:
 	case ENTRY_PUBLISH:
+		flow_publish(f, e->name, e->body);
 		f->news = true;
 		break;
+	case ENTRY_PATCH:
+		f->news = true;
+		break;
+	case ENTRY_BORN:
+		return feed_born(f, e);
+	case ENTRY_DOOR:
+		return door_feed(f, e);
 	case ENTRY_END:
 		break;
 	}

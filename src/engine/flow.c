@@ -30,6 +30,8 @@ struct flow *flow_new(struct engine *e, const struct id *id)
 	list_init(&f->watches);
 	list_init(&f->stopped);
 	list_init(&f->uncommitted);
+	list_init(&f->leaving);
+	buf_init(&f->born, SIZE_MAX);
 	buf_init(&f->tail, SIZE_MAX);
 	buf_init(&f->untaken, SIZE_MAX);
 	map_put(&e->flows, id, f);
@@ -50,8 +52,7 @@ void flow_free(struct flow *f)
 	f->run = run_drop(f->run);
 	while (!list_empty(&f->calls))
 		call_drop(container_of(f->calls.next, struct call, link));
-	if (f->load)
-		f->load->flow = NULL;
+	load_forget(f->load);
 	children_orphan(f);
 	list_remove(&f->sibling);
 	list_remove(&f->parents_link);
@@ -60,7 +61,8 @@ void flow_free(struct flow *f)
 	list_remove(&f->cancelling);
 	list_remove(&f->stopped);
 	list_remove(&f->uncommitted);
-	heap_remove(&e->due, &f->due);
+	list_remove(&f->leaving);
+	heap_remove(&e->deadlines, &f->due);
 	map_remove(&e->flows, &f->id);
 	if (f->has_key && !f->parent_source && map_get(&e->start_keys, &f->key) == f)
 		map_remove(&e->start_keys, &f->key);
@@ -70,6 +72,13 @@ void flow_free(struct flow *f)
 		free((char *)f->hooks[i].options.reply_body.ptr);
 		seen_free(f->hooks[i].seen);
 	}
+	for (size_t i = 0; i < f->npublished; i++) {
+		free(f->published[i].name);
+		buf_fini(&f->published[i].body);
+	}
+	free(f->published);
+	free(f->kids);
+	buf_fini(&f->born);
 	free(f->hooks);
 	free(f->deadlines);
 	free(f->name);
@@ -147,6 +156,8 @@ static bool moves(enum entry_kind kind)
 	case ENTRY_CHILDREN:      /* tree.c wakes a closing parent */
 	case ENTRY_PROGRESS:
 	case ENTRY_RENEW:
+	case ENTRY_BORN:
+	case ENTRY_DOOR:
 	case ENTRY_END:
 		return false;
 	}
@@ -166,6 +177,7 @@ void flow_append(struct flow *f, struct entry *e)
 	struct buf *bytes = &f->row->bytes;
 	size_t before = bytes->len;
 
+	f->stored = false;
 	e->time_ms = en->now_ms;
 	entry_put(bytes, e);
 	CHECK(!buf_failed(bytes));
@@ -177,6 +189,7 @@ void flow_append(struct flow *f, struct entry *e)
 	int rc = flow_feed(f, e);
 
 	CHECK(rc == 0);                           /* we made it ourselves */
+	f->row->from_seq = f->from_seq;
 	if (f->run)
 		run_feed(f->run, e, seq);
 	else if (f->state == FLOW_STOPPED && e->kind == ENTRY_MESSAGE && e->source == SOURCE_HOOK)
@@ -190,7 +203,11 @@ void flow_wake(struct flow *f)
 {
 	switch (f->state) {
 	case FLOW_PARKED:
-		flow_load(f);
+		list_remove(&f->idle);
+		if (f->run)
+			flow_begin(f);
+		else
+			flow_load(f);
 		break;
 	case FLOW_WAITING:
 		list_remove(&f->idle);
@@ -278,11 +295,17 @@ void flow_tell_stopped(struct flow *f)
 	watch_tell(f, FISH_ESTOPPED, 0, slice_of(f->why));
 }
 
-void flow_park(struct flow *f)
+void flow_idle(struct flow *f)
+{
+	f->idle_since_ms = f->engine->now_ms;
+	list_remove(&f->idle);
+	list_push(&f->engine->idle, &f->idle);
+}
+
+void flow_rest(struct flow *f)
 {
 	CHECK(f->state == FLOW_WAITING);
 	CHECK(flow_durable(f));
-	list_remove(&f->idle);
 	f->run = run_drop(f->run);
 	f->state = FLOW_PARKED;
 	f->engine->figures.parks++;
@@ -339,7 +362,7 @@ void flow_end(struct flow *f, enum end_status status, struct slice result, struc
 	list_remove(&f->ready);
 	list_remove(&f->idle);
 	list_remove(&f->cancelling);
-	heap_remove(&f->engine->due, &f->due);
+	heap_remove(&f->engine->deadlines, &f->due);
 	f->ndeadlines = 0;
 	f->state = FLOW_ENDED;
 	f->engine->figures.ended++;

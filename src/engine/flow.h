@@ -1,7 +1,7 @@
 /* flow.h - a live flow: what the door and the deadlines need of it, without running it.
  *
- * All of it is derived by flow_feed from the flow's entries, in order: at append, and again after a
- * restart. The running function is a struct run, which comes and goes. Invariant: hooks, seen ids,
+ * All of it is derived by flow_feed from the flow's entries, in order: at append, and again when it comes
+ * back from the store, for a parked flow is not in memory at all (fetch.h, leave.c). The running function is a struct run, which comes and goes. Invariant: hooks, seen ids,
  * deadlines and children are the same whether fed live or from the store.
  * Surprise: a stopped flow (diverged, misuse, not yet re-run) goes on accepting through this. */
 #ifndef FISH_FLOW_H
@@ -13,6 +13,7 @@
 #include "base/list.h"
 #include "engine/batch.h"
 #include "engine/seen.h"
+#include "store/store.h"
 #include "wire/options.h"
 #include "wire/entry.h"
 
@@ -22,7 +23,7 @@ struct engine;
 struct run;
 
 enum flow_state {
-	FLOW_PARKED,       /* no run */
+	FLOW_PARKED,       /* without a run, or with one that is fed and not begun */
 	FLOW_LOADING,      /* its rows were asked of the store */
 	FLOW_READY,        /* has a run with news, in engine->ready */
 	FLOW_RUNNING,      /* on the CPU */
@@ -44,6 +45,17 @@ struct hook {
 	struct seen *seen;         /* NULL: none yet */
 };
 
+struct published {
+	char      *name;
+	struct buf body;
+};
+
+/* A child that a step started, while it lives. */
+struct kid {
+	uint32_t  step;
+	struct id id;
+};
+
 struct flow {
 	struct id         id;
 	struct engine    *engine;
@@ -59,6 +71,8 @@ struct flow {
 	uint64_t          build;        /* that wrote the last PROGRESS, START's at first */
 	uint32_t          epoch;        /* lives before this one */
 	uint64_t          seq_next;
+	uint64_t          from_seq;     /* of no use before it; see store_row */
+	uint64_t          renewed_from_seq;     /* what that is to be, once DOOR stands */
 	uint64_t          batch;        /* that holds its newest entry; 0: all durable */
 	struct row       *row;          /* in the gathering batch, if row_batch is its number */
 	uint64_t          row_batch;
@@ -70,16 +84,24 @@ struct flow {
 	bool              has_key;
 	struct id         key;          /* start key, or for a hook's child the message id */
 	struct list       sibling;      /* in parent->children */
-	struct list       children;
+	struct list       children;     /* those in memory */
 	uint64_t          children_live;
 	uint64_t          children_added, children_ended;   /* not yet written by a CHILDREN entry */
+	struct buf        born;         /* the same, packed for BORN */
+	bool              flushing;     /* BORN is being written */
+	struct kid       *kids;         /* live children of steps, parked or not */
+	size_t            nkids;
+	bool              walked;       /* its parked children have been cancelled */
+	bool              walking;      /* … are being */
+	struct published *published;
+	size_t            npublished;
 	struct list       parents_link; /* in batch->parents */
 
 	struct hook      *hooks;
 	size_t            nhooks, hooks_cap;
 	struct entry_deadline *deadlines;        /* open ones, oldest first */
 	size_t            ndeadlines, deadlines_cap;
-	struct heap_node  due;          /* in engine->due: the first deadline */
+	struct heap_node  due;          /* in engine->deadlines */
 	uint32_t          doubt;        /* calls without an answer at the last PROGRESS, less answers since */
 	uint32_t          waiting;      /* deliveries not taken … */
 	size_t            waiting_bytes;/* … and their bytes: exact while it has a run, else at least so many */
@@ -98,13 +120,26 @@ struct flow {
 	struct list       holds;        /* senders that wait for a reply */
 	struct list       watches;
 	struct list       uncommitted;  /* in engine->uncommitted: its run waits for a commit */
-	int64_t           cancelled_ms; /* when CANCEL came */
+	int64_t           cancelled_ms; /* when CANCEL came … */
+	uint64_t          cancelled_seq;/* … and its place */
+	uint32_t          pins;         /* it must stay in memory */
+	bool              stored;       /* the store has it as parked, and nothing came since: may leave at once */
+	struct store_park park;         /* … as this */
+	struct list       leaving;      /* in batch->leaving: goes once that is durable */
 };
 
 struct flow *flow_new(struct engine *e, const struct id *id);  /* in engine->flows, FLOW_PARKED */
+void         flow_link(struct flow *f);                        /* once fed: to its parent, or under its start key */
+void         flow_idle(struct flow *f);                        /* at rest: in engine->idle */
 void         flow_free(struct flow *f);                        /* out of all lists; drops run and calls */
 /* Derives the door's state from one more entry. FISH_EFORMAT: a START that is not the first entry. */
 int          flow_feed(struct flow *f, const struct entry *e);
+void         flow_feed_taken_along(struct flow *f, const struct entry *e);     /* a message of an earlier life */
+void         flow_publish(struct flow *f, struct slice name, struct slice body);
+/* A delivery became a child in the gathering batch; key: its message id's, or NULL. */
+void         flow_hook_received(struct flow *f, uint32_t number, const struct id *key);
+void         flow_kid_add(struct flow *f, uint32_t step, const struct id *id);
+struct hook *flow_hook_add(struct flow *f, uint32_t number, struct slice name);
 struct hook *flow_hook(struct flow *f, uint32_t number);       /* NULL: none. Stands until the next feed */
 /* Appends an entry: to the gathering batch, to the door's state, to the run if there is one. */
 void         flow_append(struct flow *f, struct entry *e);
@@ -125,8 +160,13 @@ void         flow_waiting_none(struct flow *f);                /* to be counted 
 bool         flow_durable(const struct flow *f);               /* all its entries are */
 void         flow_stop(struct flow *f, const char *why);       /* FLOW_STOPPED; takes its run down */
 void         flow_tell_stopped(struct flow *f);                /* tells its watchers, if it is */
-void         flow_park(struct flow *f);                        /* drops the run of a flow at rest */
+void         flow_rest(struct flow *f);                        /* drops the run of a flow that waits */
 /* END: the row for the store, news for the parent. untaken: packed, borrowed. */
 void         flow_end(struct flow *f, enum end_status status, struct slice result, struct slice untaken);
+
+
+/* door.c */
+void         door_append(struct flow *f);                      /* DOOR, behind RENEW */
+int          door_feed(struct flow *f, const struct entry *e);
 
 #endif

@@ -1,8 +1,9 @@
 /* recover.c - everything in memory is dropped, and rebuilt from what the store holds.
  *
- * Used at start, and after a commit that was rolled back: one path for both. Only door state is
- * rebuilt here; a flow's code is re-run when there is news for it, or when a call of it was in doubt.
- * Invariant: rows come in order of arrival, so a parent's START comes before its children's. */
+ * Used at start, and after a commit that was rolled back: one path for both. Only the young flows come
+ * back, as door state; a flow's code is re-run when there is news for it, or when a call of it was in
+ * doubt. Invariant: each of them has its parent beside it, parked or not. Surprise: a parked flow is
+ * not looked at, so it costs a restart nothing. */
 #include "engine/run.h"
 #include "engine/world.h"
 
@@ -14,56 +15,35 @@ struct recovery {
 	int            rc;
 };
 
-static void damaged(struct recovery *rec, const struct store_row *row, const char *how)
+static int64_t newest_ms(const struct store_load *l)
 {
-	char id[ID_TEXT_SIZE];
+	int64_t newest = 0;
+	struct entry e;
 
-	id_text(&row->flow, id);
-	rec->rc = err_set(rec->err, FISH_EFORMAT, "the journal of flow %s is damaged at entry %llu: %s", id,
-	                  (unsigned long long)row->seq, how);
+	for (size_t i = 0; i < l->nrows; i++)
+		for (struct slice rest = l->rows[i].bytes; entry_next(&rest, &e) == 1;)
+			newest = e.time_ms > newest ? e.time_ms : newest;
+	return newest;
 }
 
-static void row_in(void *owner, const struct store_row *row)
+static void flow_in(void *owner, const struct store_load *l)
 {
 	struct recovery *rec = owner;
 	struct engine *e = rec->engine;
-	struct flow *f = map_get(&e->flows, &row->flow);
-	struct slice rest = row->bytes;
-	struct entry entry;
-	int rc;
+	char id[ID_TEXT_SIZE];
 
 	if (rec->rc < 0)
 		return;
-	if (!f)
-		f = flow_new(e, &row->flow);
-	if (row->seq != f->seq_next) {
-		damaged(rec, row, "entries are missing before it");
-		return;
-	}
-	while ((rc = entry_next(&rest, &entry)) == 1) {
-		if ((entry.kind == ENTRY_START) != (f->seq_next == 0) || flow_feed(f, &entry) < 0) {
-			damaged(rec, row, "an entry does not fit");
-			return;
-		}
-		if (entry.time_ms > e->now_ms)
-			e->now_ms = entry.time_ms;
-	}
-	if (rc < 0)
-		damaged(rec, row, "bytes that are no entry");
-}
+	CHECK(!map_get(&e->flows, &l->flow));
+	struct flow *f = flow_new(e, &l->flow);
 
-static void ended_in(void *owner, const struct store_ended *ended)
-{
-	struct recovery *rec = owner;
-	struct flow *parent = map_get(&rec->engine->flows, &ended->parent);
-	struct hook *h = parent ? flow_hook(parent, ended->parent_number) : NULL;
-
-	if (!h)
-		return;
-	if (!h->seen)
-		h->seen = seen_new();
-	seen_add(h->seen, &(struct seen_entry){ .key = ended->key, .time_ms = ended->started_ms });
-	h->received++;
+	if (flow_feed_rows(f, l) < 0) {
+		id_text(&l->flow, id);
+		rec->rc = err_set(rec->err, FISH_EFORMAT, "the journal of flow %s is damaged near entry %llu", id,
+		                  (unsigned long long)f->seq_next);
+	}
+	if (newest_ms(l) > e->now_ms)
+		e->now_ms = newest_ms(l);
 }
 
 /* Does this flow have to run, though nothing new has come? One that another build left has, too: it may
@@ -74,33 +54,75 @@ static bool wants_run(const struct flow *f)
 	       || f->build != f->engine->config.build;
 }
 
+/* All there are now; the caller frees the array. */
+static struct flow **flows_now(struct engine *e, size_t *ret_n)
+{
+	struct flow **all = xalloc((e->flows.len + 1) * sizeof(struct flow *));
+	struct flow *f;
+
+	*ret_n = 0;
+	for (size_t i = 0; (f = map_each(&e->flows, &i));)
+		all[(*ret_n)++] = f;
+	return all;
+}
+
+/* Parents that are parked come too, and theirs. */
+static void parents_in(struct recovery *rec, struct store_recovery *r)
+{
+	struct engine *e = rec->engine;
+	size_t before = 0;
+
+	while (rec->rc == 0 && before != e->flows.len) {
+		size_t n = 0;
+		struct flow **all = flows_now(e, &n);
+
+		before = n;
+		for (size_t i = 0; i < n && rec->rc == 0; i++)
+			if (all[i]->parent_source && !map_get(&e->flows, &all[i]->parent_id))
+				rec->rc = store_recover_flow(e->store, &all[i]->parent_id, r, rec->err);
+		free(all);
+	}
+}
+
 int engine_rebuild(struct engine *e, struct err *err)
 {
 	struct recovery rec = { .engine = e, .err = err };
-	struct store_recovery r = { .row = row_in, .ended = ended_in, .owner = &rec };
-	struct flow *f;
+	struct store_recovery r = { .flow = flow_in, .owner = &rec };
+	size_t n = 0;
 	int rc = store_recover(e->store, &r, err);
 
-	if (rc < 0 || rec.rc < 0)
-		return rc < 0 ? rc : rec.rc;
-	for (size_t i = 0; (f = map_each(&e->flows, &i));)
-		if (wants_run(f))
-			flow_wake(f);
+	if (rc < 0)
+		return rc;
+	parents_in(&rec, &r);
+	if (rec.rc < 0)
+		return rec.rc;
+	e->parked = r.ret_parked;
+	due_begin(e);
+	struct flow **all = flows_now(e, &n);
+
+	for (size_t i = 0; i < n; i++)
+		flow_link(all[i]);
+	for (size_t i = 0; i < n; i++) {
+		flow_idle(all[i]);
+		if (wants_run(all[i]))
+			flow_wake(all[i]);
+	}
+	free(all);
 	return 0;
 }
 
 void engine_forget(struct engine *e)
 {
 	size_t n = 0;
-	struct flow **all = xalloc((e->flows.len + 1) * sizeof(struct flow *));
-	struct flow *f;
+	struct flow **all = flows_now(e, &n);
 
-	for (size_t i = 0; (f = map_each(&e->flows, &i));)
-		all[n++] = f;
 	for (size_t i = 0; i < n; i++) {
 		watch_tell(all[i], FISH_ESTORE, 0, SLICE_NONE);
 		flow_free(all[i]);
 	}
 	free(all);
 	acts_drop(&e->acts);
+	e->parked = (struct store_parked){ 0 };
+	fetches_forget(e);
+	due_begin(e);
 }

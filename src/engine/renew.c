@@ -1,8 +1,9 @@
 /* renew.c - RENEW: a flow's next life under the same id.
  *
  * Invariant: what an open hook holds untaken is taken along by reference, in order, and the hook with
- * its number, so URLs and messages outlive the life that spawned them. Surprise: the new run is fed from
- * the store like any other that comes back. */
+ * its number, so URLs and messages outlive the life that spawned them. With DOOR behind it, nothing
+ * older than those messages is needed any more. Surprise: the new run is fed from the store like any
+ * other that comes back. */
 #include "engine/run.h"
 #include "engine/world.h"
 
@@ -36,6 +37,7 @@ void run_renew(struct run *r)
 		.key_id = e->store->keys[0].id, .base_url = slice_of(e->base_url),
 		.hook_next = rule_off(e, RULE_HOOKNUM_LIFELONG) ? 0 : r->hook_next, .now_ms = r->now_ms,
 		.hooks = buf_slice(&hooks), .untaken = buf_slice(&untaken) });
+	door_append(f);
 	run_drop(r);
 	buf_fini(&hooks);
 	buf_fini(&untaken);

@@ -7,9 +7,8 @@
 
 #include <stdlib.h>
 
-int engine_retry(struct engine *e, const struct id *id)
+static int retry(struct engine *e, struct flow *f)
 {
-	struct flow *f = map_get(&e->flows, id);
 	const struct seams *s = &e->config.seams;
 
 	if (engine_away(e))
@@ -21,11 +20,25 @@ int engine_retry(struct engine *e, const struct id *id)
 	if (!flow_durable(f))
 		return FISH_EBUSY;
 	if (s->progressed)
-		s->progressed(s->owner, id);
+		s->progressed(s->owner, &f->id);
 	free(f->why);
 	f->why = NULL;
 	f->state = FLOW_PARKED;
 	buf_reset(&f->untaken);
 	flow_load(f);
 	return 0;
+}
+
+static void fetched(struct wanted *w, struct flow *f)
+{
+	struct retry *r = container_of(w, struct retry, want);
+
+	r->done(r, retry(r->engine, f));
+}
+
+void engine_retry(struct engine *e, struct retry *r)
+{
+	r->engine = e;
+	r->want = (struct wanted){ .id = r->id, .done = fetched };
+	flow_want(e, &r->want);
 }

@@ -57,6 +57,9 @@ struct run *run_drop(struct run *r)
 {
 	if (!r)
 		return NULL;
+	if (r->needs)
+		wanted_drop(&r->need);
+	r->needs = false;
 	r->dropped = true;
 	if (!r->works)                            /* else the last of them takes it along */
 		run_free(r);
@@ -86,6 +89,28 @@ void run_block(struct run *r)
 	r->waits = true;
 	co_yield(r->co);
 	r->waits = false;
+}
+
+static void needed(struct wanted *w, struct flow *f)
+{
+	struct run *r = container_of(w, struct run, need);
+
+	(void)f;
+	r->needs = false;
+	flow_wake(r->flow);
+}
+
+/* A replay has done what comes: its next step is not live. */
+void run_need(struct run *r, const struct id *id)
+{
+	if (r->steps < r->border || map_get(&r->engine->flows, id))
+		return;
+	r->wait_due_ms = INT64_MAX;
+	r->needs = true;
+	r->need = (struct wanted){ .id = *id, .done = needed };
+	flow_want(r->engine, &r->need);
+	while (r->needs)
+		run_block(r);
 }
 
 /* Leaves the coroutine for good. */
@@ -174,7 +199,7 @@ static void progress_put(struct run *r)
 		.number = r->steps,
 		.digest = r->digest,
 		.build = r->engine->config.build,
-		.doubt = r->doubt + (r->awaits && !r->returned),   /* as good as a call: is run again after a crash */
+		.doubt = r->doubt + ((r->awaits || r->needs) && !r->returned),   /* as good as a call: is run again after a crash */
 		.waiting = r->untaken,
 		.rest = (uint8_t)rest_of(r),
 		.steps = buf_slice(&r->fresh),
@@ -362,8 +387,7 @@ static void rest(struct run *r)
 		return;
 	}
 	f->state = FLOW_WAITING;
-	f->idle_since_ms = e->now_ms;
-	list_push(&e->idle, &f->idle);
+	flow_idle(f);
 }
 
 static void on_cpu(struct run *r)

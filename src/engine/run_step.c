@@ -172,10 +172,15 @@ void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 	case ENTRY_RENEW:
 		feed_renew(r, e, seq);
 		break;
+	case ENTRY_DOOR:
+		if (e->cancelled_ms && !r->cancelled)     /* CANCEL itself may be gone */
+			feed_cancel(r, &(struct entry){ .time_ms = e->cancelled_ms }, e->message_seq);
+		break;
 	case ENTRY_HOOK:
 	case ENTRY_PUBLISH:
 	case ENTRY_REPLY:
 	case ENTRY_CHILDREN:
+	case ENTRY_BORN:
 	case ENTRY_END:
 		break;
 	}

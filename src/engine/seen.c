@@ -219,6 +219,58 @@ void seen_pack(struct buf *out, uint32_t hook, struct seen *s)
 	}
 }
 
+void seen_keep(struct buf *out, struct seen *s)
+{
+	tidy(s);
+	for (size_t i = 0; i < s->len; i++) {
+		const struct seen_entry *e = &s->ring[(s->head + i) & (s->cap - 1)];
+
+		buf_put(out, e->key.b, sizeof e->key.b);
+		varint_put(out, (uint64_t)e->time_ms);
+		varint_put(out, e->seq);
+		varint_put(out, e->reply ? (uint64_t)e->reply->status : 0);
+		if (!e->reply)
+			continue;
+		varint_put(out, e->reply->len);
+		buf_put(out, e->reply->body, e->reply->len);
+	}
+}
+
+static int restore_next(struct seen *s, struct slice *rest)
+{
+	struct seen_entry e = { .batch = 0 };
+	uint64_t time_ms = 0;
+	uint64_t status = 0;
+	uint64_t len = 0;
+
+	if (rest->len < sizeof e.key.b)
+		return FISH_EFORMAT;
+	memcpy(e.key.b, rest->ptr, sizeof e.key.b);
+	rest->ptr += sizeof e.key.b;
+	rest->len -= sizeof e.key.b;
+	if (varint_next(rest, &time_ms) != 1 || varint_next(rest, &e.seq) != 1
+	    || varint_next(rest, &status) != 1)
+		return FISH_EFORMAT;
+	if (status && (varint_next(rest, &len) != 1 || len > rest->len))
+		return FISH_EFORMAT;
+	e.time_ms = (int64_t)time_ms;
+	seen_add(s, &e);
+	if (status)
+		seen_reply(s, e.seq, 0, (int)status, (struct slice){ rest->ptr, len });
+	rest->ptr += len;
+	rest->len -= len;
+	return 0;
+}
+
+int seen_restore(struct seen *s, struct slice kept)
+{
+	int rc = 0;
+
+	while (rc == 0 && kept.len)
+		rc = restore_next(s, &kept);
+	return rc;
+}
+
 /* The newest are looked at first: a reply mostly follows its message soon. */
 void seen_reply(struct seen *s, uint64_t seq, uint64_t batch, int status, struct slice body)
 {

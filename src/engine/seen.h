@@ -36,6 +36,9 @@ void   seen_add(struct seen *s, const struct seen_entry *entry);
 /* The message of that seq was replied to; nothing if its id is not among these. */
 void   seen_reply(struct seen *s, uint64_t seq, uint64_t batch, int status, struct slice body);
 size_t seen_len(struct seen *s);
+/* For DOOR: all of it, and back into an empty set (as durable). FISH_EFORMAT: damaged. */
+void   seen_keep(struct buf *out, struct seen *s);
+int    seen_restore(struct seen *s, struct slice kept);
 
 /* For the ended row: appends "hook, count, (key, time) …"; and a look into a row of such pieces, in
  * which a damaged one and all behind it hold nothing. */

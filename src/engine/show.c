@@ -61,7 +61,7 @@ static void put_time(struct buf *out, const char *name, int64_t ms)
 }
 
 /* The members that a list and a show have in common, without the braces. */
-static void put_flow(struct buf *out, const struct flow *f)
+void show_flow(struct buf *out, const struct flow *f)
 {
 	size_t open = 0;
 	size_t calls = 0;
@@ -82,37 +82,6 @@ static void put_flow(struct buf *out, const struct flow *f)
 		buf_puts(out, ", \"why\": ");
 		buf_json_string(out, slice_of(f->why));
 	}
-}
-
-static int by_id(const void *a, const void *b)
-{
-	const struct flow *const *x = a;
-	const struct flow *const *y = b;
-
-	return memcmp((*x)->id.b, (*y)->id.b, sizeof (*x)->id.b);
-}
-
-size_t engine_list(struct engine *e, const struct id *after, size_t limit, struct buf *out, struct id *ret_last)
-{
-	struct flow **all = xalloc((e->flows.len + 1) * sizeof(struct flow *));
-	size_t n = 0;
-	size_t put = 0;
-	struct flow *f;
-
-	for (size_t i = 0; (f = map_each(&e->flows, &i));)
-		if (f->name && memcmp(f->id.b, after->b, sizeof after->b) > 0)
-			all[n++] = f;
-	if (n)
-		qsort(all, n, sizeof *all, by_id);
-	*ret_last = (struct id){ { 0 } };
-	for (; put < n && put < limit; put++) {
-		buf_puts(out, put ? ", {" : "{");
-		put_flow(out, all[put]);
-		buf_puts(out, "}");
-		*ret_last = all[put]->id;
-	}
-	free(all);
-	return put;
 }
 
 static const char *end_name(int status)
@@ -206,7 +175,19 @@ static void put_value(struct buf *out, struct slice value)
 		buf_json_string(out, value);
 }
 
-static void put_published(struct buf *out, const struct view *v)
+static void put_published(struct buf *out, const struct flow *f)
+{
+	buf_puts(out, ", \"published\": {");
+	for (size_t i = 0; i < f->npublished; i++) {
+		buf_puts(out, i ? ", " : "");
+		buf_json_string(out, slice_of(f->published[i].name));
+		buf_puts(out, ": ");
+		put_value(out, buf_slice(&f->published[i].body));
+	}
+	buf_putc(out, '}');
+}
+
+static void put_last_published(struct buf *out, const struct view *v)
 {
 	buf_puts(out, ", \"published\": {");
 	for (size_t i = 0; i < v->npublished; i++) {
@@ -232,13 +213,13 @@ static void show_live(struct show *s, const struct flow *f, struct view *v)
 
 	buf_init(&out, SIZE_MAX);
 	buf_putc(&out, '{');
-	put_flow(&out, f);
+	show_flow(&out, f);
 	buf_puts(&out, ", \"input\": ");
 	put_value(&out, v->input);
 	put_waiting(&out, f, v);
 	put_hooks(&out, f);
 	put_calls(&out, f);
-	put_published(&out, v);
+	put_published(&out, f);
 	put_journal(&out, v);
 	buf_putc(&out, '}');
 	s->done(s, 0, buf_slice(&out));
@@ -297,7 +278,7 @@ static void ended_found(struct store_find *find, int rc)
 		put_value(&out, s->view->input);
 	}
 	put_untaken(&out, find->ended.untaken);
-	put_published(&out, s->view);
+	put_last_published(&out, s->view);
 	put_journal(&out, s->view);
 	buf_putc(&out, '}');
 	struct view *v = s->view;
@@ -330,14 +311,23 @@ static void loaded(struct store_load *load, int rc)
 	store_find(e->store, &s->find);
 }
 
-void engine_show(struct engine *e, struct show *s)
+static void fetched(struct wanted *w, struct flow *f)
 {
-	s->engine = e;
-	s->view = NULL;
-	if (engine_away(e)) {
+	struct show *s = container_of(w, struct show, want);
+
+	(void)f;
+	if (engine_away(s->engine)) {
 		s->done(s, FISH_ESTORE, SLICE_NONE);
 		return;
 	}
 	s->load = (struct store_load){ .flow = s->id, .done = loaded };
-	store_load(e->store, &s->load);
+	store_load(s->engine->store, &s->load);
+}
+
+void engine_show(struct engine *e, struct show *s)
+{
+	s->engine = e;
+	s->view = NULL;
+	s->want = (struct wanted){ .id = s->id, .done = fetched };
+	flow_want(e, &s->want);
 }

@@ -1,7 +1,7 @@
 /* start.c - flows begin: asked for at the engine's door, by key at most once, or by another flow.
  *
  * Invariant: the id is told after START is durable, also to the second who asks with the same key.
- * Surprise: a key whose flow has ended is found in the store, so a start with a key may take a read. */
+ * Surprise: a key whose flow is parked or has ended is found in the store, so a start with a key may take a read. */
 #include "base/hash.h"
 #include "engine/run.h"
 #include "engine/world.h"
@@ -46,6 +46,7 @@ struct flow *flow_start(struct engine *e, const struct birth *b)
 		start.flow = b->parent->id;
 	f->run = run_new(f);
 	flow_append(f, &start);
+	flow_link(f);
 	if (b->parent)
 		tree_child_started(b->parent, f);
 	flow_begin(f);

@@ -4,8 +4,11 @@
  * parent stand in one commit each; a parent ends after its children. In a parent's list of children
  * those not yet cancelled stand before those that are, so that the walk down never looks twice.
  * Surprise: the parent of many is not woken by each child: one CHILDREN entry a commit counts. */
+#include "engine/fetch.h"
 #include "engine/run.h"
 #include "engine/world.h"
+
+#include <stdlib.h>
 
 enum { CANCELS_PER_TURN = 256, STATUS_DONE = 200, STATUS_FAILED = 500, STATUS_CANCELLED = 499 };
 
@@ -26,11 +29,38 @@ void tree_flush(struct flow *parent)
 	parent->children_added = 0;
 	parent->children_ended = 0;
 	flow_append(parent, &e);
+	if (!parent->born.len)
+		return;
+	parent->flushing = true;
+	flow_append(parent, &(struct entry){ .kind = ENTRY_BORN, .born = buf_slice(&parent->born) });
+	parent->flushing = false;
+	buf_reset(&parent->born);
+}
+
+/* Who it is, for the parent: a hook's child by its message, so that a duplicate is known. One whose
+ * delivery stands in the parent's journal (epoch) is known by that. */
+static void note_birth(struct flow *parent, const struct flow *child, bool in_journal)
+{
+	struct entry_born b = {
+		.source = child->parent_source, .number = child->parent_number,
+		.has_id = child->has_key, .id = child->key };
+
+	if (child->parent_source == SOURCE_CHILD) {
+		b.has_id = true;
+		b.id = child->id;
+		flow_kid_add(parent, b.number, &b.id);
+	} else if (in_journal) {
+		return;
+	} else {
+		flow_hook_received(parent, b.number, child->has_key ? &child->key : NULL);
+	}
+	entry_born_put(&parent->born, &b);
 }
 
 void tree_child_started(struct flow *parent, struct flow *child)
 {
 	CHECK(child->parent == parent);
+	note_birth(parent, child, child->parent_source == SOURCE_HOOK && child->parent_epoch);
 	parent->children_added++;
 	count_later(parent);
 }
@@ -95,7 +125,7 @@ void tree_child_ended(struct flow *child, enum end_status status, struct slice r
 
 void tree_cancel_children(struct flow *f)
 {
-	if (!list_empty(&f->children) && list_empty(&f->cancelling))
+	if ((!list_empty(&f->children) || !f->walked) && flow_children(f) && list_empty(&f->cancelling))
 		list_push(&f->engine->cancelling, &f->cancelling);
 }
 
@@ -111,6 +141,93 @@ void tree_cancel(struct flow *f)
 				.name = SLICE_LIT("cancelled") });
 	tree_cancel_children(f);
 	tree_stopped(f);
+}
+
+/* ---- down to the parked ones: some of them at a time, by a cursor over their ids ---- */
+
+struct walk {
+	struct store_walk request;
+	struct engine    *engine;
+	struct id         parent, after;
+	bool              more;
+	size_t            pending;     /* children that are being fetched, and one for the walk itself */
+	struct list       link;        /* in engine->walks */
+};
+
+struct walked {
+	struct wanted wanted;
+	struct walk  *walk;
+};
+
+static void parked_walk(struct flow *f, struct id after);
+
+static void walk_step_over(struct walk *w)
+{
+	struct flow *f = map_get(&w->engine->flows, &w->parent);
+
+	if (--w->pending)
+		return;
+	list_remove(&w->link);
+	if (f && f->walking && !engine_away(w->engine)) {
+		f->walking = false;
+		if (w->more)
+			parked_walk(f, w->after);
+		else
+			f->walked = true;
+	}
+	free(w);
+}
+
+static void child_there(struct wanted *wanted, struct flow *child)
+{
+	struct walked *x = container_of(wanted, struct walked, wanted);
+	struct walk *w = x->walk;
+
+	free(x);
+	if (child && !child->cancelled && !engine_away(w->engine)) {
+		flow_settle(child);
+		tree_cancel(child);
+	}
+	walk_step_over(w);
+}
+
+static void walked(struct store_walk *request, int rc)
+{
+	struct walk *w = container_of(request, struct walk, request);
+
+	(void)rc;
+	w->more = request->ret_more && request->nfound;
+	w->pending = 1;
+	if (w->more)
+		w->after = request->found[request->nfound - 1].flow;
+	for (size_t i = 0; i < request->nfound && map_get(&w->engine->flows, &w->parent); i++) {
+		struct walked *x = xalloc(sizeof *x);
+
+		x->walk = w;
+		x->wanted = (struct wanted){ .id = request->found[i].flow, .done = child_there };
+		w->pending++;
+		flow_want(w->engine, &x->wanted);
+	}
+	walk_step_over(w);
+}
+
+static void parked_walk(struct flow *f, struct id after)
+{
+	struct walk *w = xalloc(sizeof *w);
+
+	f->walking = true;
+	w->engine = f->engine;
+	w->parent = f->id;
+	w->request = (struct store_walk){
+		.by = STORE_WALK_CHILDREN, .parent = f->id, .after = after, .limit = CANCELS_PER_TURN, .done = walked };
+	list_push(&f->engine->walks, &w->link);
+	store_walk(f->engine->store, &w->request);
+}
+
+void walks_free(struct engine *e)
+{
+	for (struct list *l; (l = list_shift(&e->walks));)
+		free(container_of(l, struct walk, link));
 }
 
 void tree_walk(struct engine *e)
@@ -130,5 +247,7 @@ void tree_walk(struct engine *e)
 		}
 		if (budget <= 0)
 			list_push(&e->cancelling, &f->cancelling);
+		else if (!f->walked && !f->walking)
+			parked_walk(f, (struct id){ { 0 } });
 	}
 }

@@ -101,6 +101,17 @@ static void put_progress(struct buf *t, const struct entry *e)
 		buf_puts(t, first ? "; it goes no further" : "; its function has returned");
 }
 
+static void put_born(struct buf *t, const struct entry *e)
+{
+	struct slice rest = e->born;
+	struct entry_born b;
+	size_t n = 0;
+
+	while (entry_born_next(&rest, &b) == 1)
+		n++;
+	buf_printf(t, "%zu of these children by name", n);
+}
+
 static void put_hook(struct buf *t, const struct entry *e)
 {
 	if (e->each.len)
@@ -153,6 +164,12 @@ static void put_text(struct buf *t, const struct entry *e)
 		break;
 	case ENTRY_END:
 		put_end(t, e);
+		break;
+	case ENTRY_BORN:
+		put_born(t, e);
+		break;
+	case ENTRY_DOOR:
+		buf_puts(t, "the hooks that are open stay so");
 		break;
 	case ENTRY_RESULT:
 		buf_printf(t, "the result of step %u (%.*s): %zu bytes", e->number, (int)e->name.len,

@@ -22,6 +22,9 @@ struct view *view_new(const struct store_load *load);
 struct view *view_free(struct view *v);
 /* At most a line's worth, for a person's eye: whole characters if it is text. */
 struct slice view_cut(struct slice bytes);
+/* The members of a live flow's JSON object that a list has too, without the braces. */
+struct flow;
+void         show_flow(struct buf *out, const struct flow *f);
 /* The members of an ended flow's JSON object, without the braces. */
 void         view_ended(struct buf *out, const struct store_ended *x);
 

@@ -29,13 +29,11 @@ static void watched_found(struct store_find *find, int rc)
 	w->done(w, rc, find->ended.status, rc < 0 ? SLICE_NONE : find->ended.result);
 }
 
-void engine_watch(struct engine *e, struct watch *w)
+static void watched_fetched(struct wanted *want, struct flow *f)
 {
-	struct flow *f = map_get(&e->flows, &w->id);
+	struct watch *w = container_of(want, struct watch, want);
+	struct engine *e = w->engine;
 
-	w->engine = e;
-	w->forgotten = NULL;
-	list_init(&w->link);
 	if (engine_away(e)) {
 		w->done(w, FISH_ESTORE, 0, SLICE_NONE);
 	} else if (f && f->state == FLOW_STOPPED && flow_durable(f)) {
@@ -48,11 +46,21 @@ void engine_watch(struct engine *e, struct watch *w)
 	}
 }
 
+void engine_watch(struct engine *e, struct watch *w)
+{
+	w->engine = e;
+	w->forgotten = NULL;
+	list_init(&w->link);
+	w->want = (struct wanted){ .id = w->id, .done = watched_fetched };
+	flow_want(e, &w->want);
+}
+
 void engine_unwatch(struct engine *e, struct watch *w, void (*forgotten)(struct watch *w))
 {
 	(void)e;
-	if (!list_empty(&w->link)) {
+	if (!list_empty(&w->link) || !list_empty(&w->want.link)) {
 		list_remove(&w->link);
+		wanted_drop(&w->want);
 		forgotten(w);
 	} else {
 		w->forgotten = forgotten;         /* the store still has its find */
@@ -66,14 +74,11 @@ static void cancelled_found(struct store_find *find, int rc)
 	c->done(c, rc < 0 ? FISH_ENOTFOUND : FISH_EGONE);
 }
 
-void engine_cancel(struct engine *e, struct cancel *c)
+static void cancelled_fetched(struct wanted *want, struct flow *f)
 {
-	struct flow *f = map_get(&e->flows, &c->id);
+	struct cancel *c = container_of(want, struct cancel, want);
+	struct engine *e = c->engine;
 
-	engine_catch_up(e);
-	c->engine = e;
-	c->rc = 0;
-	list_init(&c->link);
 	if (engine_away(e)) {
 		c->done(c, FISH_ESTORE);
 		return;
@@ -92,4 +97,14 @@ void engine_cancel(struct engine *e, struct cancel *c)
 		c->done(c, c->rc);
 	else
 		list_push(f->batch == e->gather->no ? &e->gather->cancels : &e->inflight->cancels, &c->link);
+}
+
+void engine_cancel(struct engine *e, struct cancel *c)
+{
+	engine_catch_up(e);
+	c->engine = e;
+	c->rc = 0;
+	list_init(&c->link);
+	c->want = (struct wanted){ .id = c->id, .done = cancelled_fetched };
+	flow_want(e, &c->want);
 }

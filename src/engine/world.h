@@ -7,16 +7,11 @@
 #include "engine/batch.h"
 #include "engine/call.h"
 #include "engine/co.h"
+#include "engine/due.h"
 #include "engine/engine.h"
+#include "engine/fetch.h"
 #include "engine/flow.h"
-
-/* Rows of one flow on their way from the store. Survives its flow, since the store holds it. */
-struct load {
-	struct store_load request;
-	struct engine    *engine;
-	struct flow      *flow;        /* NULL: nobody waits for it any more */
-	struct list       link;        /* in engine->loads */
-};
+#include "engine/leave.h"
 
 struct engine {
 	struct engine_config config;
@@ -25,7 +20,12 @@ struct engine {
 	int64_t         now_ms;
 	int64_t         ahead_ms;       /* of the clock: the store's time was later at the start */
 	struct co_pool *stacks;
-	struct map      flows;          /* id → struct flow: all live ones */
+	struct map      flows;          /* id → struct flow: the live ones in memory … */
+	struct store_parked parked;     /* … and how many the store keeps for us */
+	struct map      fetching;       /* id → struct fetch */
+	struct list     fetches;        /* the same, and forgotten ones that the store has still */
+	struct list     walks;          /* over parked children */
+	struct due      due;            /* deadlines of parked flows */
 	struct map      start_keys;     /* hash → struct flow */
 	struct list     ready;
 	struct list     starved;        /* FLOW_READY without memory for a stack: tried again next turn */
@@ -35,7 +35,7 @@ struct engine {
 	struct list     works;          /* on threads */
 	struct list     acts;           /* to be done before the batch leaves */
 	struct list     uncommitted;    /* flows that wait for a batch to be durable */
-	struct heap     due;            /* flows' first deadlines */
+	struct heap     deadlines;      /* the first one of each flow */
 	struct heap     holds;          /* senders that are held for a reply */
 	struct heap     pauses;         /* calls between attempts */
 	struct batch   *gather;         /* never NULL */
@@ -109,8 +109,12 @@ void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m);
 /* watch.c */
 void watch_tell(struct flow *f, int rc, int status, struct slice result);
 
+void walks_free(struct engine *e);                      /* the store is closed */
+
 /* load.c */
+struct load;
 void flow_load(struct flow *f);
+void load_forget(struct load *l);                       /* its flow goes; NULL is let pass */
 void loads_free(struct engine *e);                      /* the store is closed: their done will not come */
 /* recover.c: everything in memory goes; flows are rebuilt from the store. */
 void engine_forget(struct engine *e);

@@ -6,6 +6,11 @@ struct show_op {
 	struct show show;
 };
 
+struct retry_op {
+	struct admin_op op;
+	struct retry retry;
+};
+
 struct cancel_op {
 	struct admin_op op;
 	struct cancel cancel;
@@ -84,24 +89,35 @@ void admin_cancel(struct admin *a, struct exchange *x, struct slice id_text)
 	engine_cancel(a->config.engine, &op->cancel);
 }
 
+static void on_retry(struct retry *r, int rc)
+{
+	struct retry_op *op = container_of(r, struct retry_op, retry);
+	char text[ID_TEXT_SIZE];
+
+	id_text(&r->id, text);
+	if (rc == 0)
+		admin_answer_id(op->op.x, 202, &r->id, "");
+	else if (rc == FISH_ENOTFOUND)
+		no_such_flow(op->op.x, &r->id);
+	else if (rc == FISH_EINVAL)
+		admin_error(op->op.x, 409,
+			"flow %s does not stand still, so there is nothing to retry", text);
+	else
+		admin_away(op->op.x);
+	admin_op_free(&op->op);
+}
+
 void admin_retry(struct admin *a, struct exchange *x, struct slice asked)
 {
 	struct id id = { 0 };
-	char text[ID_TEXT_SIZE];
 
 	if (id_parse(asked, &id) < 0) {
 		admin_no_flow(x, asked);
 		return;
 	}
-	int rc = engine_retry(a->config.engine, &id);
+	struct retry_op *op = admin_op_new(a, x, sizeof(*op));
 
-	id_text(&id, text);
-	if (rc == 0)
-		admin_answer_id(x, 202, &id, "");
-	else if (rc == FISH_ENOTFOUND)
-		no_such_flow(x, &id);
-	else if (rc == FISH_EINVAL)
-		admin_error(x, 409, "flow %s does not stand still, so there is nothing to retry", text);
-	else
-		admin_away(x);
+	op->retry.id = id;
+	op->retry.done = on_retry;
+	engine_retry(a->config.engine, &op->retry);
 }

@@ -2,8 +2,8 @@
  * for, the ended ones, newest first.
  *
  * Invariant: next leads through all pages without a gap, though a flow that ends between
- * two of them may be seen in both states. Surprise: live flows come from the engine at
- * once, ended ones from the store a little later. */
+ * two of them may be seen in both states. Surprise: a page may be shorter than asked for
+ * and not the last. */
 #include "net/admin_private.h"
 #include "wire/entry.h"
 #include "wire/url.h"
@@ -14,8 +14,10 @@
 
 struct list_op {
 	struct admin_op op;
+	struct roll roll;
 	struct store_list list;
 	size_t limit, live;
+	bool all;
 };
 
 struct page {
@@ -175,12 +177,42 @@ static bool take_page(struct exchange *x, struct slice query, struct page *ret_p
 	return fits;
 }
 
+static void list_ended(struct list_op *op, uint64_t before)
+{
+	op->list.before = before;
+	op->list.limit = op->limit - op->live;
+	op->list.done = on_list;
+	store_list(op->op.admin->config.store, &op->list);
+}
+
+static void on_roll(struct roll *r, int rc, struct slice json, size_t n, const struct id *last)
+{
+	struct list_op *op = container_of(r, struct list_op, roll);
+	char text[ID_TEXT_SIZE];
+	char next[64];
+
+	if (rc < 0) {
+		admin_unknown(op->op.x);
+		admin_op_free(&op->op);
+		return;
+	}
+	buf_put_slice(&op->op.text, json);
+	op->live = n;
+	if (!id_is_zero(last) && r->nlines == r->limit) {
+		id_text(last, text);
+		snprintf(next, sizeof(next), "%s&after=%s", op->all ? "&all=1" : "", text);
+		finish(op, next);
+		return;
+	}
+	if (op->all)
+		list_ended(op, 0);
+	else
+		finish(op, NULL);
+}
+
 void admin_list(struct admin *a, struct exchange *x, const struct http1 *req)
 {
 	struct page page = { 0 };
-	struct id last = { 0 };
-	char text[ID_TEXT_SIZE];
-	char next[64];
 
 	if (!take_page(x, req->query, &page))
 		return;
@@ -193,23 +225,14 @@ void admin_list(struct admin *a, struct exchange *x, const struct http1 *req)
 	struct list_op *op = admin_op_new(a, x, sizeof(*op));
 
 	op->limit = page.limit;
+	op->all = page.all;
 	buf_puts(&op->op.text, "{\"flows\": [");
-	if (page.before == 0)
-		op->live = engine_list(
-			a->config.engine, &page.after, page.limit, &op->op.text, &last);
-	if (op->live == page.limit) {
-		id_text(&last, text);
-		snprintf(next, sizeof(next), "%s&after=%s", page.all ? "&all=1" : "",
-			text);
-		finish(op, next);
+	if (page.before != 0) {
+		list_ended(op, page.before);
 		return;
 	}
-	if (!page.all) {
-		finish(op, NULL);
-		return;
-	}
-	op->list.before = page.before;
-	op->list.limit = page.limit - op->live;
-	op->list.done = on_list;
-	store_list(a->config.store, &op->list);
+	op->roll.after = page.after;
+	op->roll.limit = page.limit;
+	op->roll.done = on_roll;
+	engine_list(a->config.engine, &op->roll);
 }

@@ -61,6 +61,14 @@ static const struct pack_field renew_fields[] = {
 	NUMBER(hook_next, UINT32_MAX), NUMBER(now_ms, INT64_MAX), TEXT(hooks), TEXT(untaken),
 	TEXT(seen),
 };
+static const struct pack_field born_fields[] = { TIME, TEXT(born) };
+static const struct pack_field door_fields[] = {
+	TIME, TEXT(name),
+	SWITCH(source, 3, SOURCE_CHILD), ID(flow), NUMBER(number, UINT32_MAX),
+	NUMBER(epoch, UINT32_MAX),
+	KEY, NUMBER(life, UINT32_MAX), NUMBER(started_ms, INT64_MAX), NUMBER(added, UINT64_MAX),
+	NUMBER(cancelled_ms, INT64_MAX), NUMBER(message_seq, UINT64_MAX), TEXT(hooks), TEXT(published),
+};
 static const struct pack_field end_fields[] = {
 	TIME, PACK_RANGE(struct entry, status, END_DONE, END_CANCELLED), TEXT(name), TEXT(body),
 };
@@ -83,9 +91,32 @@ static const struct pack_field open_hook_fields[] = {
 	PACK_TEXT(struct entry_open_hook, name),
 	PACK_TEXT(struct entry_open_hook, options),
 };
+static const struct pack_field born_item_fields[] = {
+	PACK_RANGE(struct entry_born, source, SOURCE_HOOK, SOURCE_CHILD),
+	PACK_NUMBER(struct entry_born, number, UINT32_MAX),
+	PACK_SWITCH(struct entry_born, has_id, 1, 1),
+	PACK_ID(struct entry_born, id),
+};
+static const struct pack_field door_hook_fields[] = {
+	PACK_NUMBER(struct entry_door_hook, number, UINT32_MAX),
+	PACK_TEXT(struct entry_door_hook, name),
+	PACK_TEXT(struct entry_door_hook, options),
+	PACK_TEXT(struct entry_door_hook, each),
+	PACK_NUMBER(struct entry_door_hook, closed, 1),
+	PACK_NUMBER(struct entry_door_hook, expires_ms, INT64_MAX),
+	PACK_NUMBER(struct entry_door_hook, received, UINT64_MAX),
+	PACK_TEXT(struct entry_door_hook, seen),
+};
+static const struct pack_field published_fields[] = {
+	PACK_TEXT(struct entry_published, name),
+	PACK_TEXT(struct entry_published, body),
+};
 static const struct pack_layout step_layout = PACK_LAYOUT(step_fields);
 static const struct pack_layout deadline_layout = PACK_LAYOUT(deadline_fields);
 static const struct pack_layout open_hook_layout = PACK_LAYOUT(open_hook_fields);
+static const struct pack_layout born_layout = PACK_LAYOUT(born_item_fields);
+static const struct pack_layout door_hook_layout = PACK_LAYOUT(door_hook_fields);
+static const struct pack_layout published_layout = PACK_LAYOUT(published_fields);
 
 /* ---- the kinds ---- */
 
@@ -107,6 +138,8 @@ static const struct {
 	[ENTRY_PROGRESS] = { "progress", PACK_LAYOUT(progress_fields) },
 	[ENTRY_RENEW]    = { "renew", PACK_LAYOUT(renew_fields) },
 	[ENTRY_END]      = { "end", PACK_LAYOUT(end_fields) },
+	[ENTRY_BORN]     = { "born", PACK_LAYOUT(born_fields) },
+	[ENTRY_DOOR]     = { "door", PACK_LAYOUT(door_fields) },
 };
 
 /* Also of a byte that anybody may have written. */
@@ -206,4 +239,34 @@ void entry_open_hook_put(struct buf *out, const struct entry_open_hook *h)
 int entry_open_hook_next(struct slice *rest, struct entry_open_hook *ret_hook)
 {
 	return item_next(rest, &open_hook_layout, ret_hook);
+}
+
+void entry_born_put(struct buf *out, const struct entry_born *b)
+{
+	pack_put(out, &born_layout, b);
+}
+
+int entry_born_next(struct slice *rest, struct entry_born *ret_born)
+{
+	return item_next(rest, &born_layout, ret_born);
+}
+
+void entry_door_hook_put(struct buf *out, const struct entry_door_hook *h)
+{
+	pack_put(out, &door_hook_layout, h);
+}
+
+int entry_door_hook_next(struct slice *rest, struct entry_door_hook *ret_hook)
+{
+	return item_next(rest, &door_hook_layout, ret_hook);
+}
+
+void entry_published_put(struct buf *out, const struct entry_published *p)
+{
+	pack_put(out, &published_layout, p);
+}
+
+int entry_published_next(struct slice *rest, struct entry_published *ret_published)
+{
+	return item_next(rest, &published_layout, ret_published);
 }

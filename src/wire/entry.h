@@ -15,8 +15,10 @@ enum entry_kind {
 	ENTRY_START = 1, ENTRY_HOOK, ENTRY_MESSAGE, ENTRY_TIMEOUT, ENTRY_RESULT, ENTRY_PATCH,
 	ENTRY_PUBLISH, ENTRY_CLOSED, ENTRY_REPLY, ENTRY_CHILDREN, ENTRY_CANCEL, ENTRY_PROGRESS,
 	ENTRY_RENEW, ENTRY_END,
+	ENTRY_BORN,          /* beside CHILDREN: who they are */
+	ENTRY_DOOR,          /* behind RENEW: all that the door knows, so that nothing before it is needed */
 };
-enum { ENTRY_KIND_MAX = ENTRY_END };
+enum { ENTRY_KIND_MAX = ENTRY_DOOR };
 
 /* Where a message comes from; with its number it names one inbox of a flow. */
 enum source {
@@ -63,29 +65,49 @@ struct entry_open_hook {             /* in RENEW */
 	struct slice name, options;
 };
 
+struct entry_born {                  /* in BORN: a child whose START is in the same commit */
+	enum source source;          /* SOURCE_HOOK: id is the hash of the message id; SOURCE_CHILD: the child's flow */
+	uint32_t    number;          /* the parent's hook or step */
+	bool        has_id;
+	struct id   id;
+};
+
+struct entry_door_hook {             /* in DOOR; closed ones too, while a duplicate may come */
+	uint32_t     number;
+	struct slice name, options, each;
+	bool         closed;
+	int64_t      expires_ms;     /* when; INT64_MAX: never */
+	uint64_t     received;
+	struct slice seen;           /* packed message ids, see engine/seen.h */
+};
+
+struct entry_published {             /* in DOOR */
+	struct slice name, body;
+};
+
 /* One struct for all kinds; which fields count is written beside each. Others are zero. */
 struct entry {
 	enum entry_kind kind;
 	int64_t         time_ms;         /* all */
-	enum source     source;          /* MESSAGE; START: SOURCE_HOOK or SOURCE_CHILD when it has a parent */
+	enum source     source;          /* MESSAGE; START DOOR: SOURCE_HOOK or SOURCE_CHILD when it has a parent */
 	uint32_t        number;          /* HOOK MESSAGE CLOSED: hook or step; TIMEOUT RESULT PROGRESS: step;
-	                                    START: the parent's hook or step */
+	                                    START DOOR: the parent's hook or step */
 	uint32_t        epoch;           /* START: the parent's epoch; of a hook's child 1 when the delivery
 	                                    stands in the parent's journal too, as it came before fish_each */
 	int             status;          /* MESSAGE, REPLY: HTTP status; END: enum end_status; PATCH: 0 or 1 */
-	struct slice    name;            /* START: flow; HOOK; RESULT: label; PATCH; PUBLISH; CLOSED: why; END: why it failed */
+	struct slice    name;            /* START DOOR: flow; HOOK; RESULT: label; PATCH; PUBLISH; CLOSED: why; END: why it failed */
 	struct slice    options;         /* HOOK */
 	struct slice    each;            /* HOOK: the flow that each delivery starts; else empty */
 	struct slice    meta;            /* START, MESSAGE: header lines "name: value\n", names in lower case */
 	struct slice    body;            /* START RENEW: input; MESSAGE RESULT PUBLISH REPLY; END: result */
 	bool            has_key;         /* START MESSAGE: key counts */
-	struct id       key;             /* START: hash of start key (no parent) or of the message id; MESSAGE: of the message id */
-	struct id       flow;            /* START: parent, zero if none */
+	struct id       key;             /* START DOOR: hash of start key (no parent) or of the message id; MESSAGE: of the message id */
+	struct id       flow;            /* START DOOR: parent, zero if none */
 	uint64_t        build;           /* START RENEW PROGRESS: the program's build */
 	uint8_t         key_id;          /* START RENEW: MAC key of the URLs */
 	struct slice    base_url;        /* START RENEW */
-	uint64_t        message_seq;     /* REPLY: which message */
-	uint64_t        added, ended;    /* CHILDREN */
+	uint64_t        message_seq;     /* REPLY: which message; DOOR: which entry is CANCEL */
+	uint64_t        added, ended;    /* CHILDREN; DOOR: added are the live ones */
 	uint64_t        digest;          /* PROGRESS */
 	uint32_t        doubt;           /* PROGRESS: calls without an answer then */
 	uint32_t        waiting;         /* PROGRESS: deliveries that had come and were not taken */
@@ -97,7 +119,12 @@ struct entry {
 	struct slice    deadlines;       /* PROGRESS: packed, oldest first */
 	struct slice    hooks;           /* RENEW: packed open hooks */
 	struct slice    untaken;         /* RENEW: packed sequence numbers of messages, in order */
-	struct slice    seen;            /* RENEW: packed 20-byte (hook, hash) pairs */
+	struct slice    seen;            /* RENEW: empty; DOOR has the ids */
+	struct slice    born;            /* BORN: packed */
+	uint32_t        life;            /* DOOR: its number, from 1 */
+	int64_t         started_ms;      /* DOOR: of START */
+	int64_t         cancelled_ms;    /* DOOR: when CANCEL came; 0: it did not */
+	struct slice    published;       /* DOOR: packed */
 };
 
 /* Appends e. Its kind must be one, its numbers in their ranges: a CHECK. */
@@ -113,5 +140,11 @@ void entry_deadline_put(struct buf *out, const struct entry_deadline *d);
 int  entry_deadline_next(struct slice *rest, struct entry_deadline *ret_deadline);
 void entry_open_hook_put(struct buf *out, const struct entry_open_hook *h);
 int  entry_open_hook_next(struct slice *rest, struct entry_open_hook *ret_hook);
+void entry_born_put(struct buf *out, const struct entry_born *b);
+int  entry_born_next(struct slice *rest, struct entry_born *ret_born);
+void entry_door_hook_put(struct buf *out, const struct entry_door_hook *h);
+int  entry_door_hook_next(struct slice *rest, struct entry_door_hook *ret_hook);
+void entry_published_put(struct buf *out, const struct entry_published *p);
+int  entry_published_next(struct slice *rest, struct entry_published *ret_published);
 
 #endif
