@@ -2,7 +2,7 @@
  *
  * Used at start, and after a commit that was rolled back: one path for both. Only door state is
  * rebuilt here; a flow's code is re-run when there is news for it, or when a call of it was in doubt.
- * Invariant: rows come in order of arrival, so a parent's START comes before its children's. */
+ * Invariant: each flow comes whole, its rows in order. A parent may come after its child. */
 #include "engine/run.h"
 #include "engine/world.h"
 
@@ -52,18 +52,10 @@ static void row_in(void *owner, const struct store_row *row)
 		damaged(rec, row, "bytes that are no entry");
 }
 
-static void ended_in(void *owner, const struct store_ended *ended)
+static void flow_in(void *owner, const struct store_load *l)
 {
-	struct recovery *rec = owner;
-	struct flow *parent = map_get(&rec->engine->flows, &ended->parent);
-	struct hook *h = parent ? flow_hook(parent, ended->parent_number) : NULL;
-
-	if (!h)
-		return;
-	if (!h->seen)
-		h->seen = seen_new();
-	seen_add(h->seen, &(struct seen_entry){ .key = ended->key, .time_ms = ended->started_ms });
-	h->received++;
+	for (size_t i = 0; i < l->nrows; i++)
+		row_in(owner, &l->rows[i]);
 }
 
 /* Does this flow have to run, though nothing new has come? One that another build left has, too: it may
@@ -77,7 +69,7 @@ static bool wants_run(const struct flow *f)
 int engine_rebuild(struct engine *e, struct err *err)
 {
 	struct recovery rec = { .engine = e, .err = err };
-	struct store_recovery r = { .row = row_in, .ended = ended_in, .owner = &rec };
+	struct store_recovery r = { .flow = flow_in, .owner = &rec };
 	struct flow *f;
 	int rc = store_recover(e->store, &r, err);
 
