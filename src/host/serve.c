@@ -229,7 +229,7 @@ static int open_all(struct serve *s, const fish_program *program, struct err *er
 	int rc = expand_init(&s->expanded, program, err);
 
 	if (rc == 0)
-		rc = store_open(&s->store, s->paths->store.ptr, err);
+		rc = store_open(&s->store, s->paths->store.ptr, NULL, err);
 	if (rc == 0)
 		rc = open_blackbox(s, err);
 	if (rc == 0)

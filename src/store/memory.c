@@ -69,9 +69,19 @@ static void carry_out_commit(struct memory *m, const struct store_commit *c)
 		memory_rows_add(m->rows, &c->rows[i]);
 	for (size_t i = 0; i < c->nended; i++)
 		memory_ended_add(m->ended, &c->ended[i]);
+	for (size_t i = 0; i < c->nparks; i++)
+		memory_park(m->rows, &c->parks[i]);
 	memory_ended_expire(m->ended, c->now_ms, STORE_ENDED_DROPS + c->nended);
 	if (c->now_ms > m->time_ms)
 		m->time_ms = c->now_ms;
+}
+
+/* What lives comes before what has ended: a key may have been used again. */
+static int carry_out_find(struct memory *m, struct store_find *f)
+{
+	int rc = memory_parked_find(m->rows, f);
+
+	return rc == 0 ? 0 : memory_ended_find(m->ended, f);
 }
 
 static void carry_out(struct memory *m, struct store_request *r, enum memory_fault fault)
@@ -84,8 +94,9 @@ static void carry_out(struct memory *m, struct store_request *r, enum memory_fau
 			carry_out_commit(m, request_commit(r));
 		break;
 	case STORE_LOAD: r->rc = memory_rows_load(m->rows, request_load(r)); break;
-	case STORE_FIND: r->rc = memory_ended_find(m->ended, request_find(r)); break;
+	case STORE_FIND: r->rc = carry_out_find(m, request_find(r)); break;
 	case STORE_LIST: memory_ended_list(m->ended, request_list(r)); break;
+	case STORE_WALK: memory_parked_walk(m->rows, request_walk(r)); break;
 	}
 }
 
@@ -110,16 +121,19 @@ static void memory_poll(struct store *s)
 		complete_oldest(m, MEMORY_OK);
 }
 
-static int memory_recover(
-	struct store *s, const struct store_recovery *r, struct err *err)
+static int memory_recover(struct store *s, struct store_recovery *r, struct err *err)
 {
 	(void)err;
-	struct memory *m = memory_of(s);
 	/* Reads that are under way need not run first: they change nothing and nothing
 	 * changes them. */
-	memory_rows_recover(m->rows, r);
-	memory_ended_recover(m->ended, m->time_ms, r);
-	return 0;
+	return memory_rows_recover(memory_of(s)->rows, r);
+}
+
+static int memory_recover_flow(struct store *s, const struct id *flow,
+	const struct store_recovery *r, struct err *err)
+{
+	(void)err;
+	return memory_rows_recover_flow(memory_of(s)->rows, flow, r);
 }
 
 static void memory_close(struct store *s)
@@ -140,6 +154,7 @@ static const struct store_ops memory_ops = {
 	.submit = memory_submit,
 	.poll = memory_poll,
 	.recover = memory_recover,
+	.recover_flow = memory_recover_flow,
 	.close = memory_close,
 };
 

@@ -4,9 +4,7 @@
  * page of the list starts by arithmetic. Surprise: a start key may stand in two rows (the
  * older one may not have been dropped yet when its key was used again); the key names the
  * younger. */
-#include "base/map.h"
 #include "store/memory.h"
-#include "wire/entry.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -143,18 +141,4 @@ void memory_ended_list(const struct memory_ended *t, struct store_list *l)
 		l->ended[i] = t->rows[t->start + there - 1 - i]->ended;
 	if (n < there)
 		l->ret_next = before - n;
-}
-
-void memory_ended_recover(
-	const struct memory_ended *t, int64_t now_ms, const struct store_recovery *r)
-{
-	for (size_t i = t->start; i < t->end; i++) {
-		struct store_ended e = t->rows[i]->ended;
-		if (e.parent_source != SOURCE_HOOK || !e.has_key)
-			continue;
-		if (e.ended_ms < now_ms - SEEN_WINDOW_MS)
-			continue;
-		e.result = e.seen = e.untaken = SLICE_NONE;
-		r->ended(r->owner, &e);
-	}
 }

@@ -1,12 +1,9 @@
-/* memory_rows.c - the memory store's journals: rows by flow, each with its place in
- * arrival.
+/* memory_rows.c - the memory store's journals: each flow with its rows, oldest first.
  *
- * Invariant: a flow is either live (all its rows are kept) or in the list of ended ones,
- * oldest first. Surprise: an ended flow's rows stay readable for a while, as they do on
- * disk until their segment goes; here the bound is on their bytes, and a flow goes with
- * all its rows. */
-#include "base/list.h"
-#include "base/map.h"
+ * Invariant: a flow is either live (all its rows from from_seq on are kept) or in the list
+ * of ended ones, oldest first. Surprise: what from_seq lets go is gone at once, so that
+ * whoever still needed it is found out by the first test; and an ended flow's rows stay
+ * readable for a while, here up to a bound on their bytes. */
 #include "store/memory.h"
 
 #include <stdlib.h>
@@ -14,35 +11,12 @@
 
 enum { ENDED_BYTES_MAX = 16 << 20 };
 
-struct memory_row {
-	uint64_t arrival;
-	uint64_t seq;
-	bool last;
-	size_t len;
-	char *bytes; /* owned */
-};
-
-struct memory_flow {
-	struct id flow;
-	struct list link; /* in the table's ended, once it has ended */
-	bool ended;
-	size_t bytes;
-	struct memory_row *rows; /* owned */
-	size_t nrows, cap;
-};
-
-struct memory_rows {
-	struct map flows; /* flow id → struct memory_flow */
-	struct list ended; /* oldest first */
-	size_t ended_bytes;
-	uint64_t arrival; /* of the last row; rows count from 1 */
-};
-
 struct memory_rows *memory_rows_new(void)
 {
 	struct memory_rows *t = xalloc(sizeof *t);
 
 	map_init(&t->flows);
+	map_init(&t->parked_keys);
 	list_init(&t->ended);
 	return t;
 }
@@ -63,6 +37,7 @@ struct memory_rows *memory_rows_free(struct memory_rows *t)
 	for (struct memory_flow *f; (f = map_each(&t->flows, &cursor)) != NULL;)
 		flow_free(f);
 	map_fini(&t->flows);
+	map_fini(&t->parked_keys);
 	free(t);
 	return NULL;
 }
@@ -96,6 +71,20 @@ static void flow_end(struct memory_rows *t, struct memory_flow *f)
 	}
 }
 
+/* Lets go of the rows that lie wholly below from_seq: the next one begins there or
+ * below. */
+static void flow_trim(struct memory_flow *f)
+{
+	size_t n = 0;
+
+	while (n + 1 < f->nrows && f->rows[n + 1].seq <= f->from_seq) {
+		f->bytes -= sizeof *f->rows + f->rows[n].len;
+		free(f->rows[n++].bytes);
+	}
+	f->nrows -= n;
+	memmove(f->rows, f->rows + n, f->nrows * sizeof *f->rows);
+}
+
 void memory_rows_add(struct memory_rows *t, const struct store_row *row)
 {
 	struct memory_flow *f = flow_of(t, &row->flow);
@@ -106,7 +95,6 @@ void memory_rows_add(struct memory_rows *t, const struct store_row *row)
 		f->rows = xrealloc(f->rows, f->cap * sizeof *f->rows);
 	}
 	f->rows[f->nrows++] = (struct memory_row){
-		.arrival = ++t->arrival,
 		.seq = row->seq,
 		.last = row->last,
 		.len = row->bytes.len,
@@ -114,6 +102,10 @@ void memory_rows_add(struct memory_rows *t, const struct store_row *row)
 			row->bytes.len > 0 ? row->bytes.ptr : "", row->bytes.len),
 	};
 	f->bytes += sizeof *f->rows + row->bytes.len;
+	if (row->from_seq > f->from_seq)
+		f->from_seq = row->from_seq;
+	flow_trim(f);
+	memory_unpark(t, f);
 	if (row->last)
 		flow_end(t, f);
 }
@@ -126,8 +118,23 @@ static struct store_row row_view(
 		.flow = f->flow,
 		.seq = row->seq,
 		.last = row->last,
+		.from_seq = f->from_seq,
 		.bytes = { row->bytes, row->len },
 	};
+}
+
+/* Fills l in from f. */
+static void flow_load(
+	const struct memory_flow *f, struct store_load *l, struct arena *results)
+{
+	l->flow = f->flow;
+	l->rows = arena_alloc(results, f->nrows * sizeof *l->rows);
+	l->nrows = f->nrows;
+	for (size_t i = 0; i < f->nrows; i++)
+		l->rows[i] = row_view(f, &f->rows[i]);
+	l->parked = f->parked;
+	if (f->parked)
+		l->park = f->park;
 }
 
 int memory_rows_load(const struct memory_rows *t, struct store_load *l)
@@ -136,46 +143,44 @@ int memory_rows_load(const struct memory_rows *t, struct store_load *l)
 
 	if (f == NULL)
 		return FISH_ENOTFOUND;
-	l->rows = arena_alloc(request_results(&l->request), f->nrows * sizeof *l->rows);
-	l->nrows = f->nrows;
-	for (size_t i = 0; i < f->nrows; i++)
-		l->rows[i] = row_view(f, &f->rows[i]);
+	flow_load(f, l, request_results(&l->request));
 	return 0;
 }
 
-/* Rows are kept by flow, so recovery sorts them again. */
-struct arrived {
-	const struct memory_flow *flow;
-	const struct memory_row *row;
-};
-
-static int arrived_order(const void *a, const void *b)
+static void hand_out(const struct memory_flow *f, const struct store_recovery *r)
 {
-	uint64_t left = ((const struct arrived *)a)->row->arrival;
-	uint64_t right = ((const struct arrived *)b)->row->arrival;
+	struct arena results;
+	struct store_load l = { .nrows = 0 };
 
-	return left < right ? -1 : left > right;
+	arena_init(&results);
+	flow_load(f, &l, &results);
+	r->flow(r->owner, &l);
+	arena_fini(&results);
 }
 
-void memory_rows_recover(const struct memory_rows *t, const struct store_recovery *r)
+int memory_rows_recover(const struct memory_rows *t, struct store_recovery *r)
 {
-	size_t n = 0;
 	size_t cursor = 0;
-	const struct memory_flow *f = NULL;
 
-	while ((f = map_each(&t->flows, &cursor)) != NULL)
-		n += f->ended ? 0 : f->nrows;
-	struct arrived *all = xalloc((n + 1) * sizeof *all);
-	n = 0;
-	cursor = 0;
-	while ((f = map_each(&t->flows, &cursor)) != NULL) {
-		for (size_t i = 0; i < f->nrows && !f->ended; i++)
-			all[n++] = (struct arrived){ f, &f->rows[i] };
+	r->ret_parked = (struct store_parked){ 0 };
+	for (const struct memory_flow *f; (f = map_each(&t->flows, &cursor)) != NULL;) {
+		if (f->parked) {
+			r->ret_parked.flows++;
+			r->ret_parked.hooks += f->park.hooks;
+			r->ret_parked.untaken += f->park.untaken;
+		} else if (!f->ended) {
+			hand_out(f, r);
+		}
 	}
-	qsort(all, n, sizeof *all, arrived_order);
-	for (size_t i = 0; i < n; i++) {
-		struct store_row row = row_view(all[i].flow, all[i].row);
-		r->row(r->owner, &row);
-	}
-	free(all);
+	return 0;
+}
+
+int memory_rows_recover_flow(const struct memory_rows *t, const struct id *flow,
+	const struct store_recovery *r)
+{
+	const struct memory_flow *f = map_get(&t->flows, flow);
+
+	if (f != NULL && f->parked)
+		hand_out(f, r);
+	return 0;
 }

@@ -30,6 +30,11 @@ static inline struct store_list *request_list(struct store_request *r)
 	return container_of(r, struct store_list, request);
 }
 
+static inline struct store_walk *request_walk(struct store_request *r)
+{
+	return container_of(r, struct store_walk, request);
+}
+
 /* The arena of what r hands out, made at the first call; it goes when done returns. */
 __attribute__((returns_nonnull)) struct arena *request_results(struct store_request *r);
 

@@ -19,6 +19,7 @@ static const struct store_ops sqlite_ops = {
 	.submit = sqlite_submit,
 	.poll = sqlite_poll,
 	.recover = sqlite_recover,
+	.recover_flow = sqlite_recover_flow,
 	.close = sqlite_close,
 };
 
@@ -198,8 +199,10 @@ close:
 	return rc;
 }
 
-int store_open_sqlite(struct store **ret, const char *path, struct err *err)
+int store_open_sqlite(struct store **ret, const char *path, const struct store_options *o,
+	struct err *err)
 {
+	(void)o;
 	return sqlite_store_open(ret, path, &(struct sqlite_options){ 0 }, err);
 }
 

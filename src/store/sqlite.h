@@ -138,8 +138,11 @@ void segment_tidy(struct sqlite_store *s);
 /* sqlite_commit.c, sqlite_query.c: carry out one request; return what done is told. */
 int  sqlite_commit(struct sqlite_store *s, const struct store_commit *c);
 int  sqlite_load(struct sqlite_store *s, struct store_load *l);
+void sqlite_rows_read(struct sqlite_store *s, const struct flow_rows *f,
+                      struct store_load *l, struct arena *a);
 int  sqlite_find(struct sqlite_store *s, struct store_find *f);
 int  sqlite_list(struct sqlite_store *s, struct store_list *l);
+void sqlite_walk(struct sqlite_store *s, struct store_walk *w);
 /* Reads the columns that ENDED_COLUMNS names; leaves the long ones empty. */
 bool ended_read(sqlite3_stmt *stmt, struct store_ended *ret);
 #define ENDED_COLUMNS \
@@ -148,7 +151,9 @@ bool ended_read(sqlite3_stmt *stmt, struct store_ended *ret);
 
 /* sqlite_recover.c */
 int  sqlite_scan(struct sqlite_store *s, struct err *err);  /* at open: makes the index */
-int  sqlite_recover(struct store *s, const struct store_recovery *r, struct err *err);
+int  sqlite_recover(struct store *s, struct store_recovery *r, struct err *err);
+int  sqlite_recover_flow(struct store *s, const struct id *flow,
+                         const struct store_recovery *r, struct err *err);
 
 /* sqlite_thread.c */
 int  sqlite_thread_start(struct sqlite_store *s, struct err *err);

@@ -134,6 +134,7 @@ int sqlite_commit(struct sqlite_store *s, const struct store_commit *c)
 {
 	int64_t first = 0;
 
+	CHECK(c->nparks == 0);
 	s->commits++;
 	for (size_t i = 0; i < c->nrows; i++) {
 		const struct flow_rows *f = index_flow(s, &c->rows[i].flow);

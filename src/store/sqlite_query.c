@@ -13,14 +13,12 @@ static struct slice keep(struct arena *a, struct slice s)
 	return (struct slice){ arena_dup(a, s), s.len };
 }
 
-int sqlite_load(struct sqlite_store *s, struct store_load *l)
+void sqlite_rows_read(struct sqlite_store *s, const struct flow_rows *f,
+	struct store_load *l, struct arena *a)
 {
-	const struct flow_rows *f = index_flow(s, &l->flow);
-
-	if (f == NULL)
-		return FISH_ENOTFOUND;
-	struct arena *a = request_results(&l->request);
 	const place *places = index_places(f);
+
+	l->flow = f->flow;
 	l->rows = arena_alloc(a, f->n * sizeof *l->rows);
 	for (uint32_t i = 0; i < f->n; i++) {
 		struct segment *seg = segment_by_number(s, place_segment(places[i]));
@@ -35,7 +33,22 @@ int sqlite_load(struct sqlite_store *s, struct store_load *l)
 		sqlite3_reset(seg->select);
 	}
 	l->nrows = f->n;
+}
+
+int sqlite_load(struct sqlite_store *s, struct store_load *l)
+{
+	const struct flow_rows *f = index_flow(s, &l->flow);
+
+	if (f == NULL)
+		return FISH_ENOTFOUND;
+	sqlite_rows_read(s, f, l, request_results(&l->request));
 	return 0;
+}
+
+void sqlite_walk(struct sqlite_store *s, struct store_walk *w)
+{
+	(void)s;
+	(void)w; /* nothing is parked */
 }
 
 bool ended_read(sqlite3_stmt *stmt, struct store_ended *ret)

@@ -6,7 +6,6 @@
  * head but not its long bytes; recover then fetches the rows of living flows alone,
  * however few they are among the dead. */
 #include "store/sqlite.h"
-#include "wire/entry.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -83,102 +82,33 @@ int sqlite_scan(struct sqlite_store *s, struct err *err)
 	return rc;
 }
 
-static int place_order(const void *a, const void *b)
-{
-	place left = *(const place *)a;
-	place right = *(const place *)b;
-
-	return left < right ? -1 : left > right;
-}
-
-/* The places in seg of flows that have not ended, in order; the caller frees. */
-static place *living_places(const struct segment *seg, size_t *ret_n)
-{
-	size_t n = 0;
-	size_t cap = 64;
-	place *all = xalloc(cap * sizeof *all);
-
-	for (size_t i = 0; i < seg->nflows; i++) {
-		const struct flow_rows *f = seg->flows[i];
-		const place *places = index_places(f);
-		for (uint32_t k = 0; k < f->n && f->ended_in == 0; k++) {
-			if (place_segment(places[k]) != seg->number)
-				continue;
-			if (n == cap) {
-				cap *= 2;
-				all = xrealloc(all, cap * sizeof *all);
-			}
-			all[n++] = places[k];
-		}
-	}
-	qsort(all, n, sizeof *all, place_order);
-	*ret_n = n;
-	return all;
-}
-
-/* Hands out what lives in seg, in order of arrival. */
-static int recover_segment(struct sqlite_store *s, struct segment *seg,
-	const struct store_recovery *r, struct err *err)
-{
-	size_t n = 0;
-	int rc = 0;
-	place *all = seg->live > 0 ? living_places(seg, &n) : NULL;
-
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		struct store_row row = { .last = false };
-		if (segment_select(s, seg, place_rowid(all[i])) != SQLITE_ROW ||
-			!stmt_id(seg->select, 0, &row.flow)) {
-			rc = sqlite_failed(s, err, "cannot read its journal");
-		} else {
-			row.seq = (uint64_t)sqlite3_column_int64(seg->select, 1);
-			row.bytes = stmt_slice(seg->select, 3);
-			r->row(r->owner, &row);
-		}
-		sqlite3_reset(seg->select);
-	}
-	free(all);
-	return rc;
-}
-
-/* Hands out the ended children of hooks, for the duplicate check. */
-static int recover_ended(
-	struct sqlite_store *s, const struct store_recovery *r, struct err *err)
-{
-	sqlite3_stmt *stmt = NULL;
-	/* SQLite uses the partial index only when it sees the number of SOURCE_HOOK. */
-	_Static_assert(SOURCE_HOOK == 1, "the schema and this query spell it out");
-	int rc = stmt_prepare(s, &stmt,
-		"SELECT " ENDED_COLUMNS
-		" FROM ended WHERE parent_source = 1 AND key IS NOT NULL"
-		"  AND ended_ms >= ? ORDER BY ended_ms, rowid");
-	if (rc != SQLITE_OK)
-		return sqlite_failed(s, err, "cannot read its ended flows");
-	stmt_bind_int(stmt, 1, s->time_ms - SEEN_WINDOW_MS);
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		struct store_ended e = { 0 };
-		if (!ended_read(stmt, &e)) {
-			stmt_free(stmt);
-			return damaged(s, err, "an ended flow is not as it was written");
-		}
-		r->ended(r->owner, &e);
-	}
-	rc = sqlite3_reset(stmt) == SQLITE_OK
-		? 0
-		: sqlite_failed(s, err, "cannot read its ended flows");
-	stmt_free(stmt);
-	return rc;
-}
-
-int sqlite_recover(struct store *base, const struct store_recovery *r, struct err *err)
+int sqlite_recover(struct store *base, struct store_recovery *r, struct err *err)
 {
 	struct sqlite_store *s = container_of(base, struct sqlite_store, base);
-	int rc = 0;
+	size_t cursor = 0;
 
+	(void)err;
 	sqlite_borrow(s);
-	for (size_t i = 0; i < s->nsegments && rc == 0; i++)
-		rc = recover_segment(s, s->segments[i], r, err);
-	if (rc == 0)
-		rc = recover_ended(s, r, err);
+	for (const struct flow_rows *f; (f = map_each(&s->flows, &cursor)) != NULL;) {
+		struct arena a;
+		struct store_load l = { .nrows = 0 };
+		if (f->ended_in != 0)
+			continue;
+		arena_init(&a);
+		sqlite_rows_read(s, f, &l, &a);
+		r->flow(r->owner, &l);
+		arena_fini(&a);
+	}
 	sqlite_give_back(s);
-	return rc;
+	return 0;
+}
+
+int sqlite_recover_flow(struct store *base, const struct id *flow,
+	const struct store_recovery *r, struct err *err)
+{
+	(void)base;
+	(void)flow;
+	(void)r;
+	(void)err; /* nothing is parked */
+	return 0;
 }

@@ -18,6 +18,7 @@ static void carry_out(struct sqlite_store *s, struct store_request *r)
 	case STORE_LOAD: r->rc = sqlite_load(s, request_load(r)); break;
 	case STORE_FIND: r->rc = sqlite_find(s, request_find(r)); break;
 	case STORE_LIST: r->rc = sqlite_list(s, request_list(r)); break;
+	case STORE_WALK: sqlite_walk(s, request_walk(r)); break;
 	}
 }
 

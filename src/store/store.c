@@ -11,10 +11,11 @@
 #include <string.h>
 #include <sys/random.h>
 
-int store_open(struct store **ret, const char *path, struct err *err)
+int store_open(struct store **ret, const char *path, const struct store_options *o,
+	struct err *err)
 {
 	if (strcmp(path, ":memory:") != 0)
-		return store_open_sqlite(ret, path, err);
+		return store_open_sqlite(ret, path, o, err);
 	uint8_t secret[TOKEN_SECRET_BYTES];
 	/* A draw of this size is never short; it may only be interrupted before the
 	 * kernel is seeded. */
@@ -50,11 +51,14 @@ void store_load(struct store *s, struct store_load *l)
 {
 	l->rows = NULL;
 	l->nrows = 0;
+	l->parked = false;
+	l->park = (struct store_park){ 0 };
 	submit(s, &l->request, STORE_LOAD);
 }
 
 void store_find(struct store *s, struct store_find *f)
 {
+	f->parked = false;
 	f->ended = (struct store_ended){ 0 };
 	submit(s, &f->request, STORE_FIND);
 }
@@ -69,12 +73,31 @@ void store_list(struct store *s, struct store_list *l)
 	submit(s, &l->request, STORE_LIST);
 }
 
+void store_walk(struct store *s, struct store_walk *w)
+{
+	CHECK(w->limit >= 1);
+	CHECK(w->limit <= STORE_WALK_MAX);
+	w->found = NULL;
+	w->nfound = 0;
+	w->ret_more = false;
+	w->ret_next_ms = INT64_MAX;
+	submit(s, &w->request, STORE_WALK);
+}
+
 void store_poll(struct store *s) { s->ops->poll(s); }
 
-int store_recover(struct store *s, const struct store_recovery *r, struct err *err)
+int store_recover(struct store *s, struct store_recovery *r, struct err *err)
 {
 	CHECK(!s->committing);
+	r->ret_parked = (struct store_parked){ 0 };
 	return s->ops->recover(s, r, err);
+}
+
+int store_recover_flow(struct store *s, const struct id *flow,
+	const struct store_recovery *r, struct err *err)
+{
+	CHECK(!s->committing);
+	return s->ops->recover_flow(s, flow, r, err);
 }
 
 struct store *store_close(struct store *s)
@@ -116,6 +139,7 @@ void request_finish(struct store *s, struct store_request *r)
 	case STORE_LOAD: request_load(r)->done(request_load(r), r->rc); break;
 	case STORE_FIND: request_find(r)->done(request_find(r), r->rc); break;
 	case STORE_LIST: request_list(r)->done(request_list(r), r->rc); break;
+	case STORE_WALK: request_walk(r)->done(request_walk(r), r->rc); break;
 	}
 	results_free(results);
 }

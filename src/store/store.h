@@ -7,6 +7,10 @@
  * A commit that was rolled back (disk full, busy) says FISH_ESTORE and left nothing; the store stays
  * usable. Any other failure of a write is ambiguous: the store prints it and aborts the process, and
  * what was durable is read back at the next start.
+ *
+ * A live flow is resident (its rows are young: the owner has it in memory, and a restart hands it out)
+ * or parked (out of the owner's memory; a restart does not look at it, a load brings it back). It is
+ * parked by a store_park in a commit, and resident again from the commit that next adds a row to it.
  * Surprise: nothing here knows what an entry is; a store keeps rows of bytes in order of arrival. */
 #ifndef FISH_STORE_H
 #define FISH_STORE_H
@@ -21,7 +25,7 @@ struct arena;
 /* The store's own part of each request; the owner leaves it alone. Zero before the first use. */
 struct store_request {
 	struct list   link;      /* in the store's queue, then among its finished ones */
-	enum store_kind { STORE_COMMIT = 1, STORE_LOAD, STORE_FIND, STORE_LIST } kind;
+	enum store_kind { STORE_COMMIT = 1, STORE_LOAD, STORE_FIND, STORE_LIST, STORE_WALK } kind;
 	int           rc;
 	struct arena *results;   /* what is handed out and freed when done returns; or NULL */
 };
@@ -31,7 +35,24 @@ struct store_row {
 	struct id    flow;
 	uint64_t     seq;        /* of the first entry in bytes */
 	bool         last;       /* the flow's END is in it: no row of this flow comes after */
+	uint64_t     from_seq;   /* what lies wholly below this is of no use to a load any more; never falls */
 	struct slice bytes;
+};
+
+/* A flow that goes out of memory with this commit: all its rows are older than the commit or in it. */
+struct store_park {
+	struct id    flow;
+	struct id    parent;     /* zero: none */
+	bool         has_key;    /* key is the hash of its start key */
+	struct id    key;
+	int64_t      wake_ms;    /* its first deadline; INT64_MAX: none */
+	uint32_t     hooks;      /* open ones, and … */
+	uint32_t     untaken;    /* … deliveries not taken: for the figures */
+};
+
+/* How many flows are parked, and sums over them. */
+struct store_parked {
+	uint64_t flows, hooks, untaken;
 };
 
 /* What is kept of a flow that has ended; written in the same commit as its last row. */
@@ -53,25 +74,30 @@ struct store_ended {
 struct store_commit {
 	const struct store_row   *rows;      size_t nrows;      /* borrowed until done */
 	const struct store_ended *ended;     size_t nended;
+	const struct store_park  *parks;     size_t nparks;     /* of flows that end in no row of this commit */
 	int64_t                   now_ms;    /* stored as the store's time */
 	void (*done)(struct store_commit *c, int rc);           /* 0 or FISH_ESTORE */
 	struct store_request      request;
 };
 
-/* All rows of one flow, oldest first; of an ended flow those that are still kept, maybe with gaps. */
+/* All rows of one flow, oldest first, from the one that holds its from_seq on (older ones may be there);
+ * of an ended flow those that are still kept, maybe with gaps. The flow stays parked if it was. */
 struct store_load {
 	struct id         flow;
 	struct store_row *rows;   size_t nrows;   /* the store's; stand until done returns */
+	bool              parked;                 /* a live flow that is parked, with … */
+	struct store_park park;                   /* … what it was parked with */
 	void (*done)(struct store_load *l, int rc);             /* 0, or FISH_ENOTFOUND: no row (nrows 0) */
 	struct store_request request;
 };
 
 enum store_find_by { STORE_BY_FLOW = 1, STORE_BY_KEY };
 
-/* One ended flow, by id or by start key (children are never found by key). */
+/* One parked or ended flow, by id or by start key (children are never found by key). */
 struct store_find {
 	enum store_find_by by;
 	struct id          what;
+	bool               parked;              /* it lives: of ended only flow is filled in */
 	struct store_ended ended;               /* its slices stand until done returns */
 	void (*done)(struct store_find *f, int rc);             /* 0 or FISH_ENOTFOUND */
 	struct store_request request;
@@ -88,17 +114,40 @@ struct store_list {
 	struct store_request request;
 };
 
+enum store_walk_by { STORE_WALK_ALL = 1, STORE_WALK_CHILDREN, STORE_WALK_DUE };
+
+/* Ids of parked flows: all or one parent's, in order of id; or those whose deadline comes, in order of
+ * wake_ms. A flow that was parked once and is resident now may be among them: whoever asks knows. */
+struct store_walk {
+	enum store_walk_by by;
+	struct id          parent;              /* CHILDREN: whose */
+	struct id          after;               /* ALL, CHILDREN: those above it; zero: from the first */
+	int64_t            after_ms, until_ms;  /* DUE: wake_ms above the one, at most the other */
+	size_t             limit;               /* 1 … STORE_WALK_MAX; DUE hands out all of its last millisecond */
+	struct store_walked {
+		struct id flow;
+		int64_t   wake_ms;
+	}                 *found;   size_t nfound;      /* stand until done returns */
+	bool               ret_more;            /* there were more within the bounds */
+	int64_t            ret_next_ms;         /* DUE: the first wake_ms above the last one handed out, or above
+	                                           until_ms when all were; INT64_MAX: none */
+	void (*done)(struct store_walk *w, int rc);     /* 0 */
+	struct store_request request;
+};
+
 /* What store_recover hands out; all slices stand for the one call. */
 struct store_recovery {
-	void (*row)(void *owner, const struct store_row *row);           /* rows of flows that have not ended, in order of arrival */
-	void (*ended)(void *owner, const struct store_ended *ended);     /* then ended children of hooks within the window (parent_source SOURCE_HOOK with key), oldest first; result, seen and untaken are left empty */
+	/* Each resident flow, whole: as a load would hand it out (parked is false). A parent may come after its child. */
+	void (*flow)(void *owner, const struct store_load *l);
 	void  *owner;
+	struct store_parked ret_parked;         /* of the parked ones, which are not handed out */
 };
 
 struct store_ops {
 	void (*submit)(struct store *s, struct store_request *r);
 	void (*poll)(struct store *s);
-	int  (*recover)(struct store *s, const struct store_recovery *r, struct err *err);
+	int  (*recover)(struct store *s, struct store_recovery *r, struct err *err);
+	int  (*recover_flow)(struct store *s, const struct id *flow, const struct store_recovery *r, struct err *err);
 	void (*close)(struct store *s);
 };
 
@@ -116,23 +165,35 @@ struct store {
 
 /* An ended row goes once it is older than SEEN_WINDOW_MS by a commit's now_ms: oldest first, at most
  * so many in one commit beyond the number that the commit adds. */
-enum { STORE_ENDED_DROPS = 16, STORE_LIST_MAX = 1000 };
+enum { STORE_ENDED_DROPS = 16, STORE_LIST_MAX = 1000, STORE_WALK_MAX = 10000 };
+
+/* How a store is kept; zero is the default. */
+struct store_options {
+	size_t      young_bytes_max;     /* of rows that a restart reads, about; 0: 64 MiB */
+	int64_t     retain_ms;           /* an ended flow's input, result and history stay so long; 0: a day */
+	uint64_t    retain_bytes_max;    /* … and at most so many bytes of them all, the oldest go first; 0: 1 GiB */
+	const char *vfs;                 /* SQLite's, by name; tests bring their own; NULL: the system's */
+};
 
 /* Opens or makes a store. path ":memory:" is the memory store. Fills err with what a person can act
- * on: unwritable, foreign file, newer format, in use by another server. */
-int store_open(struct store **ret, const char *path, struct err *err);
+ * on: unwritable, foreign file, newer format, in use by another server. o may be NULL. */
+int store_open(struct store **ret, const char *path, const struct store_options *o, struct err *err);
 int store_open_memory(struct store **ret, const uint8_t secret[TOKEN_SECRET_BYTES], struct err *err);
-int store_open_sqlite(struct store **ret, const char *path, struct err *err);
+int store_open_sqlite(struct store **ret, const char *path, const struct store_options *o, struct err *err);
 
 /* Short hands over ops. At most one commit at a time; loads, finds and lists as many as one likes. */
 void store_commit(struct store *s, struct store_commit *c);
 void store_load(struct store *s, struct store_load *l);
 void store_find(struct store *s, struct store_find *f);
 void store_list(struct store *s, struct store_list *l);
+void store_walk(struct store *s, struct store_walk *w);
 void store_poll(struct store *s);
 /* Blocking; no commit may be under way. Loads, finds and lists under way are carried out first; their
  * done functions run at the next poll. Used at start and after a commit that failed. */
-int  store_recover(struct store *s, const struct store_recovery *r, struct err *err);
+int  store_recover(struct store *s, struct store_recovery *r, struct err *err);
+/* Within store_recover's bounds, after it: one parked flow more, through r->flow. Not through it when there is
+ * no such parked flow. */
+int  store_recover_flow(struct store *s, const struct id *flow, const struct store_recovery *r, struct err *err);
 struct store *store_close(struct store *s);      /* waits for what is under way (done is not called); returns NULL */
 
 /* The memory store's extras, for tests and the simulator. A fault counts for a commit only. */

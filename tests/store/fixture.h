@@ -150,11 +150,16 @@ static inline int load_text(struct fixture *fx, struct id flow, struct sync_load
 	return sync->rc;
 }
 
-/* All that recover hands out as text: "flow/seq:bytes" by the flow's number, then
- * "(flow)" for the ended. */
+/* All that recover hands out, in order of the flows' numbers, as text:
+ * "flow/seq:bytes". */
 struct recovered {
+	struct store_recovery r;
 	char text[2000];
-	size_t len, nrows, nended;
+	size_t nflows, nrows;
+	struct recovered_one {
+		unsigned number;
+		char text[200];
+	} flows[50];
 };
 
 /* Flow ids of the tests: ordered by n. */
@@ -221,38 +226,47 @@ static inline struct store_ended child_of(
 	return e;
 }
 
-static inline void recovered_row(void *owner, const struct store_row *row)
+static inline void recovered_flow(void *owner, const struct store_load *l)
 {
 	struct recovered *r = owner;
 
-	CHECK(!row->last);
-	r->nrows++;
-	if (r->len < sizeof r->text)
-		r->len += (size_t)snprintf(r->text + r->len, sizeof r->text - r->len,
-			"%u/%llu:%.*s ", flow_number(&row->flow),
-			(unsigned long long)row->seq, (int)row->bytes.len,
-			row->bytes.len > 0 ? row->bytes.ptr : "");
+	CHECK(l->nrows > 0);
+	r->nflows++;
+	r->nrows += l->nrows;
+	if (r->nflows > sizeof r->flows / sizeof r->flows[0])
+		return;
+	struct recovered_one *one = &r->flows[r->nflows - 1];
+	one->number = flow_number(&l->flow);
+	size_t len = 0;
+	for (size_t i = 0; i < l->nrows && len < sizeof one->text; i++) {
+		const struct store_row *row = &l->rows[i];
+		CHECK(!row->last);
+		CHECK(id_eq(&row->flow, &l->flow));
+		len += (size_t)snprintf(one->text + len, sizeof one->text - len,
+			"%u/%llu:%.*s ", one->number, (unsigned long long)row->seq,
+			(int)row->bytes.len, row->bytes.len > 0 ? row->bytes.ptr : "");
+	}
 }
 
-static inline void recovered_ended(void *owner, const struct store_ended *ended)
+static inline int recovered_order(const void *a, const void *b)
 {
-	struct recovered *r = owner;
+	const struct recovered_one *left = a;
+	const struct recovered_one *right = b;
 
-	CHECK(ended->result.len == 0);
-	CHECK(ended->seen.len == 0);
-	CHECK(ended->untaken.len == 0);
-	r->nended++;
-	if (r->len < sizeof r->text)
-		r->len += (size_t)snprintf(r->text + r->len, sizeof r->text - r->len,
-			"(%u) ", flow_number(&ended->flow));
+	return left->number < right->number ? -1 : left->number > right->number;
 }
 
 static inline const char *recover_text(struct fixture *fx, struct recovered *r)
 {
-	const struct store_recovery recovery = { recovered_row, recovered_ended, r };
-
-	*r = (struct recovered){ .len = 0 };
-	CHECK(store_recover(fx->s, &recovery, NULL) == 0);
+	*r = (struct recovered){ .r = { .flow = recovered_flow, .owner = r } };
+	CHECK(store_recover(fx->s, &r->r, NULL) == 0);
+	size_t kept = sizeof r->flows / sizeof r->flows[0];
+	kept = r->nflows < kept ? r->nflows : kept;
+	qsort(r->flows, kept, sizeof r->flows[0], recovered_order);
+	size_t len = 0;
+	for (size_t i = 0; i < kept && len < sizeof r->text; i++)
+		len += (size_t)snprintf(r->text + len, sizeof r->text - len, "%s",
+			r->flows[i].text);
 	return r->text;
 }
 

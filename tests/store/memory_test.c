@@ -154,8 +154,8 @@ static void memory_path_draws_a_secret(void **state)
 	struct store *a = NULL;
 	struct store *b = NULL;
 
-	assert_int_equal(store_open(&a, ":memory:", NULL), 0);
-	assert_int_equal(store_open(&b, ":memory:", NULL), 0);
+	assert_int_equal(store_open(&a, ":memory:", NULL, NULL), 0);
+	assert_int_equal(store_open(&b, ":memory:", NULL, NULL), 0);
 	assert_memory_not_equal(a->keys[0].secret, b->keys[0].secret, TOKEN_SECRET_BYTES);
 	assert_int_equal(store_memory_pending(a), 0);
 	store_close(a);

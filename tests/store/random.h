@@ -19,6 +19,7 @@ enum {
 struct random_flow {
 	struct id id;
 	bool ended;
+	bool recovered; /* by the recovery under way */
 	uint64_t seq_next;
 	struct store_ended e; /* once it has ended; its slices point into content */
 	bool kept; /* its ended row has not expired */
@@ -44,8 +45,6 @@ struct random_run {
 	unsigned ends[RANDOM_FLOWS_MAX]; /* in order of their end */
 	size_t nends, nexpired;
 	char content[4096];
-	size_t cursor; /* recovery: the row that must come next */
-	size_t ends_cursor;
 	size_t answers; /* requests that are done */
 };
 
@@ -323,54 +322,41 @@ static inline void random_commit(struct random_run *run)
 	}
 }
 
-static inline void random_recovered_row(void *owner, const struct store_row *got)
+static inline void random_recovered(void *owner, const struct store_load *l)
 {
 	struct random_run *run = owner;
+	unsigned flow = flow_number(&l->flow);
+	size_t at = 0;
 
-	while (run->cursor < run->nrows && run->flows[run->rows[run->cursor].flow].ended)
-		run->cursor++;
-	RANDOM_CHECK(run, run->cursor < run->nrows);
-	const struct random_row *want = &run->rows[run->cursor++];
-	RANDOM_CHECK(run, id_eq(&got->flow, &run->flows[want->flow].id));
-	RANDOM_CHECK(run, got->seq == want->seq);
-	RANDOM_CHECK(run, !got->last);
-	RANDOM_CHECK(run,
-		slice_eq(got->bytes,
-			(struct slice){ run->content + want->offset, want->len }));
-}
-
-static inline bool random_is_recovered(const struct random_run *run, size_t i)
-{
-	const struct store_ended *e = &run->flows[run->ends[i]].e;
-
-	return e->has_key && e->parent_source == SOURCE_HOOK &&
-		e->ended_ms >= run->now_ms - SEEN_WINDOW_MS;
-}
-
-static inline void random_recovered_ended(void *owner, const struct store_ended *got)
-{
-	struct random_run *run = owner;
-
-	while (run->ends_cursor < run->nends &&
-		!random_is_recovered(run, run->ends_cursor))
-		run->ends_cursor++;
-	RANDOM_CHECK(run, run->ends_cursor < run->nends);
-	const struct random_flow *want = &run->flows[run->ends[run->ends_cursor++]];
-	RANDOM_CHECK(run, id_eq(&got->flow, &want->id));
-	RANDOM_CHECK(run, id_eq(&got->key, &want->e.key));
+	RANDOM_CHECK(run, flow < run->nflows);
+	RANDOM_CHECK(run, !run->flows[flow].ended);
+	RANDOM_CHECK(run, !run->flows[flow].recovered);
+	run->flows[flow].recovered = true;
+	for (size_t i = 0; i < run->nrows; i++) {
+		const struct random_row *want = &run->rows[i];
+		if (want->flow != flow)
+			continue;
+		RANDOM_CHECK(run, at < l->nrows);
+		RANDOM_CHECK(run, l->rows[at].seq == want->seq);
+		RANDOM_CHECK(run, !l->rows[at].last);
+		RANDOM_CHECK(run,
+			slice_eq(l->rows[at].bytes,
+				(struct slice){
+					run->content + want->offset, want->len }));
+		at++;
+	}
+	RANDOM_CHECK(run, at == l->nrows);
 }
 
 static inline void random_recover(struct random_run *run)
 {
-	const struct store_recovery r = { random_recovered_row, random_recovered_ended,
-		run };
+	struct store_recovery r = { .flow = random_recovered, .owner = run };
 
-	run->cursor = run->ends_cursor = 0;
+	for (unsigned i = 0; i < run->nflows; i++)
+		run->flows[i].recovered = false;
 	RANDOM_CHECK(run, store_recover(run->fx->s, &r, NULL) == 0);
-	for (; run->cursor < run->nrows; run->cursor++)
-		RANDOM_CHECK(run, run->flows[run->rows[run->cursor].flow].ended);
-	for (; run->ends_cursor < run->nends; run->ends_cursor++)
-		RANDOM_CHECK(run, !random_is_recovered(run, run->ends_cursor));
+	for (unsigned i = 0; i < run->nflows; i++)
+		RANDOM_CHECK(run, run->flows[i].recovered == !run->flows[i].ended);
 }
 
 static inline void random_steps(struct random_run *run, size_t steps)

@@ -74,7 +74,7 @@ static void assert_refused(const char *path, int code, const char *words)
 	struct store *s = NULL;
 	struct err err = { 0 };
 
-	int rc = store_open(&s, path, &err);
+	int rc = store_open(&s, path, NULL, &err);
 	assert_null(s);
 	assert_int_equal(rc, code);
 	assert_int_equal(err.code, code);
@@ -188,7 +188,7 @@ static int refused_elsewhere(struct fixture *fx)
 		struct err err = { 0 };
 		/* The test's own process opened this library's connection; the child
 		 * makes its own. */
-		int rc = store_open(&s, fx->path, &err);
+		int rc = store_open(&s, fx->path, NULL, &err);
 		_exit(rc == FISH_EBUSY && strstr(err.text, "in use by another server")
 				? 0
 				: 1);
