@@ -33,9 +33,12 @@ static const struct id *kid_of(const struct run *r, uint32_t step)
 static void cancel_child(struct run *r, uint32_t step)
 {
 	const struct id *kid = kid_of(r, step);
+	struct id to = kid ? *kid : (struct id){ { 0 } };      /* f->kids may move */
 
-	if (!run_recorded(r) && kid)
-		act_new(r, ACT_CANCEL, step)->to = *kid;
+	if (!kid && !run_recorded(r))
+		return;
+	if (run_acts(r, &to) && kid)
+		act_new(r, ACT_CANCEL, step)->to = to;
 }
 
 /* Below the border too: what a replay asks for again is given up again. */
@@ -57,8 +60,6 @@ void fish_cancel(fish_hook *h)
 	if (h->source == SOURCE_HOOK || h->source == SOURCE_CANCEL)
 		run_misuse(r, "fish_cancel: \"%s\" is neither a child nor a call nor a timer; fish_close closes hooks",
 		           h->name);
-	if (h->source == SOURCE_CHILD && kid_of(r, h->number))
-		run_need(r, kid_of(r, h->number));
 	run_step(r, &(struct step){
 		.kind = STEP_CANCEL, .label = h->name, .content = (uint64_t)h->source << 32 | h->number });
 	if (h->source == SOURCE_CHILD)
@@ -86,11 +87,10 @@ void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const c
 	struct slice body = run_template(r, "fish_tell", json, ap);
 
 	va_end(ap);
-	run_need(r, &id);
 	run_step(r, &(struct step){
 		.kind = STEP_TELL, .label = hook_name,
 		.content = hash64(hash64(HASH64_SEED, slice_of(flow_id)), body) });
-	if (run_recorded(r))
+	if (!run_acts(r, &id))
 		return;
 	struct act *a = act_new(r, ACT_TELL, run_index(r));
 

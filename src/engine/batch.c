@@ -121,7 +121,6 @@ void batch_submit(struct batch *b)
 	i = 0;
 	for (struct list *l = b->leaving.next; l != &b->leaving; l = l->next)
 		b->store_parks[i++] = container_of(l, struct flow, leaving)->park;
-	b->nleaving = i;                          /* one that went on in this batch has left the list */
 	b->commit = (struct store_commit){
 		.rows = b->store_rows, .nrows = b->nrows,
 		.ended = b->store_ended, .nended = b->nended,

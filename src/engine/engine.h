@@ -168,6 +168,7 @@ struct show {
 	struct id id;
 	void (*done)(struct show *s, int rc, struct slice json);    /* 0, FISH_ENOTFOUND or FISH_ESTORE */
 	struct wanted want;           /* the engine's */
+	uint64_t pinned;              /* 0: it is not, else the engine's reset number + 1 */
 	struct store_load load;
 	struct store_find find;
 	struct engine *engine;

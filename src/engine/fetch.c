@@ -87,6 +87,7 @@ static void build(struct fetch *x, const struct store_load *l)
 		f->name = xstrndup("?", 1);
 	flow_link(f);
 	unpin_parent(x);
+	f->news = false;                          /* it was at rest when it was parked: it had seen all */
 	f->stored = true;
 	f->park = l->park;
 	e->parked.flows--;

@@ -178,6 +178,7 @@ void flow_append(struct flow *f, struct entry *e)
 	size_t before = bytes->len;
 
 	f->stored = false;
+	leave_not(f);
 	e->time_ms = en->now_ms;
 	entry_put(bytes, e);
 	CHECK(!buf_failed(bytes));

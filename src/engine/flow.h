@@ -126,6 +126,7 @@ struct flow {
 	bool              stored;       /* the store has it as parked, and nothing came since: may leave at once */
 	struct store_park park;         /* … as this */
 	struct list       leaving;      /* in batch->leaving: goes once that is durable */
+	uint64_t          leaving_no;   /* … that batch's number */
 };
 
 struct flow *flow_new(struct engine *e, const struct id *id);  /* in engine->flows, FLOW_PARKED */

@@ -23,8 +23,10 @@ int64_t leave_lead_ms(const struct engine *e)
 
 static bool at_rest(const struct flow *f)
 {
+	if (f->doubt)                             /* a call, or work on a thread */
+		return false;
 	if (f->state == FLOW_PARKED)
-		return !f->news && !f->doubt;
+		return !f->news;
 	return f->state == FLOW_WAITING && !f->run->works && !f->run->awaits && !f->run->needs;
 }
 
@@ -99,8 +101,19 @@ static bool leave(struct flow *f)
 		return true;
 	f->park = park_of(f);
 	list_push(&b->leaving, &f->leaving);
+	f->leaving_no = b->no;
 	b->nleaving++;
 	return true;
+}
+
+void leave_not(struct flow *f)
+{
+	struct batch *b = f->engine->gather;
+
+	if (list_empty(&f->leaving) || f->leaving_no != b->no)
+		return;
+	list_remove(&f->leaving);
+	b->nleaving--;
 }
 
 void leave_release(struct batch *b)
@@ -133,7 +146,8 @@ void leave_idle(struct engine *e)
 		list_push(&seen, &f->idle);
 		if (leave(f))
 			continue;                 /* it may be gone: not to be touched */
-		if (f->state == FLOW_WAITING && flow_durable(f) && !f->run->works)
+		/* Whoever brings what it needs wakes this very run. */
+		if (f->state == FLOW_WAITING && flow_durable(f) && !f->run->needs)
 			flow_rest(f);
 		f->idle_since_ms = e->now_ms;     /* looked at again after as long */
 	}

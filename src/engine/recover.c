@@ -121,6 +121,7 @@ void engine_forget(struct engine *e)
 		flow_free(all[i]);
 	}
 	free(all);
+	e->resets++;
 	acts_drop(&e->acts);
 	e->parked = (struct store_parked){ 0 };
 	fetches_forget(e);

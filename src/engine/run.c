@@ -95,22 +95,42 @@ static void needed(struct wanted *w, struct flow *f)
 {
 	struct run *r = container_of(w, struct run, need);
 
-	(void)f;
 	r->needs = false;
+	r->need_lives = f != NULL;
 	flow_wake(r->flow);
 }
 
-/* A replay has done what comes: its next step is not live. */
-void run_need(struct run *r, const struct id *id)
+static void fetch(struct run *r, const struct id *id)
 {
-	if (r->steps < r->border || map_get(&r->engine->flows, id))
-		return;
-	r->wait_due_ms = INT64_MAX;
-	r->needs = true;
-	r->need = (struct wanted){ .id = *id, .done = needed };
-	flow_want(r->engine, &r->need);
-	while (r->needs)
-		run_block(r);
+	/* It may have left again by the time that this run is on the CPU. */
+	do {
+		r->needs = true;
+		r->need = (struct wanted){ .id = *id, .done = needed };
+		flow_want(r->engine, &r->need);
+		while (r->needs)
+			run_block(r);
+	} while (r->need_lives && !map_get(&r->engine->flows, id));
+}
+
+/* Mostly PROGRESS alone says that the act was done, in one commit. But a run that has to wait for the
+ * other flow rests with the step begun and the act not done; then RESULT says it, in the act's commit. */
+bool run_acts(struct run *r, const struct id *id)
+{
+	struct inbox *done = run_inbox(r, SOURCE_RESULT, run_index(r));
+	bool pending = r->steps == r->border && r->rest == REST_NEEDS;
+
+	if (done->first) {
+		(void)run_take(r, done);
+		return false;
+	}
+	if (run_recorded(r) && !pending)
+		return false;
+	if (!pending && map_get(&r->engine->flows, id))
+		return true;
+	fetch(r, id);
+	flow_append(r->flow, &(struct entry){ .kind = ENTRY_RESULT, .number = run_index(r) });
+	(void)run_take(r, done);
+	return true;
 }
 
 /* Leaves the coroutine for good. */
@@ -187,6 +207,8 @@ static enum entry_rest rest_of(const struct run *r)
 {
 	if (r->misused)
 		return REST_MISUSED;
+	if (r->needs && !r->returned)
+		return REST_NEEDS;
 	return r->returned ? REST_CLOSING : REST_WAITS;
 }
 

@@ -116,6 +116,7 @@ struct run {
 	const char    *once;            /* fish_once has handed over: its name; NULL: not */
 	bool           needs;           /* waits for a flow that a step acts on … */
 	struct wanted  need;            /* … to be in memory */
+	bool           need_lives;      /* it does */
 	size_t         works;           /* on threads, that read this run's memory */
 	bool           dropped;         /* only its works keep it */
 	bool           asked_cancelled; /* has a hook for CANCEL */
@@ -156,8 +157,9 @@ struct step {
 };
 void          run_step(struct run *r, const struct step *s);     /* begins the next step; may not return (diverged) */
 void          run_block(struct run *r);                          /* until there is news */
-/* Before a step that acts on that flow: returns when it is in memory, or known not to live. */
-void          run_need(struct run *r, const struct id *id);
+/* For a step that acts on that flow, which may be parked: returns when it is in memory, or known not to
+ * live. True: the act is to be done now; false: it was. */
+bool          run_acts(struct run *r, const struct id *id);
 void          run_work_over(struct run *r);                      /* one of its works has returned: frees a dropped run */
 void          run_patch_keep(struct run *r, struct slice name, bool answer);
 __attribute__((noreturn, format(printf, 2, 3))) void run_misuse(struct run *r, const char *fmt, ...);

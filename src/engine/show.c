@@ -292,8 +292,10 @@ static void loaded(struct store_load *load, int rc)
 {
 	struct show *s = container_of(load, struct show, load);
 	struct engine *e = s->engine;
-	const struct flow *f = map_get(&e->flows, &s->id);
+	struct flow *f = map_get(&e->flows, &s->id);
 
+	if (f && s->pinned == e->resets + 1)
+		f->pins--;
 	if (engine_away(e)) {
 		s->done(s, FISH_ESTORE, SLICE_NONE);
 		return;
@@ -315,7 +317,10 @@ static void fetched(struct wanted *w, struct flow *f)
 {
 	struct show *s = container_of(w, struct show, want);
 
-	(void)f;
+	/* It is in memory still when its rows are there. */
+	s->pinned = f ? s->engine->resets + 1 : 0;
+	if (f)
+		f->pins++;
 	if (engine_away(s->engine)) {
 		s->done(s, FISH_ESTORE, SLICE_NONE);
 		return;

@@ -41,6 +41,7 @@ struct engine {
 	struct batch   *gather;         /* never NULL */
 	struct batch   *inflight;       /* NULL: the store is free */
 	uint64_t        durable_no;     /* batches up to here are durable */
+	uint64_t        resets;         /* everything in memory was dropped so often */
 	bool            failed;         /* the last commit was rolled back: reset at the next turn */
 	bool            away;           /* … and until then nothing is taken in */
 	int64_t         away_until_ms;

@@ -7,6 +7,35 @@
 
 #include <string.h>
 
+static void check_born(struct buf *out, struct slice rest)
+{
+	struct entry_born b;
+
+	for (struct slice before = rest; entry_born_next(&rest, &b) == 1; before = rest) {
+		entry_born_put(out, &b);
+		check_same(out, before, rest);
+	}
+}
+
+static void check_door(struct buf *out, struct slice hooks, struct slice published)
+{
+	struct entry_door_hook h;
+	struct entry_published p;
+
+	for (struct slice before = hooks; entry_door_hook_next(&hooks, &h) == 1; before = hooks) {
+		check_inside(h.name, before);
+		check_inside(h.seen, before);
+		CHECK(h.expires_ms >= 0);
+		entry_door_hook_put(out, &h);
+		check_same(out, before, hooks);
+	}
+	for (struct slice before = published; entry_published_next(&published, &p) == 1; before = published) {
+		check_inside(p.body, before);
+		entry_published_put(out, &p);
+		check_same(out, before, published);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_inside(struct slice inner, struct slice outer)
@@ -62,6 +91,35 @@ static void check_hooks(struct buf *out, struct slice rest)
 	}
 }
 
+static void check_born(struct buf *out, struct slice rest)
+{
+	struct entry_born b;
+
+	for (struct slice before = rest; entry_born_next(&rest, &b) == 1; before = rest) {
+		entry_born_put(out, &b);
+		check_same(out, before, rest);
+	}
+}
+
+static void check_door(struct buf *out, struct slice hooks, struct slice published)
+{
+	struct entry_door_hook h;
+	struct entry_published p;
+
+	for (struct slice before = hooks; entry_door_hook_next(&hooks, &h) == 1; before = hooks) {
+		check_inside(h.name, before);
+		check_inside(h.seen, before);
+		CHECK(h.expires_ms >= 0);
+		entry_door_hook_put(out, &h);
+		check_same(out, before, hooks);
+	}
+	for (struct slice before = published; entry_published_next(&published, &p) == 1; before = published) {
+		check_inside(p.body, before);
+		entry_published_put(out, &p);
+		check_same(out, before, published);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct slice row = { (const char *)data, size };
@@ -81,12 +139,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check_same(&out, before, rest);
 		check_steps(&out, e.steps);
 		check_deadlines(&out, e.deadlines);
-		check_hooks(&out, e.hooks);
+		check_hooks(&out, e.kind == ENTRY_RENEW ? e.hooks : SLICE_NONE);
+		check_born(&out, e.born);
+		check_door(&out, e.kind == ENTRY_DOOR ? e.hooks : SLICE_NONE, e.published);
 	}
 	/* The lists also bare: few inputs get as far as one inside an entry. */
 	check_steps(&out, row);
 	check_deadlines(&out, row);
 	check_hooks(&out, row);
+	check_born(&out, row);
+	check_door(&out, row, row);
 	rest = row;
 	for (struct slice before = rest; varint_next(&rest, &number) == 1; before = rest) {
 		varint_put(&out, number);

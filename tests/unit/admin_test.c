@@ -58,27 +58,27 @@ void engine_unwatch(struct engine *e, struct watch *w, void (*forgotten)(struct 
 
 void engine_cancel(struct engine *e, struct cancel *c) { c->done(c, e->rc); }
 
-int engine_retry(struct engine *e, const struct id *id)
-{
-	(void)id;
-	return e->rc;
-}
+void engine_retry(struct engine *e, struct retry *r) { r->done(r, e->rc); }
 
 void engine_show(struct engine *e, struct show *s)
 {
 	s->done(s, e->rc, SLICE_LIT("{\"shown\": true}"));
 }
 
-size_t engine_list(struct engine *e, const struct id *after, size_t limit,
-	struct buf *out, struct id *ret_last)
+void engine_list(struct engine *e, struct roll *r)
 {
+	struct id last = { { 0 } };
+	struct buf out;
 	size_t n = 0;
-	*ret_last = (struct id){ { 0 } };
-	for (size_t i = after->b[15]; i < e->live && n < limit; i++, n++) {
-		buf_printf(out, "%s{\"live\": %zu}", n > 0 ? ", " : "", i);
-		ret_last->b[15] = (uint8_t)(i + 1);
+
+	buf_init(&out, SIZE_MAX);
+	for (size_t i = r->after.b[15]; i < e->live && n < r->limit; i++, n++) {
+		buf_printf(&out, "%s{\"live\": %zu}", n > 0 ? ", " : "", i);
+		last.b[15] = (uint8_t)(i + 1);
 	}
-	return n;
+	r->nlines = n;
+	r->done(r, 0, buf_slice(&out), n, &last);
+	buf_fini(&out);
 }
 
 void engine_figures(const struct engine *e, struct engine_figures *ret)

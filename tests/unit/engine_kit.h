@@ -7,6 +7,7 @@
 #define FISH_ENGINE_KIT_H
 
 #include "engine/engine.h"
+#include "engine/world.h"
 #include "wire/entry.h"
 
 #include <setjmp.h>
@@ -183,6 +184,21 @@ static inline void kit_turn(struct kit *k)
 	fail_msg("the engine does not come to rest");
 }
 
+/* The store is held: completes what it is asked for, until a commit of rows is the next. */
+static inline void kit_until_commit(struct kit *k)
+{
+	for (int n = 0; n < KIT_TURNS_MAX; n++) {
+		engine_turn(k->engine);
+		bool rows = k->engine->inflight && k->engine->inflight->nrows;
+
+		while (store_memory_pending(k->store) > (rows ? 1 : 0))
+			store_memory_complete(k->store, MEMORY_OK);
+		if (rows)
+			return;
+	}
+	fail_msg("nothing is committed");
+}
+
 static inline void kit_pass(struct kit *k, int64_t ms)
 {
 	k->now_ms += ms;
@@ -352,6 +368,57 @@ static inline const char *kit_show(struct kit *k, struct id id)
 	kit_turn(k);
 	assert_int_equal(l.rc, 0);
 	return k->words.ptr;
+}
+
+struct asked_again {
+	struct retry retry;
+	int          rc;
+};
+
+static inline void kit_retried(struct retry *r, int rc)
+{
+	container_of(r, struct asked_again, retry)->rc = rc;
+}
+
+static inline int kit_retry(struct kit *k, struct id id)
+{
+	struct asked_again a = { .rc = UNTOLD, .retry = { .id = id, .done = kit_retried } };
+
+	engine_retry(k->engine, &a.retry);
+	kit_turn(k);
+	assert_int_not_equal(a.rc, UNTOLD);
+	return a.rc;
+}
+
+struct rolled {
+	struct roll roll;
+	struct kit *kit;
+	size_t      n;
+	struct id   last;
+};
+
+static inline void kit_rolled(struct roll *r, int rc, struct slice json, size_t n, const struct id *last)
+{
+	struct rolled *x = container_of(r, struct rolled, roll);
+
+	assert_int_equal(rc, 0);
+	x->n = n;
+	x->last = *last;
+	buf_reset(&x->kit->words);
+	buf_put_slice(&x->kit->words, json);
+}
+
+/* The live flows above that id; their JSON is in k->words. */
+static inline size_t kit_list(struct kit *k, struct id after, size_t limit, struct id *ret_last)
+{
+	struct rolled x = { .kit = k, .n = SIZE_MAX,
+	                    .roll = { .after = after, .limit = limit, .done = kit_rolled } };
+
+	engine_list(k->engine, &x.roll);
+	kit_turn(k);
+	assert_int_not_equal(x.n, SIZE_MAX);
+	*ret_last = x.last;
+	return x.n;
 }
 
 static inline int kit_cancel(struct kit *k, struct id id)

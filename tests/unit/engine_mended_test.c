@@ -408,6 +408,7 @@ static void load_behind_a_failing_commit(enum second_news news)
 	struct knock n;
 
 	engine_watch(k.engine, &l.watch);
+	kit_turn(&k);
 	store_memory_hold(k.store, true);
 	kit_knock(&k, &n, k.log.ptr, "{}", "m1");
 	engine_turn(k.engine);
@@ -494,6 +495,10 @@ static void a_parked_flow_keeps_no_copy_of_what_woke_it(void **state)
 	kit_open(&k, &program, -1);
 	struct id id = kit_start(&k, "reader", "{}");
 
+	struct look l = { .kit = &k, .rc = UNTOLD, .watch = { .id = id, .done = look_watched } };
+
+	engine_watch(k.engine, &l.watch);        /* so it stays in memory, though without a run */
+	assert_int_equal(kit_post(&k, k.log.ptr, "0", "m0"), 200);
 	assert_int_equal(kit_post(&k, k.log.ptr, body, "m1"), 200);
 	const struct flow *f = map_get(&k.engine->flows, &id);
 
@@ -501,6 +506,7 @@ static void a_parked_flow_keeps_no_copy_of_what_woke_it(void **state)
 	assert_int_equal(f->state, FLOW_PARKED);
 	assert_true(f->tail.cap < BODY_BYTES / 16);
 	free(body);
+	engine_unwatch(k.engine, &l.watch, look_forgotten);
 	kit_close(&k);
 	(void)state;
 }

@@ -389,9 +389,7 @@ static void work_outlives_a_failed_commit(void **state)
 
 	store_memory_hold(k.store, true);
 	kit_knock(&k, &n, kit_log_text(&k), "{}", "m1");
-	engine_turn(k.engine);
-	while (store_memory_pending(k.store) > 1)
-		store_memory_complete(k.store, MEMORY_OK);
+	kit_until_commit(&k);
 	store_memory_complete(k.store, MEMORY_COMMIT_FAILS);
 	store_memory_hold(k.store, false);
 	assert_int_equal(n.status, 503);

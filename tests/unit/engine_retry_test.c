@@ -26,15 +26,15 @@ static void a_retry_runs_it_again(void **state)
 	kit_open(&k, &program, *(const int64_t *)*state);
 	struct id id = kit_start(&k, "fragile", "null");
 
-	assert_int_equal(engine_retry(k.engine, &id), FISH_EINVAL);      /* it waits, and that is well */
+	assert_int_equal(kit_retry(&k, id), FISH_EINVAL);      /* it waits, and that is well */
 	assert_int_equal(kit_post(&k, k.log.ptr, "1", "a"), 200);
 	assert_non_null(strstr(kit_end(&k, id), "stopped misuse"));
-	assert_int_equal(engine_retry(k.engine, &id), 0);
+	assert_int_equal(kit_retry(&k, id), 0);
 	assert_non_null(strstr(kit_end(&k, id), "stopped misuse"));      /* nothing is mended yet */
 	mended = true;
-	assert_int_equal(engine_retry(k.engine, &id), 0);
+	assert_int_equal(kit_retry(&k, id), 0);
 	assert_string_equal(kit_end(&k, id), "done {\"said\": 1}");
-	assert_int_equal(engine_retry(k.engine, &id), FISH_ENOTFOUND);
+	assert_int_equal(kit_retry(&k, id), FISH_ENOTFOUND);
 	kit_close(&k);
 }
 
@@ -49,7 +49,7 @@ static void what_came_while_it_stood_is_there(void **state)
 	assert_int_equal(kit_post(&k, k.log.ptr, "1", "a"), 200);
 	assert_int_equal(kit_post(&k, k.log.ptr, "2", "b"), 200);
 	mended = true;
-	assert_int_equal(engine_retry(k.engine, &id), 0);
+	assert_int_equal(kit_retry(&k, id), 0);
 	assert_string_equal(kit_end(&k, id), "done {\"said\": 1}");
 	assert_non_null(strstr(kit_show(&k, id), "\"untaken\": [{\"hook\": 0"));
 	kit_close(&k);

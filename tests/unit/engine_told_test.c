@@ -179,15 +179,11 @@ static void stop_unheard(struct kit *k, struct id id, struct look *early, struct
 	*early = (struct look){ .kit = k, .rc = UNTOLD, .watch = { .id = id, .done = look_watched } };
 	*late = *early;
 	engine_watch(k->engine, &early->watch);
-	bool parked = kit_figures(k).resident == 0;
 
 	store_memory_hold(k->store, true);
 	kit_knock(k, n, k->log.ptr, "{}", "m1");
-	engine_turn(k->engine);
-	if (parked) {
-		store_memory_complete(k->store, MEMORY_OK);      /* the load of its rows */
-		engine_turn(k->engine);
-	}
+	kit_until_commit(k);
+	engine_turn(k->engine);                   /* its rows may have come behind the commit */
 	assert_int_equal(kit_figures(k).stopped, 1);
 	engine_watch(k->engine, &late->watch);
 	assert_int_equal(n->status, 0);
@@ -342,7 +338,7 @@ static void a_watch_from_within_a_refusal_is_refused(void **state)
 	engine_watch(k.engine, &s.watch);
 	store_memory_hold(k.store, true);
 	kit_launch(&k, &other, "waits_on_b", "{}", NULL);
-	engine_turn(k.engine);
+	kit_until_commit(&k);
 	store_memory_complete(k.store, MEMORY_COMMIT_FAILS);
 	store_memory_hold(k.store, false);
 	engine_turn(k.engine);
