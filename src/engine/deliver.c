@@ -122,7 +122,7 @@ static void deliver_live(struct delivery *d, struct flow *f)
 {
 	struct engine *e = d->engine;
 
-	if (engine_overfull(e)) {
+	if (engine_crowded(e)) {
 		delivery_tell(d, 503);
 		return;
 	}
@@ -203,7 +203,8 @@ void engine_deliver(struct engine *e, struct delivery *d)
 	d->hook = token.hook;
 	if (d->message_id.len)
 		d->key = hash128(parts, sizeof parts / sizeof *parts);
-	if (engine_away(e)) {
+	/* Before its flow is fetched: that costs memory too. */
+	if (engine_away(e) || engine_crowded(e)) {
 		delivery_tell(d, 503);
 		return;
 	}

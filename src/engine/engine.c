@@ -16,6 +16,7 @@
 enum {
 	PARK_AFTER_MS      = 10 * 1000,
 	RUN_AHEAD_BYTES    = 64 << 20,
+	MEMORY_BYTES       = 1 << 30,
 	AWAY_PAUSE_MS      = 500,       /* after the first commit that failed; doubles */
 	AWAY_PAUSE_MAX_MS  = 15 * 1000,
 };
@@ -63,6 +64,8 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	e->config = *config;
 	if (!e->config.park_after_ms)
 		e->config.park_after_ms = PARK_AFTER_MS;
+	if (!e->config.memory_bytes)
+		e->config.memory_bytes = MEMORY_BYTES;
 	if (!e->config.run_ahead_bytes)
 		e->config.run_ahead_bytes = RUN_AHEAD_BYTES;
 	e->store = config->store;
@@ -190,6 +193,11 @@ struct id engine_new_id(struct engine *e)
 bool engine_overfull(const struct engine *e)
 {
 	return e->gather->bytes >= e->config.run_ahead_bytes;
+}
+
+bool engine_crowded(const struct engine *e)
+{
+	return engine_overfull(e) || e->memory + e->gather->bytes > e->config.memory_bytes;
 }
 
 static void clock_look(struct engine *e)
@@ -395,6 +403,7 @@ void engine_figures(const struct engine *e, struct engine_figures *ret)
 	ret->hooks_open = (size_t)e->parked.hooks;
 	ret->untaken = (size_t)e->parked.untaken;
 	ret->parked = (size_t)e->parked.flows;
+	ret->memory = e->memory;
 	for (size_t i = 0; (f = map_each(&e->flows, &i));) {
 		if (f->state == FLOW_ENDED)
 			continue;

@@ -65,6 +65,8 @@ struct engine_config {
 	struct seams        seams;
 	struct store       *store;        /* borrowed */
 	int64_t             park_after_ms;     /* idle this long: parked; 0: 10 s; -1: at every wait (a test mode) */
+	size_t              memory_bytes;      /* for flows in memory and what they gather: over it those at rest leave at
+	                                          once, and deliveries and starts are FISH_EBUSY until there is room; 0: 1 GiB */
 	size_t              run_ahead_bytes;   /* gathered and not yet durable; over it deliveries and starts are FISH_EBUSY; 0: 64 MiB */
 	unsigned            test_rules_off;    /* bits of enum engine_rule; 0 but in tests of the simulator */
 };
@@ -193,6 +195,7 @@ void engine_list(struct engine *e, struct roll *r);
 /* Figures for `ls`, `demo` and tests: what is in memory now. */
 struct engine_figures {
 	size_t flows, waiting, resident, running, stopped, closing;  /* live flows; those at rest in a wait; those with a stack … */
+	size_t memory;                  /* bytes that flows in memory take, about */
 	size_t parked;                  /* of the live ones those that are not in memory */
 	size_t hooks_open;              /* URLs that are out */
 	size_t calls;                   /* under way or pausing between attempts */

@@ -49,6 +49,7 @@ void flow_free(struct flow *f)
 	struct engine *e = f->engine;
 
 	holds_refuse(f);
+	e->memory -= f->memory;
 	f->run = run_drop(f->run);
 	while (!list_empty(&f->calls))
 		call_drop(container_of(f->calls.next, struct call, link));
@@ -263,6 +264,20 @@ void flow_ring(struct flow *f)
 
 /* ---- coming and going ---- */
 
+/* About: what it holds by itself, and its run with the pages of its stack. */
+static size_t memory_of(const struct flow *f)
+{
+	size_t n = sizeof *f + f->nhooks * sizeof *f->hooks + f->tail.cap + f->untaken.cap;
+
+	return f->run ? n + run_memory(f->run) : n;
+}
+
+static void count_memory(struct flow *f, size_t bytes)
+{
+	f->engine->memory += bytes - f->memory;
+	f->memory = bytes;
+}
+
 void flow_stop(struct flow *f, const char *why)
 {
 	free(f->why);
@@ -273,6 +288,7 @@ void flow_stop(struct flow *f, const char *why)
 		run_untaken(f->run, &f->untaken);
 	}
 	f->run = run_drop(f->run);
+	count_memory(f, memory_of(f));
 	f->state = FLOW_STOPPED;
 	list_remove(&f->ready);
 	list_remove(&f->idle);
@@ -298,6 +314,7 @@ void flow_tell_stopped(struct flow *f)
 
 void flow_idle(struct flow *f)
 {
+	count_memory(f, memory_of(f));
 	f->idle_since_ms = f->engine->now_ms;
 	list_remove(&f->idle);
 	list_push(&f->engine->idle, &f->idle);
@@ -308,6 +325,7 @@ void flow_rest(struct flow *f)
 	CHECK(f->state == FLOW_WAITING);
 	CHECK(flow_durable(f));
 	f->run = run_drop(f->run);
+	count_memory(f, memory_of(f));
 	f->state = FLOW_PARKED;
 	f->engine->figures.parks++;
 }

@@ -122,6 +122,7 @@ struct flow {
 	struct list       uncommitted;  /* in engine->uncommitted: its run waits for a commit */
 	int64_t           cancelled_ms; /* when CANCEL came … */
 	uint64_t          cancelled_seq;/* … and its place */
+	size_t            memory;       /* its part of engine->memory */
 	uint32_t          pins;         /* it must stay in memory */
 	bool              stored;       /* the store has it as parked, and nothing came since: may leave at once */
 	struct store_park park;         /* … as this */
@@ -131,7 +132,7 @@ struct flow {
 
 struct flow *flow_new(struct engine *e, const struct id *id);  /* in engine->flows, FLOW_PARKED */
 void         flow_link(struct flow *f);                        /* once fed: to its parent, or under its start key */
-void         flow_idle(struct flow *f);                        /* at rest: in engine->idle */
+void         flow_idle(struct flow *f);                        /* at rest: in engine->idle, its memory counted */
 void         flow_free(struct flow *f);                        /* out of all lists; drops run and calls */
 /* Derives the door's state from one more entry. FISH_EFORMAT: a START that is not the first entry. */
 int          flow_feed(struct flow *f, const struct entry *e);

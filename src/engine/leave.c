@@ -11,6 +11,7 @@
 
 enum {
 	PARKS_PER_BATCH = 256,        /* so that no delivery waits long behind them */
+	LOOKED_AT_ONCE  = 1024,       /* flows that are looked at in one turn */
 	LEAD_MS_MAX     = 5000,
 };
 
@@ -129,16 +130,23 @@ void leave_release(struct batch *b)
 	}
 }
 
+/* Over the budget the longest idle go at once, until there is some room. */
+static bool crowded(const struct engine *e)
+{
+	return e->memory + e->gather->bytes > e->config.memory_bytes / 8 * 7;
+}
+
 void leave_idle(struct engine *e)
 {
 	struct list seen;
 	struct list *l;
 
 	list_init(&seen);
-	while (!list_empty(&e->idle)) {
+	for (int looked = 0; looked < LOOKED_AT_ONCE && !list_empty(&e->idle); looked++) {
 		struct flow *f = container_of(e->idle.next, struct flow, idle);
 
-		if (e->config.park_after_ms > 0 && f->idle_since_ms + e->config.park_after_ms > e->now_ms)
+		if (e->config.park_after_ms > 0 && f->idle_since_ms + e->config.park_after_ms > e->now_ms
+		    && !crowded(e))
 			break;                    /* the others rest for less long */
 		if (e->gather->nleaving >= PARKS_PER_BATCH)
 			break;
@@ -146,8 +154,8 @@ void leave_idle(struct engine *e)
 		list_push(&seen, &f->idle);
 		if (leave(f))
 			continue;                 /* it may be gone: not to be touched */
-		/* Whoever brings what it needs wakes this very run. */
-		if (f->state == FLOW_WAITING && flow_durable(f) && !f->run->needs)
+		/* Whoever brings what it needs wakes this very run; its works read what it holds. */
+		if (f->state == FLOW_WAITING && flow_durable(f) && !f->run->needs && !f->run->works)
 			flow_rest(f);
 		f->idle_since_ms = e->now_ms;     /* looked at again after as long */
 	}

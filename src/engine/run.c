@@ -28,6 +28,15 @@ struct run *run_new(struct flow *f)
 	return r;
 }
 
+size_t run_memory(const struct run *r)
+{
+	enum { PAGE = 4096 };
+	size_t n = sizeof *r + r->arena.bytes + r->recorded.cap + r->fresh.cap
+	           + r->progress_cap * sizeof *r->progress;
+
+	return r->co ? n + (co_stack_used(r->co) / PAGE + 2) * PAGE : n;
+}
+
 /* Before the stack goes: their arguments may lie there. */
 static void deferred_run(struct run *r)
 {

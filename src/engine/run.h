@@ -143,6 +143,7 @@ struct run {
 static inline struct run *run_of(fish_flow *f) { return (struct run *)(void *)f; }
 
 struct run *run_new(struct flow *f);
+size_t      run_memory(const struct run *r);         /* about: stack, arena, what is kept of its journal */
 struct run *run_drop(struct run *r);                 /* deferred in reverse, stack, arena; returns NULL */
 void        run_feed(struct run *r, const struct entry *e, uint64_t seq);
 /* Runs to rest: waiting, ended or stopped, with PROGRESS appended and held calls let out. The flow

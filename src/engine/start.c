@@ -87,8 +87,10 @@ static void start_now(struct start *s)
 		existing(s, f);
 		return;
 	}
-	if (engine_overfull(e)) {
-		refuse(s, FISH_EBUSY, "too much is waiting for the disk, nothing was started; try again");
+	if (engine_crowded(e)) {
+		refuse(s, FISH_EBUSY, engine_overfull(e)
+		       ? "too much is waiting for the disk, nothing was started; try again"
+		       : "the memory for flows is used up, nothing was started; try again");
 		return;
 	}
 	s->id = flow_start(e, &b)->id;

@@ -41,6 +41,7 @@ struct engine {
 	struct batch   *gather;         /* never NULL */
 	struct batch   *inflight;       /* NULL: the store is free */
 	uint64_t        durable_no;     /* batches up to here are durable */
+	size_t          memory;         /* what flows in memory take, about */
 	uint64_t        resets;         /* everything in memory was dropped so often */
 	bool            failed;         /* the last commit was rolled back: reset at the next turn */
 	bool            away;           /* … and until then nothing is taken in */
@@ -66,6 +67,7 @@ const struct token_key *engine_key(const struct engine *e, uint8_t key_id); /* N
 struct id       engine_new_id(struct engine *e);
 void            engine_catch_up(struct engine *e);                          /* the clock is looked at, if it may be */
 bool            engine_overfull(const struct engine *e);                    /* the run-ahead bound is reached */
+bool            engine_crowded(const struct engine *e);                     /* … or the memory is used up: nothing new is taken in */
 void            engine_run_flow(struct engine *e, struct flow *f);          /* a READY flow, to rest */
 void            engine_batch_done(struct engine *e, struct batch *b, int rc);
 

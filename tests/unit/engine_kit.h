@@ -28,6 +28,7 @@ struct sent {
 
 struct kit {
 	const fish_program *program;
+	size_t memory_bytes;              /* 0: as the engine has it; counts from the next crash on */
 	int64_t             park_after_ms;
 	struct store       *store;
 	struct engine      *engine;
@@ -124,6 +125,7 @@ static inline void kit_engine(struct kit *k)
 		           .abandon = kit_abandon, .log = kit_log, .work = kit_work, .jitter = kit_jitter },
 		.store = k->store,
 		.park_after_ms = k->park_after_ms,
+		.memory_bytes = k->memory_bytes,
 		.test_rules_off = k->rules_off,
 	};
 

@@ -371,6 +371,61 @@ static void a_renewed_flow_needs_no_more_than_its_life(void **state)
 	kit_close(&k);
 }
 
+static void nothing(const void *arg, void *result)
+{
+	(void)arg;
+	(void)result;
+}
+
+static void hoards(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *h = fish_spawn(f, "h");
+
+	fish_log(f, "%s", fish_url(h));
+	memset(fish_alloc(f, 1 << 20), 1, 1 << 20);
+	if (fish_true(in, "/works"))
+		fish_work(f, "work", nothing, NULL, NULL, 0);
+	fish_next(h, FISH_FOREVER);
+	fish_done(f, "null");
+}
+
+static void over_the_budget_flows_leave_at_once_and_then_senders_wait(void **state)
+{
+	static const fish_def hoarders[] = { FISH_FLOW(hoards), FISH_END };
+	static const fish_program hoard = { .flows = hoarders };
+	struct kit k;
+	size_t most = 0;
+
+	(void)state;
+	kit_open(&k, &hoard, FISH_HOUR);
+	k.memory_bytes = 10 << 20;
+	kit_crash(&k, KIT_LOST);
+	for (int i = 0; i < 40; i++) {
+		kit_start(&k, "hoards", "{}");
+		most = in_memory(&k) > most ? in_memory(&k) : most;
+	}
+	assert_int_equal(kit_figures(&k).flows, 40);
+	assert_true(most > 5 && most <= 11);
+	assert_true(kit_figures(&k).memory <= 10 << 20);
+	assert_int_equal(kit_post(&k, k.log.ptr, "{}", "m1"), 200);
+	/* These have work on a thread, and stay. */
+	int refused = 0;
+
+	for (int i = 0; i < 20; i++) {
+		struct launch l = kit_try(&k, "hoards", "{\"works\": true}", NULL);
+
+		refused += l.rc == FISH_EBUSY;
+		assert_true(l.rc == 0 || l.rc == FISH_EBUSY);
+	}
+	assert_true(refused >= 9 && refused < 15);
+	assert_int_equal(kit_post(&k, strrchr(k.log.ptr, '/') - 2, "{}", "m2"), 503);
+	for (size_t i = 0; i < k.nworks; i++)
+		kit_work_ends(&k, i);
+	assert_int_equal(kit_post(&k, strrchr(k.log.ptr, '/') - 2, "{}", "m2"), 200);
+	assert_int_equal(kit_try(&k, "hoards", "{}", NULL).rc, 0);
+	kit_close(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -385,6 +440,7 @@ int main(void)
 		cmocka_unit_test(a_list_has_each_flow_once_in_order),
 		cmocka_unit_test(each_knows_a_duplicate_whatever_happened),
 		cmocka_unit_test(an_endless_flow_is_had_back_without_its_past),
+		cmocka_unit_test(over_the_budget_flows_leave_at_once_and_then_senders_wait),
 		cmocka_unit_test(a_renewed_flow_needs_no_more_than_its_life),
 	};
 
