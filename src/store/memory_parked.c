@@ -102,7 +102,8 @@ void memory_parked_walk(const struct memory_rows *t, struct store_walk *w)
 			w->found[n++] = (struct store_walked){ f->flow, f->park.wake_ms };
 	}
 	qsort(w->found, n, sizeof *w->found, due ? due_order : flow_order);
-	w->nfound = due ? due_page(w, n) : n < w->limit ? n : w->limit;
+	w->nfound = due ? due_page(w, n) : n < w->limit ? n
+							: w->limit;
 	w->ret_next_ms = due && w->nfound < n ? w->found[w->nfound].wake_ms : INT64_MAX;
 	w->ret_more = w->nfound < n && (!due || w->ret_next_ms <= w->until_ms);
 }

@@ -55,6 +55,11 @@ int sqlite_failed(struct sqlite_store *s, struct err *err, const char *doing)
 	}
 }
 
+int sqlite_damaged(struct sqlite_store *s, struct err *err, const char *what)
+{
+	return err_set(err, FISH_EFORMAT, "store %s is damaged: %s", s->path, what);
+}
+
 /* Makes the file if there is none, readable by us alone. */
 static int file_make(const char *path, struct err *err)
 {
@@ -100,7 +105,7 @@ static int file_open(struct sqlite_store *s, struct err *err)
 	char *path = sqlite3_mprintf("%s%s", s->path[0] == '/' ? "" : "./", s->path);
 	rc = sqlite3_open_v2(path, &s->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-		NULL);
+		s->vfs);
 	sqlite3_free(path);
 	if (rc != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot open it");
@@ -122,70 +127,66 @@ static int wal_frames(void *arg, sqlite3 *db, const char *name, int frames)
 	return SQLITE_OK;
 }
 
-/* Those that live as long as the store. Segments have statements of their own. */
-static int statements_prepare(struct sqlite_store *s, struct err *err)
-{
-#define ENDED_ALL ENDED_COLUMNS ", result, untaken, seen"
-	const struct {
-		sqlite3_stmt **ret;
-		const char *sql;
-	} all[] = {
-		{ &s->begin, "BEGIN IMMEDIATE" },
-		{ &s->commit, "COMMIT" },
-		{ &s->rollback, "ROLLBACK" },
-		{ &s->time_set, "UPDATE store SET time_ms = ? WHERE one = 1" },
-		{ &s->ended_insert,
-			"INSERT INTO ended (" ENDED_ALL ")"
-			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" },
-		{ &s->ended_oldest,
-			"SELECT rowid, ended_ms FROM ended ORDER BY rowid LIMIT 1" },
-		{ &s->ended_delete, "DELETE FROM ended WHERE rowid = ?" },
-		{ &s->find_flow, "SELECT " ENDED_ALL " FROM ended WHERE flow = ?" },
-		{ &s->find_key,
-			"SELECT " ENDED_ALL " FROM ended WHERE key = ? AND parent IS NULL"
-			" ORDER BY rowid DESC LIMIT 1" },
-		{ &s->list,
-			"SELECT " ENDED_ALL ", rowid FROM ended WHERE rowid < ?"
-			" ORDER BY rowid DESC LIMIT ?" },
-	};
-#undef ENDED_ALL
-	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-		if (stmt_prepare(s, all[i].ret, all[i].sql) != SQLITE_OK)
-			return sqlite_failed(
-				s, err, "its tables are not as they should be");
-	}
-	return 0;
-}
-
 /* Once, at open: what a test sets later is not for this store. */
 static void test_switches_read(struct sqlite_store *s)
 {
-	const char *at = getenv("FISH_TEST_KILL_AT_COMMIT");
+	const char *commit = getenv("FISH_TEST_KILL_AT_COMMIT");
+	const char *write = getenv("FISH_TEST_KILL_AT_WRITE");
 	const char *phase = getenv("FISH_TEST_KILL_PHASE");
 
-	s->kill_at = at != NULL ? strtoull(at, NULL, 10) : 0;
+	s->kill_at_commit = commit != NULL ? strtoull(commit, NULL, 10) : 0;
+	s->kill_at_write = write != NULL ? strtoull(write, NULL, 10) : 0;
 	s->kill_after = phase != NULL && strcmp(phase, "after") == 0;
 }
 
-int sqlite_store_open(struct store **ret, const char *path,
-	const struct sqlite_options *o, struct err *err)
+static void options_read(struct sqlite_store *s, const struct store_options *o)
+{
+	const struct store_options none = { 0 };
+
+	o = o != NULL ? o : &none;
+	s->young_bytes_max = o->young_bytes_max != 0 ? o->young_bytes_max : YOUNG_BYTES_MAX;
+	s->segment_bytes_max = s->young_bytes_max / 4 < SEGMENT_BYTES_MAX
+		? s->young_bytes_max / 4
+		: SEGMENT_BYTES_MAX;
+	s->retain_ms = o->retain_ms != 0 ? o->retain_ms : RETAIN_MS_DEFAULT;
+	/* Rows of ended go by then, so more makes no difference, and sums do not overflow. */
+	if (s->retain_ms > SEEN_WINDOW_MS)
+		s->retain_ms = SEEN_WINDOW_MS;
+	s->retain_bytes_max = o->retain_bytes_max != 0 ? o->retain_bytes_max
+						       : RETAIN_BYTES_MAX;
+	s->vfs = o->vfs;
+}
+
+static struct sqlite_store *store_new(const char *path, const struct store_options *o)
 {
 	struct sqlite_store *s = xalloc(sizeof *s);
-	int rc = 0;
 
-	s->base.ops = &sqlite_ops;
 	s->path = xstrndup(path, strlen(path));
-	s->segment_bytes_max =
-		o->segment_bytes_max != 0 ? o->segment_bytes_max : SEGMENT_BYTES_MAX;
+	options_read(s, o);
+	test_switches_read(s);
 	map_init(&s->flows);
+	buf_init(&s->packed, SIZE_MAX);
+	buf_init(&s->places, SIZE_MAX);
+	buf_init(&s->ids, SIZE_MAX);
+	buf_init(&s->old, SIZE_MAX);
 	list_init(&s->queue);
 	list_init(&s->finished);
 	pthread_mutex_init(&s->mutex, NULL);
 	pthread_cond_init(&s->wake, NULL);
 	pthread_cond_init(&s->idle, NULL);
-	test_switches_read(s);
+	return s;
+}
+
+int store_open_sqlite(struct store **ret, const char *path, const struct store_options *o,
+	struct err *err)
+{
+	struct sqlite_store *s = store_new(path, o);
+	int rc = 0;
+
+	s->base.ops = &sqlite_ops;
 	if ((rc = file_open(s, err)) < 0 || (rc = sqlite_schema(s, err)) < 0 ||
-		(rc = sqlite_scan(s, err)) < 0 || (rc = statements_prepare(s, err)) < 0)
+		(rc = statements_prepare(s, err)) < 0 || (rc = sqlite_scan(s, err)) < 0 ||
+		(rc = sqlite_migrated(s, err)) < 0)
 		goto close;
 	/* Not before the schema is made: what is copied home is the store thread's
 	 * business. */
@@ -197,13 +198,6 @@ int sqlite_store_open(struct store **ret, const char *path,
 close:
 	sqlite_close(&s->base);
 	return rc;
-}
-
-int store_open_sqlite(struct store **ret, const char *path, const struct store_options *o,
-	struct err *err)
-{
-	(void)o;
-	return sqlite_store_open(ret, path, &(struct sqlite_options){ 0 }, err);
 }
 
 /* All that are left, whoever made them: a connection with statements does not close. */
@@ -222,13 +216,15 @@ static void sqlite_close(struct store *base)
 	/* From here on the connection is ours alone again. Closing it copies the log
 	 * home. */
 	sqlite_thread_stop(s);
-	for (size_t i = 0; i < s->nsegments; i++)
-		segment_free(s->segments[i]);
-	free(s->segments);
+	segments_fini(s);
 	if (s->db != NULL)
 		statements_free(s);
 	sqlite3_close(s->db);
 	index_fini(s);
+	buf_fini(&s->packed);
+	buf_fini(&s->places);
+	buf_fini(&s->ids);
+	buf_fini(&s->old);
 	if (s->base.keys != NULL)
 		explicit_bzero(s->base.keys, s->base.nkeys * sizeof *s->base.keys);
 	free(s->base.keys);
@@ -253,12 +249,12 @@ void sqlite_store_pages_max(struct store *base, int64_t pages)
 	sqlite_give_back(s);
 }
 
-size_t sqlite_store_segments(struct store *base)
+struct sqlite_counts sqlite_store_counts(struct store *base)
 {
 	struct sqlite_store *s = container_of(base, struct sqlite_store, base);
 
 	sqlite_borrow(s);
-	size_t n = s->nsegments;
+	struct sqlite_counts counts = { s->nsegments, s->nretired };
 	sqlite_give_back(s);
-	return n;
+	return counts;
 }

@@ -2,11 +2,13 @@
  *
  * One connection, used by one thread at a time: the opener until the store thread starts,
  * then that thread; recover borrows it while the thread is idle. Invariant: the index in
- * RAM changes only after the COMMIT that justifies it. Surprise: the file is locked from
- * open to close. */
+ * RAM says what the file says: a commit changes it as it writes, and one that is rolled back
+ * has it built anew. Surprise: the file is locked from open to close. docs/format.md tells of
+ * the tables. */
 #ifndef FISH_STORE_SQLITE_H
 #define FISH_STORE_SQLITE_H
 
+#include "base/buf.h"
 #include "base/map.h"
 #include "store/request.h"
 
@@ -14,63 +16,127 @@
 #include <sqlite3.h>
 
 enum {
-	SQLITE_STORE_FORMAT     = 1,            /* user_version */
+	SQLITE_STORE_FORMAT     = 2,            /* user_version */
 	SQLITE_STORE_ID         = 0x46697368,   /* application_id: "Fish" */
 	SQLITE_STORE_PAGE_BYTES = 16384,
-	SEGMENT_BYTES_MAX       = 16 << 20,     /* then the next segment is begun */
+	SEGMENT_BYTES_MAX       = 16 << 20,     /* then the next segment is begun, or at a quarter of … */
+	YOUNG_BYTES_MAX         = 64 << 20,     /* … what all young ones may have */
 	SEGMENT_ROW_BYTES       = 32,           /* of a row beside its bytes, about */
+	BIG_BYTES_MIN           = 64 << 10,     /* longer rows lie in the table big, once */
+	PARKED_BYTES_MAX        = 2 << 10,      /* of the rows that lie in a parked flow's own row */
+	CHUNK_BYTES_MAX         = 256 << 10,    /* of those that go to one row of chunk, about */
+	AGE_FLOWS_MAX           = 256,          /* survivors that move after one commit, … */
+	AGE_BYTES_MAX           = 1 << 20,      /* … and their bytes, about */
+	THIN_ROWS_MAX           = 1000,         /* rows of a retired segment looked at after one commit */
 	WAL_FRAMES_MAX          = 1000,         /* then its pages are copied home */
 	LIST_BYTES_MAX          = 4 << 20,      /* then a page of the list ends early */
 };
+#define RETAIN_MS_DEFAULT   (INT64_C(24) * 60 * 60 * 1000)
+#define RETAIN_BYTES_MAX    (UINT64_C(1) << 30)
 
-/* What only tests set; zero means the default. */
-struct sqlite_options {
-	size_t segment_bytes_max;
+/* What a row of a journal is, in its column last. 2 was a mark of format 1. */
+enum row_last {
+	ROW_MORE = 0, ROW_LAST = 1,
+	ROW_PARKED = 3,      /* bytes: ids of flows whose older rows have moved; they are parked now */
+	ROW_AGED = 4,        /* the same of their rows up to segment seq; they are resident still */
 };
+
+/* What else a flow has, in the column flags of parked and ended. */
+enum row_flags { FLOW_CHUNKS = 1, FLOW_BIGS = 2 };
 
 /* Where a row is: segment number and rowid in one number that rises with arrival. */
 typedef uint64_t place;
 enum { PLACE_ROWID_BITS = 40 };
+static inline uint32_t place_segment(place p) { return (uint32_t)(p >> PLACE_ROWID_BITS); }
+static inline int64_t place_rowid(place p)
+{
+	return (int64_t)(p & ((UINT64_C(1) << PLACE_ROWID_BITS) - 1));
+}
 
-/* The index entry of one flow. Kept as long as a segment with rows of it stands. */
+/* The index entry of one resident flow: its young rows that it has use for. A flow that aged whole
+ * has none, until its next row. */
 struct flow_rows {
-	struct id flow;
-	uint32_t  ended_in;       /* segment that says it has ended; 0: it has not */
-	uint32_t  n, cap;         /* places; cap ROWS_FEW: they are in few */
-	union {
-		place  few[2];
-		place *many;      /* owned */
-	};
+	struct id   flow;
+	struct list link;         /* in the segment that holds the oldest of them */
+	uint64_t    from_seq;     /* the greatest that a young row told */
+	bool        bigs;         /* some of its young rows lie in big */
+	uint32_t    n, cap;       /* places; cap ROWS_FEW: they are in few */
+	struct row_at {
+		place    place;
+		uint64_t seq;
+	} few[2], *many;          /* many is owned */
 };
 enum { ROWS_FEW = 2 };
 
-/* One table journal_N. */
+/* One table journal_N that a restart reads. */
 struct segment {
-	uint32_t           number;    /* N, from 1 */
-	uint32_t           live;      /* flows with rows in it that have not ended */
-	uint64_t           bytes;
-	struct flow_rows **flows;     /* flows with rows in it, each once */
-	size_t             nflows, cap;
-	sqlite3_stmt      *insert, *select;     /* prepared at first use */
+	uint32_t      number;          /* N, from 1 */
+	uint64_t      bytes;
+	uint64_t      rows, ended_rows;/* of these, of flows that have ended */
+	struct list   flows;           /* struct flow_rows whose oldest place is here */
+	sqlite3_stmt *insert, *select; /* prepared at first use */
+};
+
+/* One that a restart does not read: kept for the history of ended flows. */
+struct retired {
+	uint32_t number;
+	int64_t  retired_ms;
+	uint64_t bytes;
+	int64_t  thin_next;        /* rows below it have been thinned; 0: it is not thinned */
+	uint64_t rows, ended_rows; /* while it is thinned */
+};
+
+/* Sums that stand in the row of store; what a roll-back must bring back. */
+struct sums {
+	struct store_parked parked;       /* rows of parked with awake 0 */
+	uint64_t            ended_bytes;  /* what ended rows keep beyond their window */
+	int64_t             stripped;     /* the youngest ended row that keeps nothing more */
+	int64_t             ended_last;   /* the youngest ended row */
+	bool                changed;      /* since the row was written */
+};
+
+/* The statements that live as long as the store; their words are in sqlite_stmt.c. */
+enum statement {
+	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_STORE_PUT,
+	ST_ENDED_INSERT, ST_ENDED_OLDEST, ST_ENDED_DELETE, ST_ENDED_WHOLE, ST_ENDED_STRIP,
+	ST_ENDED_KEPT, ST_ENDED_PLACES, ST_FIND_FLOW, ST_FIND_KEY, ST_LIST,
+	ST_PARKED_GET, ST_PARKED_INSERT, ST_PARKED_UPDATE, ST_PARKED_DELETE,
+	ST_PARKED_FLOW, ST_PARKED_KEY, ST_PARKED_AWAKE,
+	ST_WALK_ALL, ST_WALK_CHILDREN, ST_WALK_DUE,
+	ST_CHUNK_INSERT, ST_CHUNK_GET, ST_CHUNK_TRIM, ST_CHUNK_DELETE, ST_CHUNK_BYTES,
+	ST_BIG_INSERT, ST_BIG_GET, ST_BIG_TRIM, ST_BIG_DELETE, ST_BIG_BYTES,
+	ST_RETIRED_INSERT, ST_RETIRED_BYTES, ST_RETIRED_DELETE,
+	STATEMENTS
 };
 
 struct sqlite_store {
 	struct store      base;
 	char             *path;
+	const char       *vfs;
 	sqlite3          *db;
-	sqlite3_stmt     *begin, *commit, *rollback;
-	sqlite3_stmt     *time_set, *ended_insert, *ended_oldest, *ended_delete;
-	sqlite3_stmt     *find_flow, *find_key, *list;
-	struct segment  **segments;        /* oldest first; the last one takes the rows */
+	sqlite3_stmt     *statements[STATEMENTS];
+	struct segment  **segments;        /* the young ones, oldest first; the last takes the rows */
 	size_t            nsegments;
-	size_t            segment_bytes_max;
+	uint64_t          young_bytes;     /* of all of them */
+	struct retired   *retired;         /* oldest first */
+	size_t            nretired;
+	uint64_t          retired_bytes;
+	size_t            segment_bytes_max, young_bytes_max;
+	int64_t           retain_ms;
+	uint64_t          retain_bytes_max;
 	struct map        flows;           /* flow id → struct flow_rows */
+	struct sums       sums;
 	int64_t           time_ms;         /* greatest now_ms that is durable */
-	int64_t           expire_ms;       /* no ended row is old enough before this */
+	int64_t           expire_ms;       /* no ended row is old enough to go before this … */
+	int64_t           strip_ms;        /* … or to lose what it keeps */
+	size_t            commit_rows;     /* of the last commit: how much a tidy may do */
 	int               wal_frames;
+	bool              migrating;       /* while it is opened */
+	struct buf        packed, places, ids;   /* scratch: nothing stands in them from call to call */
+	struct buf        old;             /* scratch of parked_get's callers */
 
-	/* Test only: SIGKILL at the k-th commit, see sqlite_commit.c. */
-	uint64_t          commits, kill_at;
+	/* Test only: SIGKILL at the k-th commit or write, see sqlite_stmt.c. */
+	uint64_t          commits, kill_at_commit, writes, kill_at_write;
 	bool              kill_after;
 
 	pthread_t         thread;
@@ -82,18 +148,30 @@ struct sqlite_store {
 };
 
 /* sqlite.c */
-int  sqlite_store_open(struct store **ret, const char *path,
-                       const struct sqlite_options *o, struct err *err);
 /* Test only: the file grows to so many pages and no further; 0: without bound. */
 void sqlite_store_pages_max(struct store *s, int64_t pages);
-size_t sqlite_store_segments(struct store *s);     /* test only: how many stand */
+/* Test only: how many segments stand. */
+struct sqlite_counts {
+	size_t young, retired;
+};
+struct sqlite_counts sqlite_store_counts(struct store *s);
 /* The connection's last error in words; for what happens before the first request. */
 int  sqlite_failed(struct sqlite_store *s, struct err *err, const char *doing);
+int  sqlite_damaged(struct sqlite_store *s, struct err *err, const char *what);
 
-/* sqlite_schema.c: makes the tables in an empty file, or checks what is there. */
+/* sqlite_schema.c: makes the tables in an empty file, or checks what is there. A file of an older
+ * format is changed in a transaction that sqlite_migrated ends. */
 int  sqlite_schema(struct sqlite_store *s, struct err *err);
+int  sqlite_exec(struct sqlite_store *s, const char *sql);
+int  sqlite_number(struct sqlite_store *s, const char *sql, int64_t *ret);
+extern const char sqlite_schema_parked[];
+
+/* sqlite_migrate.c */
+int  sqlite_migrate(struct sqlite_store *s, struct err *err);
+int  sqlite_migrated(struct sqlite_store *s, struct err *err);
 
 /* sqlite_stmt.c: thin hands over prepared statements. An int is one of SQLite's codes. */
+int  statements_prepare(struct sqlite_store *s, struct err *err);
 int  stmt_prepare(struct sqlite_store *s, sqlite3_stmt **ret, const char *sql);
 int  stmt_run(sqlite3_stmt *stmt);       /* one without rows; SQLITE_OK when done */
 sqlite3_stmt *stmt_free(sqlite3_stmt *stmt);
@@ -103,57 +181,106 @@ void stmt_bind_slice(sqlite3_stmt *stmt, int i, struct slice s);
 void stmt_bind_id(sqlite3_stmt *stmt, int i, const struct id *id);
 bool stmt_id(sqlite3_stmt *stmt, int i, struct id *ret);  /* false: no id; null is zero */
 struct slice stmt_slice(sqlite3_stmt *stmt, int i);       /* stands until the next step */
+int  sqlite_begin(struct sqlite_store *s);
+int  sqlite_end(struct sqlite_store *s);
 /* After a failed write: rolls back. FISH_ESTORE when nothing is in doubt, else aborts. */
 int  sqlite_write_failed(struct sqlite_store *s, const char *doing);
 /* Prints "store PATH: …" and aborts. */
 __attribute__((noreturn)) void sqlite_die(struct sqlite_store *s, const char *doing);
 
-/* sqlite_index.c: which rows a flow has, and which flows a segment holds. */
+/* sqlite_index.c: which young rows a resident flow has. */
 struct flow_rows *index_flow(struct sqlite_store *s, const struct id *flow); /* or NULL */
-const place *index_places(const struct flow_rows *f);
-void index_add(struct sqlite_store *s, struct segment *seg, const struct id *flow,
-               uint64_t rowid);
-void index_end(struct sqlite_store *s, struct segment *seg, const struct id *flow);
-void index_drop(struct sqlite_store *s, struct segment *seg);
+static inline struct row_at *index_rows(struct flow_rows *f)
+{
+	return f->cap == ROWS_FEW ? f->few : f->many;
+}
+/* A flow without entry, or whose first young row is not its first, may have rows in parked. */
+static inline bool index_older(struct flow_rows *f)
+{
+	return f == NULL || index_rows(f)[0].seq > 0;
+}
+struct flow_rows *index_add(struct sqlite_store *s, struct segment *seg, int64_t rowid,
+                            const struct store_row *row, bool big);
+void index_remove(struct sqlite_store *s, struct flow_rows *f);
+void index_end(struct sqlite_store *s, struct flow_rows *f);     /* and counts its rows as ended */
+void index_aged(struct sqlite_store *s, struct flow_rows *f, uint32_t upto);
 void index_fini(struct sqlite_store *s);
-static inline uint32_t place_segment(place p)
-{
-	return (uint32_t)(p >> PLACE_ROWID_BITS);
-}
-static inline int64_t place_rowid(place p)
-{
-	return (int64_t)(p & ((UINT64_C(1) << PLACE_ROWID_BITS) - 1));
-}
 
 /* sqlite_segment.c: the tables of the journal. */
 struct segment *segment_new(struct sqlite_store *s, uint32_t number);  /* the newest */
-struct segment *segment_free(struct segment *seg);
-struct segment *segment_by_number(const struct sqlite_store *s, uint32_t number);
+struct segment *segment_by_number(const struct sqlite_store *s, uint32_t number);  /* or NULL */
+struct segment *segment_newest(const struct sqlite_store *s);
+void segments_fini(struct sqlite_store *s);
 int  segment_create_table(struct sqlite_store *s, uint32_t number);
-int  segment_insert(struct sqlite_store *s, struct segment *seg,
-                    const struct store_row *row, const int64_t *now_ms);
+int  segment_insert(struct sqlite_store *s, const struct store_row *row, enum row_last last,
+                    const int64_t *now_ms, int64_t *ret_rowid);
+/* SQLITE_ROW: *ret is on (flow, seq, last, big, bytes); the caller resets it. */
 int  segment_select(struct sqlite_store *s, struct segment *seg, int64_t rowid);
-void segment_tidy(struct sqlite_store *s);
+int  segment_begin_next(struct sqlite_store *s);
+int  segment_retire(struct sqlite_store *s);       /* the oldest, whose flows have all gone */
+int  retired_drop(struct sqlite_store *s);         /* the oldest */
+int  retired_thin(struct sqlite_store *s, struct retired *r);
+void retired_put(struct sqlite_store *s, struct retired r);
 
-/* sqlite_commit.c, sqlite_query.c: carry out one request; return what done is told. */
-int  sqlite_commit(struct sqlite_store *s, const struct store_commit *c);
-int  sqlite_load(struct sqlite_store *s, struct store_load *l);
-void sqlite_rows_read(struct sqlite_store *s, const struct flow_rows *f,
-                      struct store_load *l, struct arena *a);
-int  sqlite_find(struct sqlite_store *s, struct store_find *f);
-int  sqlite_list(struct sqlite_store *s, struct store_list *l);
-void sqlite_walk(struct sqlite_store *s, struct store_walk *w);
-/* Reads the columns that ENDED_COLUMNS names; leaves the long ones empty. */
-bool ended_read(sqlite3_stmt *stmt, struct store_ended *ret);
+/* sqlite_rows.c: rows in and out of what is not a journal. */
+void packed_put(struct buf *out, uint64_t seq, struct slice bytes);
+void packed_put_big(struct buf *out, uint64_t seq, int64_t big);
+struct packed_row {
+	uint64_t     seq;
+	int64_t      big;          /* 0: they are here */
+	struct slice bytes;
+};
+int  packed_next(struct slice *rest, struct packed_row *ret);    /* 1, 0 at the end, or FISH_EFORMAT */
+/* Fills l in: everything that is kept of a flow. False: nothing is. f: its entry, or NULL. */
+bool rows_load(struct sqlite_store *s, struct flow_rows *f, struct store_load *l, struct arena *a);
+bool rows_load_ended(struct sqlite_store *s, struct store_load *l, struct arena *a);
+
+/* sqlite_park.c: rows of parked. */
+struct parked_row {
+	int64_t           n;
+	bool              awake;       /* resident, as a restart is told */
+	int               flags;
+	uint64_t          from_seq;
+	struct slice      bytes;       /* in the buffer that was given */
+	struct store_park park;
+};
+/* The flow's row; its bytes go to *into. 0 or FISH_ENOTFOUND. */
+int  parked_get(struct sqlite_store *s, const struct id *flow, struct buf *into, struct parked_row *ret);
+int  parked_delete(struct sqlite_store *s, const struct parked_row *row);
+/* Moves the flow's young rows up to a segment to its row; NULL: it stays resident. */
+int  parked_move(struct sqlite_store *s, const struct id *flow, struct flow_rows *f,
+                 const struct store_park *park, uint32_t upto);
+int  parks_write(struct sqlite_store *s, const struct store_commit *c, const int64_t *now_ms);
+
+/* sqlite_age.c */
+void sqlite_tidy(struct sqlite_store *s);
+
+/* sqlite_ended.c */
+int  ended_write(struct sqlite_store *s, const struct store_ended *e);
+int  ended_orphan(struct sqlite_store *s, const struct id *flow);  /* it ended, and no row tells of it */
+int  ended_expire(struct sqlite_store *s, int64_t now_ms, size_t rows_max);
+int  ended_strip(struct sqlite_store *s, int64_t now_ms, size_t rows_max);
+void places_put(struct buf *out, struct flow_rows *f);
+uint64_t retained_bytes(const struct sqlite_store *s);
+bool ended_read(sqlite3_stmt *stmt, struct store_ended *ret);  /* leaves the long columns empty */
 #define ENDED_COLUMNS \
 	"flow, parent, parent_source, parent_number, key, started_ms, ended_ms, status," \
 	" name"
 
+/* sqlite_commit.c, sqlite_query.c: carry out one request; return what done is told. */
+int  sqlite_commit(struct sqlite_store *s, const struct store_commit *c);
+int  sums_put(struct sqlite_store *s, int64_t time_ms);   /* within a transaction */
+int  sqlite_load(struct sqlite_store *s, struct store_load *l);
+int  sqlite_find(struct sqlite_store *s, struct store_find *f);
+int  sqlite_list(struct sqlite_store *s, struct store_list *l);
+void sqlite_walk(struct sqlite_store *s, struct store_walk *w);
+
 /* sqlite_recover.c */
 int  sqlite_scan(struct sqlite_store *s, struct err *err);  /* at open: makes the index */
+void sqlite_rescan(struct sqlite_store *s);                 /* after a roll-back */
 int  sqlite_recover(struct store *s, struct store_recovery *r, struct err *err);
-int  sqlite_recover_flow(struct store *s, const struct id *flow,
-                         const struct store_recovery *r, struct err *err);
+int  sqlite_recover_flow(struct store *s, const struct id *flow, const struct store_recovery *r,
+                         struct err *err);
 
 /* sqlite_thread.c */
 int  sqlite_thread_start(struct sqlite_store *s, struct err *err);

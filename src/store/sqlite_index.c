@@ -1,10 +1,9 @@
-/* sqlite_index.c - the index in RAM: which rows a flow has, and which flows a segment
- * holds.
+/* sqlite_index.c - the index in RAM: which young rows a resident flow has.
  *
- * Invariant: a segment's live counts the flows with rows in it that have not ended, and a
- * flow's entry lives exactly as long as some segment with rows of it. Surprise: most
- * flows have two rows (its start, and all that followed in one later commit), so two
- * places fit into the entry itself. */
+ * Invariant: an entry is in the list of the segment that holds the oldest row its flow has
+ * use for, so a segment whose list is empty, with all before it, is of use to no living
+ * flow. Surprise: a flow that ended or parked has no entry; how many there are of those
+ * makes no difference here. */
 #include "store/sqlite.h"
 
 #include <stdlib.h>
@@ -15,16 +14,6 @@ struct flow_rows *index_flow(struct sqlite_store *s, const struct id *flow)
 	return map_get(&s->flows, flow);
 }
 
-static place *places_of(struct flow_rows *f)
-{
-	return f->cap == ROWS_FEW ? f->few : f->many;
-}
-
-const place *index_places(const struct flow_rows *f)
-{
-	return f->cap == ROWS_FEW ? f->few : f->many;
-}
-
 static struct flow_rows *flow_rows_free(struct flow_rows *f)
 {
 	if (f->cap != ROWS_FEW)
@@ -33,7 +22,7 @@ static struct flow_rows *flow_rows_free(struct flow_rows *f)
 	return NULL;
 }
 
-/* The flow's entry, made at its first row. */
+/* The flow's entry, made at its first young row. */
 static struct flow_rows *flow_make(struct sqlite_store *s, const struct id *flow)
 {
 	struct flow_rows *f = map_get(&s->flows, flow);
@@ -42,97 +31,86 @@ static struct flow_rows *flow_make(struct sqlite_store *s, const struct id *flow
 		f = xalloc(sizeof *f);
 		f->flow = *flow;
 		f->cap = ROWS_FEW;
+		list_init(&f->link);
 		map_put(&s->flows, flow, f);
 	}
 	return f;
 }
 
-/* The third place moves all of them to the heap. */
-static void flow_put(struct flow_rows *f, place p)
+/* The third row moves all of them to the heap. */
+static void flow_put(struct flow_rows *f, struct row_at at)
 {
 	if (f->n == f->cap) {
 		uint32_t cap = 2 * f->cap;
-		place *old = f->cap == ROWS_FEW ? NULL : f->many;
-		place *many = xrealloc(old, cap * sizeof *many);
+		struct row_at *old = f->cap == ROWS_FEW ? NULL : f->many;
+		f->many = xrealloc(old, cap * sizeof *f->many);
 		if (f->cap == ROWS_FEW)
-			memcpy(many, f->few, sizeof f->few);
-		f->many = many;
+			memcpy(f->many, f->few, sizeof f->few);
 		f->cap = cap;
 	}
-	places_of(f)[f->n++] = p;
+	index_rows(f)[f->n++] = at;
 }
 
-/* f has rows in seg from now on; called once for each pair. */
-static void segment_put(struct segment *seg, struct flow_rows *f)
+/* Drops the oldest n rows, and moves the entry to the list it belongs to then. */
+static void flow_drop(struct sqlite_store *s, struct flow_rows *f, uint32_t n)
 {
-	if (seg->nflows == seg->cap) {
-		seg->cap = seg->cap == 0 ? 64 : 2 * seg->cap;
-		seg->flows = xrealloc(seg->flows, seg->cap * sizeof *seg->flows);
-	}
-	seg->flows[seg->nflows++] = f;
+	struct row_at *rows = index_rows(f);
+
+	f->n -= n;
+	memmove(rows, rows + n, f->n * sizeof *rows);
+	list_remove(&f->link);
+	struct segment *oldest = segment_by_number(s, place_segment(rows[0].place));
+	CHECK(oldest != NULL); /* a segment with rows of use is young */
+	list_push(&oldest->flows, &f->link);
 }
 
-void index_add(struct sqlite_store *s, struct segment *seg, const struct id *flow,
-	uint64_t rowid)
+struct flow_rows *index_add(struct sqlite_store *s, struct segment *seg, int64_t rowid,
+	const struct store_row *row, bool big)
 {
-	struct flow_rows *f = flow_make(s, flow);
-	const place *places = index_places(f);
+	struct flow_rows *f = flow_make(s, &row->flow);
 
-	/* Rows come in order of arrival, so a segment that already holds the flow holds
-	 * its last row. */
-	if (f->n == 0 || place_segment(places[f->n - 1]) != seg->number) {
-		segment_put(seg, f);
-		seg->live += f->ended_in == 0;
-	}
-	flow_put(f, (place)seg->number << PLACE_ROWID_BITS | rowid);
+	flow_put(f, (struct row_at){ (place)seg->number << PLACE_ROWID_BITS | (uint64_t)rowid, row->seq });
+	if (f->n == 1)
+		list_push(&seg->flows, &f->link);
+	f->bigs = f->bigs || big;
+	if (row->from_seq > f->from_seq)
+		f->from_seq = row->from_seq;
+	const struct row_at *rows = index_rows(f);
+	uint32_t below = 0;
+	while (below + 1 < f->n && rows[below + 1].seq <= f->from_seq)
+		below++;
+	if (below > 0)
+		flow_drop(s, f, below);
+	return f;
 }
 
-void index_end(struct sqlite_store *s, struct segment *seg, const struct id *flow)
+void index_remove(struct sqlite_store *s, struct flow_rows *f)
 {
-	struct flow_rows *f = map_get(&s->flows, flow);
-
-	CHECK(f != NULL); /* its rows were added before it ended */
-	if (f->ended_in != 0)
-		return;
-	f->ended_in = seg->number;
-	/* Places are in order, so those of one segment stand together. */
-	const place *places = index_places(f);
-	uint32_t before = 0;
-	for (uint32_t i = 0; i < f->n; i++) {
-		uint32_t number = place_segment(places[i]);
-		if (number != before)
-			segment_by_number(s, number)->live--;
-		before = number;
-	}
+	list_remove(&f->link);
+	map_remove(&s->flows, &f->flow);
+	flow_rows_free(f);
 }
 
-/* Takes the places in seg away from f; frees f when there are no others. */
-static void flow_leave(
-	struct sqlite_store *s, struct flow_rows *f, const struct segment *seg)
+void index_end(struct sqlite_store *s, struct flow_rows *f)
 {
-	place *places = places_of(f);
-	uint32_t kept = 0;
+	const struct row_at *rows = index_rows(f);
 
-	for (uint32_t i = 0; i < f->n; i++) {
-		if (place_segment(places[i]) != seg->number)
-			places[kept++] = places[i];
-	}
-	f->n = kept;
-	if (kept == 0) {
-		map_remove(&s->flows, &f->flow);
-		flow_rows_free(f);
-	} else if (f->ended_in == seg->number) {
-		f->ended_in = place_segment(
-			places[0]); /* segment_drop has put the mark there */
-	}
+	for (uint32_t i = 0; i < f->n; i++)
+		segment_by_number(s, place_segment(rows[i].place))->ended_rows++;
+	index_remove(s, f);
 }
 
-void index_drop(struct sqlite_store *s, struct segment *seg)
+void index_aged(struct sqlite_store *s, struct flow_rows *f, uint32_t upto)
 {
-	CHECK(seg->live == 0); /* segment_tidy looked */
-	for (size_t i = 0; i < seg->nflows; i++)
-		flow_leave(s, seg->flows[i], seg);
-	seg->nflows = 0;
+	const struct row_at *rows = index_rows(f);
+	uint32_t n = 0;
+
+	while (n < f->n && place_segment(rows[n].place) <= upto)
+		n++;
+	if (n == f->n)
+		index_remove(s, f);
+	else if (n > 0)
+		flow_drop(s, f, n);
 }
 
 void index_fini(struct sqlite_store *s)

@@ -13,15 +13,21 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
-/* Journal segments are made as they are needed, see sqlite_segment.c. The columns that a
- * restart reads of every row stand before the bytes, so that long bytes are never fetched
- * for them. */
+/* Journal segments are made as they are needed, see sqlite_segment.c. Columns that are
+ * read without their row's long ones stand before these, so that long bytes are never
+ * fetched for them. docs/format.md says what each is for. */
 static const char schema_sql[] =
 	"CREATE TABLE store (" /* one row */
 	"  one INTEGER PRIMARY KEY CHECK (one = 1),"
-	"  time_ms INTEGER NOT NULL" /* the store's time when a segment was begun */
+	"  time_ms INTEGER NOT NULL," /* the store's time when the row was written */
+	"  parked INTEGER NOT NULL DEFAULT 0," /* rows of parked with awake 0, … */
+	"  hooks INTEGER NOT NULL DEFAULT 0," /* … sums over these */
+	"  untaken INTEGER NOT NULL DEFAULT 0,"
+	"  ended_bytes INTEGER NOT NULL DEFAULT 0," /* weight of ended up to ended_last */
+	"  stripped INTEGER NOT NULL DEFAULT 0," /* rows of ended up to it are stripped */
+	"  ended_last INTEGER NOT NULL DEFAULT 0"
 	");"
-	"INSERT INTO store VALUES (1, 0);"
+	"INSERT INTO store (one, time_ms) VALUES (1, 0);"
 	"CREATE TABLE mac_key ("
 	"  n INTEGER PRIMARY KEY," /* the greatest is the newest */
 	"  id INTEGER NOT NULL UNIQUE,"
@@ -36,25 +42,64 @@ static const char schema_sql[] =
 	"  started_ms INTEGER NOT NULL,"
 	"  ended_ms INTEGER NOT NULL,"
 	"  status INTEGER NOT NULL,"
+	"  flags INTEGER NOT NULL DEFAULT 0," /* enum row_flags */
+	"  weight INTEGER NOT NULL DEFAULT 0," /* bytes that retention counts */
 	"  name BLOB NOT NULL,"
 	"  result BLOB NOT NULL,"
 	"  untaken BLOB NOT NULL,"
-	"  seen BLOB NOT NULL"
+	"  seen BLOB NOT NULL,"
+	"  places BLOB," /* of its rows in segments */
+	"  history BLOB" /* packed rows, older than those */
 	");"
 	"CREATE UNIQUE INDEX ended_flow ON ended (flow);"
-	"CREATE INDEX ended_key ON ended (key) WHERE parent IS NULL AND key IS NOT NULL;"
-	/* Children of hooks, for the restart: nearly in order, as ends come with rising
-           time. */
-	"CREATE INDEX ended_child ON ended (ended_ms)"
-	"  WHERE parent_source = 1 AND key IS NOT NULL;";
+	"CREATE INDEX ended_key ON ended (key) WHERE parent IS NULL AND key IS NOT NULL;";
 
-static int exec(struct sqlite_store *s, const char *sql)
+const char sqlite_schema_parked[] =
+	"CREATE TABLE parked ("
+	"  n INTEGER PRIMARY KEY,"
+	"  flow BLOB NOT NULL,"
+	"  parent BLOB,"
+	"  key BLOB,"
+	"  wake_ms INTEGER,"
+	"  hooks INTEGER NOT NULL,"
+	"  untaken INTEGER NOT NULL,"
+	"  awake INTEGER NOT NULL," /* 1: resident, its older rows aged */
+	"  flags INTEGER NOT NULL," /* enum row_flags */
+	"  from_seq INTEGER NOT NULL,"
+	"  bytes BLOB NOT NULL" /* packed rows */
+	");"
+	"CREATE UNIQUE INDEX parked_flow ON parked (flow);"
+	"CREATE INDEX parked_parent ON parked (parent, flow) WHERE parent IS NOT NULL;"
+	"CREATE INDEX parked_key ON parked (key) WHERE parent IS NULL AND key IS NOT NULL;"
+	"CREATE INDEX parked_wake ON parked (wake_ms) WHERE wake_ms IS NOT NULL;"
+	"CREATE INDEX parked_awake ON parked (awake) WHERE awake = 1;"
+	"CREATE TABLE chunk ("
+	"  n INTEGER PRIMARY KEY,"
+	"  flow BLOB NOT NULL,"
+	"  seq INTEGER NOT NULL," /* of the first row in it */
+	"  bytes BLOB NOT NULL" /* packed rows */
+	");"
+	"CREATE INDEX chunk_flow ON chunk (flow, seq);"
+	"CREATE TABLE big ("
+	"  n INTEGER PRIMARY KEY,"
+	"  flow BLOB NOT NULL,"
+	"  seq INTEGER NOT NULL,"
+	"  bytes BLOB NOT NULL" /* of one row */
+	");"
+	"CREATE INDEX big_flow ON big (flow, seq);"
+	"CREATE TABLE retired (" /* segments that a restart does not read */
+	"  number INTEGER PRIMARY KEY,"
+	"  retired_ms INTEGER NOT NULL,"
+	"  bytes INTEGER NOT NULL"
+	");";
+
+int sqlite_exec(struct sqlite_store *s, const char *sql)
 {
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 }
 
 /* The one number that sql gives. */
-static int number_of(struct sqlite_store *s, const char *sql, int64_t *ret)
+int sqlite_number(struct sqlite_store *s, const char *sql, int64_t *ret)
 {
 	sqlite3_stmt *stmt = NULL;
 	int rc = stmt_prepare(s, &stmt, sql);
@@ -75,9 +120,9 @@ static int stamp_check(struct sqlite_store *s, bool *ret_fresh, struct err *err)
 	int64_t format = 0;
 	int64_t tables = 0;
 
-	if (number_of(s, "PRAGMA application_id", &id) != SQLITE_OK ||
-		number_of(s, "PRAGMA user_version", &format) != SQLITE_OK ||
-		number_of(s, "SELECT count(*) FROM sqlite_master", &tables) != SQLITE_OK)
+	if (sqlite_number(s, "PRAGMA application_id", &id) != SQLITE_OK ||
+		sqlite_number(s, "PRAGMA user_version", &format) != SQLITE_OK ||
+		sqlite_number(s, "SELECT count(*) FROM sqlite_master", &tables) != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot read it");
 	*ret_fresh = id == 0 && format == 0 && tables == 0;
 	if (*ret_fresh)
@@ -93,11 +138,12 @@ static int stamp_check(struct sqlite_store *s, bool *ret_fresh, struct err *err)
 			"store %s has format %lld, this program knows formats up to %d: "
 			"run the newer program",
 			s->path, (long long)format, SQLITE_STORE_FORMAT);
-	if (format < SQLITE_STORE_FORMAT)
+	if (format < 1)
 		return err_set(err, FISH_EFORMAT,
 			"store %s has format %lld, which never was: "
 			"it is damaged",
 			s->path, (long long)format);
+	s->migrating = format < SQLITE_STORE_FORMAT;
 	return 0;
 }
 
@@ -107,7 +153,7 @@ static int pragma(struct sqlite_store *s, const char *set, const char *get, int6
 {
 	int64_t is = -1;
 
-	if (exec(s, set) != SQLITE_OK || number_of(s, get, &is) != SQLITE_OK)
+	if (sqlite_exec(s, set) != SQLITE_OK || sqlite_number(s, get, &is) != SQLITE_OK)
 		return sqlite_failed(s, err, set);
 	if (is != want)
 		return err_set(
@@ -142,7 +188,7 @@ static int wal_begin(struct sqlite_store *s, struct err *err)
  * it. */
 static int lock_take(struct sqlite_store *s, struct err *err)
 {
-	if (exec(s, "BEGIN EXCLUSIVE; COMMIT") != SQLITE_OK)
+	if (sqlite_exec(s, "BEGIN EXCLUSIVE; COMMIT") != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot lock it");
 	return 0;
 }
@@ -173,9 +219,10 @@ static int tables_make(struct sqlite_store *s, struct err *err)
 	sqlite3_snprintf(sizeof stamp, stamp,
 		"PRAGMA application_id = %d; PRAGMA user_version = %d", SQLITE_STORE_ID,
 		SQLITE_STORE_FORMAT);
-	if (exec(s, "BEGIN EXCLUSIVE") != SQLITE_OK || exec(s, schema_sql) != SQLITE_OK ||
+	if (sqlite_exec(s, "BEGIN EXCLUSIVE") != SQLITE_OK || sqlite_exec(s, schema_sql) != SQLITE_OK ||
+		sqlite_exec(s, sqlite_schema_parked) != SQLITE_OK ||
 		segment_create_table(s, 1) != SQLITE_OK || key_make(s) != SQLITE_OK ||
-		exec(s, stamp) != SQLITE_OK || exec(s, "COMMIT") != SQLITE_OK)
+		sqlite_exec(s, stamp) != SQLITE_OK || sqlite_exec(s, "COMMIT") != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot make its tables");
 	/* The MAC keys in it are secret; a file that somebody made beforehand may be open
 	 * to all. */
@@ -191,7 +238,7 @@ static int keys_read(struct sqlite_store *s, struct err *err)
 	int64_t n = 0;
 	sqlite3_stmt *stmt = NULL;
 
-	if (number_of(s, "SELECT count(*) FROM mac_key", &n) != SQLITE_OK ||
+	if (sqlite_number(s, "SELECT count(*) FROM mac_key", &n) != SQLITE_OK ||
 		stmt_prepare(s, &stmt,
 			"SELECT id, secret FROM mac_key ORDER BY n DESC") != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot read its keys");
@@ -219,7 +266,7 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 
 	/* Exclusive locking comes before the first read: the WAL's index then is in our
 	 * own memory. */
-	if (exec(s,
+	if (sqlite_exec(s,
 		    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"
 		    "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384;"
 		    "PRAGMA temp_store = MEMORY") != SQLITE_OK)
@@ -229,7 +276,7 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 	char size[40];
 	sqlite3_snprintf(
 		sizeof size, size, "PRAGMA page_size = %d", SQLITE_STORE_PAGE_BYTES);
-	if (fresh && exec(s, size) != SQLITE_OK)
+	if (fresh && sqlite_exec(s, size) != SQLITE_OK)
 		return sqlite_failed(s, err, size);
 	if ((rc = wal_begin(s, err)) < 0 || (rc = lock_take(s, err)) < 0 ||
 		(rc = pragma(s, "PRAGMA synchronous = FULL", "PRAGMA synchronous", 2,
@@ -238,6 +285,8 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 			 err)) < 0)
 		return rc;
 	if (fresh && (rc = tables_make(s, err)) < 0)
+		return rc;
+	if (s->migrating && (rc = sqlite_migrate(s, err)) < 0)
 		return rc;
 	return keys_read(s, err);
 }

@@ -1,23 +1,21 @@
 /* sqlite_segment.c - the journal's tables: journal_N holds rows in order of arrival.
  *
- * last is 0, 1 for a flow's last row, or 2 for a mark: "this flow has ended, the row that
- * said so went with its segment". Invariant: while any row of an ended flow stands, some
- * standing row or mark says that it has ended; else a restart would bring the flow back
- * to life. Surprise: a segment goes as soon as all its flows have ended, whether or not
- * older ones stand, so that one flow that waits for a month does not hold a month of
- * journal. */
+ * Young segments take rows and are read at a restart; a retired one only keeps what ended
+ * flows have in it, until retention drops it whole. Invariant: segments retire oldest
+ * first, and none before all living flows have let go of it; so the row that says that a
+ * flow has ended or moved is young as long as any young row of it. Surprise: a segment in
+ * which no flow has ended is dropped at once; one in which few have is thinned. */
 #include "store/sqlite.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { LAST_MARK = 2 };
 
 struct segment *segment_new(struct sqlite_store *s, uint32_t number)
 {
 	struct segment *seg = xalloc(sizeof *seg);
 
 	seg->number = number;
+	list_init(&seg->flows);
 	s->segments = xrealloc(s->segments, (s->nsegments + 1) * sizeof(void *));
 	s->segments[s->nsegments++] = seg;
 	return seg;
@@ -30,50 +28,41 @@ static void segment_release(struct segment *seg)
 	seg->select = stmt_free(seg->select);
 }
 
-struct segment *segment_free(struct segment *seg)
+void segments_fini(struct sqlite_store *s)
 {
-	segment_release(seg);
-	free(seg->flows);
-	free(seg);
-	return NULL;
-}
-
-/* Index of the segment; numbers rise, so it is found by halving. */
-static size_t segment_index(const struct sqlite_store *s, uint32_t number)
-{
-	size_t low = 0;
-	size_t high = s->nsegments;
-
-	while (high - low > 1) {
-		size_t middle = low + (high - low) / 2;
-		if (s->segments[middle]->number <= number)
-			low = middle;
-		else
-			high = middle;
+	for (size_t i = 0; i < s->nsegments; i++) {
+		segment_release(s->segments[i]);
+		free(s->segments[i]);
 	}
-	return low;
+	free(s->segments);
+	free(s->retired);
+	s->segments = NULL;
+	s->retired = NULL;
+	s->nsegments = s->nretired = 0;
+	s->young_bytes = s->retired_bytes = 0;
 }
 
 struct segment *segment_by_number(const struct sqlite_store *s, uint32_t number)
 {
-	struct segment *seg = s->segments[segment_index(s, number)];
-
-	CHECK(seg->number == number); /* the index names standing segments only */
-	return seg;
+	/* Young numbers have no gaps but in what format 1 left. */
+	for (size_t i = s->nsegments; i > 0; i--) {
+		if (s->segments[i - 1]->number == number)
+			return s->segments[i - 1];
+	}
+	return NULL;
 }
 
-/* The one that takes the rows; it is never dropped. */
-static struct segment *newest(const struct sqlite_store *s)
+struct segment *segment_newest(const struct sqlite_store *s)
 {
 	return s->segments[s->nsegments - 1];
 }
 
 static int exec_numbered(struct sqlite_store *s, const char *format, uint32_t number)
 {
-	char sql[300];
+	char sql[400];
 
 	sqlite3_snprintf(sizeof sql, sql, format, number);
-	return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+	return sqlite_exec(s, sql);
 }
 
 int segment_create_table(struct sqlite_store *s, uint32_t number)
@@ -83,8 +72,10 @@ int segment_create_table(struct sqlite_store *s, uint32_t number)
 		"  n INTEGER PRIMARY KEY," /* order of arrival */
 		"  flow BLOB NOT NULL,"
 		"  seq INTEGER NOT NULL,"
-		"  last INTEGER NOT NULL,"
+		"  last INTEGER NOT NULL," /* enum row_last */
 		"  now_ms INTEGER," /* in the first row of each commit */
+		"  from_seq INTEGER," /* where it rises */
+		"  big INTEGER," /* the row of big that has the bytes */
 		"  bytes BLOB NOT NULL"
 		")",
 		number);
@@ -101,135 +92,206 @@ static int prepare_numbered(
 	return stmt_prepare(s, ret, sql);
 }
 
-static int insert(struct sqlite_store *s, struct segment *seg,
-	const struct store_row *row, int last, const int64_t *now_ms)
+/* Long bytes go where they stay, however often their row moves. */
+static int big_insert(
+	struct sqlite_store *s, const struct store_row *row, int64_t *ret_rowid)
 {
-	int rc = prepare_numbered(s, &seg->insert,
-		"INSERT INTO journal_%u (flow, seq, last, now_ms, bytes)"
-		" VALUES (?, ?, ?, ?, ?)",
-		seg->number);
-	if (rc != SQLITE_OK)
-		return rc;
-	stmt_bind_id(seg->insert, 1, &row->flow);
-	stmt_bind_int(seg->insert, 2, (int64_t)row->seq);
-	stmt_bind_int(seg->insert, 3, last);
-	if (now_ms != NULL)
-		stmt_bind_int(seg->insert, 4, *now_ms);
-	else
-		sqlite3_bind_null(seg->insert, 4);
-	stmt_bind_slice(seg->insert, 5, row->bytes);
-	return stmt_run(seg->insert);
+	sqlite3_stmt *stmt = s->statements[ST_BIG_INSERT];
+
+	stmt_bind_id(stmt, 1, &row->flow);
+	stmt_bind_int(stmt, 2, (int64_t)row->seq);
+	stmt_bind_slice(stmt, 3, row->bytes);
+	int rc = stmt_run(stmt);
+	*ret_rowid = sqlite3_last_insert_rowid(s->db);
+	return rc;
+}
+
+/* Tells the index, and lets long bytes go that from_seq lets go. */
+static int flow_add(struct sqlite_store *s, struct segment *seg, int64_t rowid,
+	const struct store_row *row, bool big)
+{
+	sqlite3_stmt *stmt = s->statements[ST_BIG_TRIM];
+	struct flow_rows *f = index_add(s, seg, rowid, row, big);
+	uint64_t oldest = index_rows(f)[0].seq;
+
+	if (!f->bigs || row->from_seq == 0 || oldest > f->from_seq)
+		return SQLITE_OK;
+	stmt_bind_id(stmt, 1, &f->flow);
+	sqlite3_bind_null(stmt, 2);
+	stmt_bind_int(stmt, 3, (int64_t)oldest);
+	return stmt_run(stmt);
 }
 
 /* now_ms is the commit's in its first row, else NULL: so the store's time costs no page
- * of its own. */
-int segment_insert(struct sqlite_store *s, struct segment *seg,
-	const struct store_row *row, const int64_t *now_ms)
+ * of its own. A row of the store's own has no flow. */
+int segment_insert(struct sqlite_store *s, const struct store_row *row, enum row_last last,
+	const int64_t *now_ms, int64_t *ret_rowid)
 {
-	return insert(s, seg, row, row->last ? 1 : 0, now_ms);
+	struct segment *seg = segment_newest(s);
+	bool big = last <= ROW_LAST && row->bytes.len > BIG_BYTES_MIN;
+	int64_t big_rowid = 0;
+	int rc = prepare_numbered(s, &seg->insert,
+		"INSERT INTO journal_%u (flow, seq, last, now_ms, from_seq, big, bytes)"
+		" VALUES (?, ?, ?, ?, ?, ?, ?)",
+		seg->number);
+
+	if (rc == SQLITE_OK && big)
+		rc = big_insert(s, row, &big_rowid);
+	if (rc != SQLITE_OK)
+		return rc;
+	sqlite3_clear_bindings(seg->insert);
+	if (last <= ROW_LAST)
+		stmt_bind_id(seg->insert, 1, &row->flow);
+	else
+		stmt_bind_slice(seg->insert, 1, SLICE_NONE);
+	stmt_bind_int(seg->insert, 2, (int64_t)row->seq);
+	stmt_bind_int(seg->insert, 3, (int64_t)last);
+	if (now_ms != NULL)
+		stmt_bind_int(seg->insert, 4, *now_ms);
+	if (row->from_seq > 0)
+		stmt_bind_int(seg->insert, 5, (int64_t)row->from_seq);
+	if (big)
+		stmt_bind_int(seg->insert, 6, big_rowid);
+	stmt_bind_slice(seg->insert, 7, big ? SLICE_NONE : row->bytes);
+	if ((rc = stmt_run(seg->insert)) != SQLITE_OK)
+		return rc;
+	*ret_rowid = sqlite3_last_insert_rowid(s->db);
+	size_t bytes = SEGMENT_ROW_BYTES + (big ? 0 : row->bytes.len);
+	seg->bytes += bytes;
+	s->young_bytes += bytes;
+	seg->rows++;
+	return last <= ROW_LAST ? flow_add(s, seg, *ret_rowid, row, big) : SQLITE_OK;
 }
 
-/* Leaves seg->select on the row (flow, seq, last, bytes) and gives SQLITE_ROW; the caller
- * resets. */
 int segment_select(struct sqlite_store *s, struct segment *seg, int64_t rowid)
 {
 	int rc = prepare_numbered(s, &seg->select,
-		"SELECT flow, seq, last, bytes FROM journal_%u WHERE n = ?", seg->number);
+		"SELECT flow, seq, last, big, bytes FROM journal_%u WHERE n = ?",
+		seg->number);
 	if (rc != SQLITE_OK)
 		return rc;
 	stmt_bind_int(seg->select, 1, rowid);
 	return sqlite3_step(seg->select);
 }
 
-/* Begins the next segment and notes the store's time, as its rows may all be gone one
+/* Notes the store's time and sums, as the rows that told of them may all be gone one
  * day. */
-static void rotate(struct sqlite_store *s)
+int segment_begin_next(struct sqlite_store *s)
 {
-	uint32_t number = newest(s)->number + 1;
+	uint32_t number = segment_newest(s)->number + 1;
 
-	stmt_bind_int(s->time_set, 1, s->time_ms);
-	if (stmt_run(s->begin) != SQLITE_OK || stmt_run(s->time_set) != SQLITE_OK ||
-		segment_create_table(s, number) != SQLITE_OK ||
-		stmt_run(s->commit) != SQLITE_OK) {
+	if (sqlite_begin(s) != SQLITE_OK || sums_put(s, s->time_ms) != SQLITE_OK ||
+		segment_create_table(s, number) != SQLITE_OK || sqlite_end(s) != SQLITE_OK)
 		/* No room: this segment grows on, and the next commit tries again. */
-		sqlite_write_failed(s, "begin a journal segment");
-		return;
-	}
+		return sqlite_write_failed(s, "begin a journal segment");
 	/* Rows go to the new one; the old one's statement would be kept for nothing. */
-	newest(s)->insert = stmt_free(newest(s)->insert);
+	segment_newest(s)->insert = stmt_free(segment_newest(s)->insert);
 	segment_new(s, number);
+	return 0;
 }
 
-/* Before seg goes: its ended flows that have rows elsewhere get a mark in the oldest such
- * segment. */
-static int marks_move(struct sqlite_store *s, const struct segment *seg)
+void retired_put(struct sqlite_store *s, struct retired r)
 {
-	for (size_t i = 0; i < seg->nflows; i++) {
-		const struct flow_rows *f = seg->flows[i];
-		if (f->ended_in != seg->number)
-			continue;
-		const place *places = index_places(f);
-		uint32_t n = 0;
-		while (n < f->n && place_segment(places[n]) == seg->number)
-			n++;
-		if (n == f->n)
-			continue;
-		struct segment *other = segment_by_number(s, place_segment(places[n]));
-		const struct store_row mark = { .flow = f->flow };
-		int rc = insert(s, other, &mark, LAST_MARK, NULL);
-		if (rc != SQLITE_OK)
-			return rc;
-	}
-	return SQLITE_OK;
+	s->retired = xrealloc(s->retired, (s->nretired + 1) * sizeof *s->retired);
+	s->retired[s->nretired++] = r;
+	s->retired_bytes += r.bytes;
 }
 
-/* Drops a segment of which all flows have ended, with what the index knows of it. */
-static void drop(struct sqlite_store *s, size_t index)
+static int retired_insert(struct sqlite_store *s, const struct retired *r)
 {
-	struct segment *seg = s->segments[index];
+	sqlite3_stmt *stmt = s->statements[ST_RETIRED_INSERT];
 
+	stmt_bind_int(stmt, 1, r->number);
+	stmt_bind_int(stmt, 2, r->retired_ms);
+	stmt_bind_int(stmt, 3, (int64_t)r->bytes);
+	return stmt_run(stmt);
+}
+
+/* When less than half of its rows are history, the others are worth taking out. */
+static bool is_to_thin(const struct segment *seg)
+{
+	return seg->ended_rows < seg->rows / 2;
+}
+
+int segment_retire(struct sqlite_store *s)
+{
+	struct segment *seg = s->segments[0];
+	bool drop = seg->ended_rows == 0;
+	struct retired r = {
+		.number = seg->number,
+		.retired_ms = s->time_ms,
+		.bytes = seg->bytes,
+		.thin_next = is_to_thin(seg) ? 1 : 0,
+		.rows = seg->rows,
+		.ended_rows = seg->ended_rows,
+	};
+
+	CHECK(s->nsegments > 1);
+	CHECK(list_empty(&seg->flows));
 	segment_release(seg); /* a table that statements know cannot be dropped */
-	if (stmt_run(s->begin) != SQLITE_OK || marks_move(s, seg) != SQLITE_OK ||
-		exec_numbered(s, "DROP TABLE journal_%u", seg->number) != SQLITE_OK ||
-		stmt_run(s->commit) != SQLITE_OK) {
-		sqlite_write_failed(s, "drop a journal segment");
-		return;
-	}
-	index_drop(s, seg);
-	memmove(s->segments + index, s->segments + index + 1,
-		(s->nsegments - index - 1) * sizeof(void *));
-	s->nsegments--;
-	segment_free(seg);
-}
-
-/* Checkpoint: the log's pages go to their places, so that the log can begin anew. */
-static void copy_home(struct sqlite_store *s)
-{
-	int frames = 0;
-	int copied = 0;
-	int rc = sqlite3_wal_checkpoint_v2(
-		s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &frames, &copied);
-
-	/* A page that could not be written home stands in the log still, and is tried
-	 * again. A failed sync is another matter: the kernel may tell of it only once. */
+	int rc = sqlite_begin(s);
 	if (rc == SQLITE_OK)
-		s->wal_frames = frames - copied;
-	else if (rc != SQLITE_IOERR_WRITE)
-		sqlite_write_failed(s, "copy the write-ahead log home");
+		rc = drop ? exec_numbered(s, "DROP TABLE journal_%u", seg->number)
+			  : retired_insert(s, &r);
+	if (rc != SQLITE_OK || sqlite_end(s) != SQLITE_OK)
+		return sqlite_write_failed(s, "retire a journal segment");
+	if (!drop)
+		retired_put(s, r);
+	s->young_bytes -= seg->bytes;
+	s->nsegments--;
+	memmove(s->segments, s->segments + 1, s->nsegments * sizeof(void *));
+	free(seg);
+	return 0;
 }
 
-/* What is due after a commit; one segment at most is dropped, so that no commit waits for
- * many. */
-void segment_tidy(struct sqlite_store *s)
+int retired_drop(struct sqlite_store *s)
 {
-	if (newest(s)->bytes >= s->segment_bytes_max)
-		rotate(s);
-	for (size_t i = 0; i + 1 < s->nsegments; i++) {
-		if (s->segments[i]->live == 0) {
-			drop(s, i);
-			break;
-		}
-	}
-	if (s->wal_frames >= WAL_FRAMES_MAX)
-		copy_home(s);
+	const struct retired *r = &s->retired[0];
+
+	CHECK(s->nretired > 0);
+	stmt_bind_int(s->statements[ST_RETIRED_DELETE], 1, r->number);
+	if (sqlite_begin(s) != SQLITE_OK ||
+		exec_numbered(s, "DROP TABLE journal_%u", r->number) != SQLITE_OK ||
+		stmt_run(s->statements[ST_RETIRED_DELETE]) != SQLITE_OK ||
+		sqlite_end(s) != SQLITE_OK)
+		return sqlite_write_failed(s, "drop a journal segment");
+	s->retired_bytes -= r->bytes;
+	s->nretired--;
+	memmove(s->retired, s->retired + 1, s->nretired * sizeof *s->retired);
+	return 0;
+}
+
+/* The transaction of retired_thin but its end. *ret_rows: how many there were. */
+static int thin_write(struct sqlite_store *s, const struct retired *r, uint64_t bytes)
+{
+	char sql[300];
+	int rc = sqlite_begin(s);
+
+	sqlite3_snprintf(sizeof sql, sql,
+		"DELETE FROM journal_%u WHERE n BETWEEN %lld AND %lld"
+		" AND NOT EXISTS (SELECT 1 FROM ended WHERE ended.flow = journal_%u.flow)",
+		r->number, (long long)r->thin_next,
+		(long long)r->thin_next + THIN_ROWS_MAX - 1, r->number);
+	if (rc == SQLITE_OK)
+		rc = sqlite_exec(s, sql);
+	if (rc != SQLITE_OK || bytes == r->bytes)
+		return rc;
+	stmt_bind_int(s->statements[ST_RETIRED_BYTES], 1, r->number);
+	stmt_bind_int(s->statements[ST_RETIRED_BYTES], 2, (int64_t)bytes);
+	return stmt_run(s->statements[ST_RETIRED_BYTES]);
+}
+
+/* Takes out the next few rows of flows that have not ended. A restart forgets about the
+ * rest: it is a matter of room only. */
+int retired_thin(struct sqlite_store *s, struct retired *r)
+{
+	bool done = r->thin_next + THIN_ROWS_MAX > (int64_t)r->rows;
+	uint64_t bytes = done ? r->bytes / r->rows * r->ended_rows : r->bytes;
+
+	if (thin_write(s, r, bytes) != SQLITE_OK || sqlite_end(s) != SQLITE_OK)
+		return sqlite_write_failed(s, "thin a journal segment");
+	s->retired_bytes -= r->bytes - bytes;
+	r->bytes = bytes;
+	r->thin_next = done ? 0 : r->thin_next + THIN_ROWS_MAX;
+	return 0;
 }

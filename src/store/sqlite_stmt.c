@@ -1,4 +1,4 @@
-/* sqlite_stmt.c - thin hands over prepared statements, and what becomes of a failed
+/* sqlite_stmt.c - the statements, thin hands over them, and what becomes of a failed
  * write.
  *
  * Invariant: after a failed write the transaction is over: rolled back and said so, or
@@ -8,9 +8,81 @@
 #include "store/sqlite.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#define ENDED_ALL ENDED_COLUMNS ", result, untaken, seen"
+#define PARKED_ALL \
+	"flow, parent, key, wake_ms, hooks, untaken, awake, flags, from_seq, bytes"
+
+static const char *const statement_sql[STATEMENTS] = {
+	[ST_BEGIN] = "BEGIN IMMEDIATE",
+	[ST_COMMIT] = "COMMIT",
+	[ST_ROLLBACK] = "ROLLBACK",
+	[ST_STORE_PUT] = "UPDATE store SET time_ms = ?, parked = ?, hooks = ?, untaken = ?,"
+			 " ended_bytes = ?, stripped = ?, ended_last = ? WHERE one = 1",
+	[ST_ENDED_INSERT] = "INSERT INTO ended (" ENDED_ALL ", flags, weight, places, history)"
+			    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[ST_ENDED_OLDEST] = "SELECT rowid, ended_ms, weight, flags, flow FROM ended"
+			    " ORDER BY rowid LIMIT 1",
+	[ST_ENDED_DELETE] = "DELETE FROM ended WHERE rowid = ?",
+	[ST_ENDED_WHOLE] = "SELECT rowid, ended_ms, weight, flags, flow FROM ended"
+			   " WHERE rowid > ? ORDER BY rowid LIMIT 1",
+	[ST_ENDED_STRIP] = "UPDATE ended SET result = x'', untaken = x'', flags = 0,"
+			   " weight = 0, places = NULL, history = NULL WHERE rowid = ?",
+	[ST_ENDED_KEPT] = "SELECT flags, places, history FROM ended WHERE flow = ?",
+	[ST_ENDED_PLACES] = "UPDATE ended SET places = ?, weight = weight + ? WHERE flow = ?",
+	[ST_FIND_FLOW] = "SELECT " ENDED_ALL " FROM ended WHERE flow = ?",
+	[ST_FIND_KEY] = "SELECT " ENDED_ALL " FROM ended WHERE key = ? AND parent IS NULL"
+			" ORDER BY rowid DESC LIMIT 1",
+	[ST_LIST] = "SELECT " ENDED_ALL ", rowid FROM ended WHERE rowid < ?"
+		    " ORDER BY rowid DESC LIMIT ?",
+	[ST_PARKED_GET] = "SELECT n, parent, key, wake_ms, hooks, untaken, awake, flags,"
+			  " from_seq, bytes FROM parked WHERE flow = ?",
+	[ST_PARKED_INSERT] = "INSERT INTO parked (" PARKED_ALL ")"
+			     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[ST_PARKED_UPDATE] = "UPDATE parked SET parent = ?2, key = ?3, wake_ms = ?4, hooks = ?5,"
+			     " untaken = ?6, awake = ?7, flags = ?8, from_seq = ?9, bytes = ?10"
+			     " WHERE n = ?1",
+	[ST_PARKED_DELETE] = "DELETE FROM parked WHERE n = ?",
+	[ST_PARKED_FLOW] = "SELECT flow, awake FROM parked WHERE flow = ?",
+	[ST_PARKED_KEY] = "SELECT flow, awake FROM parked WHERE key = ? AND parent IS NULL",
+	[ST_PARKED_AWAKE] = "SELECT flow FROM parked WHERE awake = 1",
+	[ST_WALK_ALL] = "SELECT flow, wake_ms, awake FROM parked WHERE flow > ? ORDER BY flow",
+	[ST_WALK_CHILDREN] = "SELECT flow, wake_ms, awake FROM parked"
+			     " WHERE parent = ? AND flow > ? ORDER BY flow",
+	[ST_WALK_DUE] = "SELECT flow, wake_ms, awake FROM parked WHERE wake_ms > ?"
+			" ORDER BY wake_ms",
+	[ST_CHUNK_INSERT] = "INSERT INTO chunk (flow, seq, bytes) VALUES (?, ?, ?)",
+	[ST_CHUNK_GET] = "SELECT bytes FROM chunk WHERE flow = ? ORDER BY seq, n",
+	[ST_CHUNK_TRIM] = "DELETE FROM chunk WHERE flow = ?1 AND seq <"
+			  " (SELECT max(seq) FROM chunk WHERE flow = ?1 AND seq <= ?2)",
+	[ST_CHUNK_DELETE] = "DELETE FROM chunk WHERE flow = ?",
+	[ST_CHUNK_BYTES] = "SELECT sum(length(bytes)) FROM chunk WHERE flow = ?",
+	[ST_BIG_INSERT] = "INSERT INTO big (flow, seq, bytes) VALUES (?, ?, ?)",
+	[ST_BIG_GET] = "SELECT bytes FROM big WHERE n = ?",
+	[ST_BIG_TRIM] = "DELETE FROM big WHERE flow = ?1 AND seq < coalesce(?3,"
+			" (SELECT max(seq) FROM chunk WHERE flow = ?1 AND seq <= ?2))",
+	[ST_BIG_DELETE] = "DELETE FROM big WHERE flow = ?",
+	[ST_BIG_BYTES] = "SELECT sum(length(bytes)) FROM big WHERE flow = ?",
+	[ST_RETIRED_INSERT] = "INSERT INTO retired (number, retired_ms, bytes) VALUES (?, ?, ?)",
+	[ST_RETIRED_BYTES] = "UPDATE retired SET bytes = ?2 WHERE number = ?1",
+	[ST_RETIRED_DELETE] = "DELETE FROM retired WHERE number = ?",
+};
+
+/* Segments have statements of their own. */
+int statements_prepare(struct sqlite_store *s, struct err *err)
+{
+	for (size_t i = 0; i < STATEMENTS; i++) {
+		if (stmt_prepare(s, &s->statements[i], statement_sql[i]) != SQLITE_OK)
+			return sqlite_failed(
+				s, err, "its tables are not as they should be");
+	}
+	return 0;
+}
 
 int stmt_prepare(struct sqlite_store *s, sqlite3_stmt **ret, const char *sql)
 {
@@ -73,6 +145,34 @@ struct slice stmt_slice(sqlite3_stmt *stmt, int i)
 	return (struct slice){ bytes, (size_t)sqlite3_column_bytes(stmt, i) };
 }
 
+int sqlite_begin(struct sqlite_store *s) { return stmt_run(s->statements[ST_BEGIN]); }
+
+enum kill_phase { KILL_BEFORE,
+	KILL_AFTER };
+
+static void kill_if_asked(const struct sqlite_store *s, enum kill_phase phase)
+{
+	bool at_commit = s->kill_at_commit != 0 && s->commits == s->kill_at_commit;
+	bool at_write = s->kill_at_write != 0 && s->writes == s->kill_at_write;
+
+	if ((at_commit || at_write) && s->kill_after == (phase == KILL_AFTER))
+		kill(getpid(), SIGKILL);
+}
+
+/* For tests only: with FISH_TEST_KILL_AT_COMMIT=K in the environment at open, the process
+ * kills itself at the owner's K-th commit, with FISH_TEST_KILL_AT_WRITE=K at the K-th
+ * transaction of any kind: before its COMMIT or (FISH_TEST_KILL_PHASE=after) right after
+ * it, when it is durable and nobody has been told. */
+int sqlite_end(struct sqlite_store *s)
+{
+	s->writes++;
+	kill_if_asked(s, KILL_BEFORE);
+	int rc = stmt_run(s->statements[ST_COMMIT]);
+	if (rc == SQLITE_OK)
+		kill_if_asked(s, KILL_AFTER);
+	return rc;
+}
+
 /* Why the last failed operation on the write-ahead log failed; 0 when none has. */
 static int wal_errno(sqlite3 *db)
 {
@@ -118,7 +218,8 @@ int sqlite_write_failed(struct sqlite_store *s, const char *doing)
 	if (!left_nothing(s->db))
 		sqlite_die(s, doing);
 	/* Some errors have rolled back by themselves. */
-	if (!sqlite3_get_autocommit(s->db) && stmt_run(s->rollback) != SQLITE_OK)
+	if (!sqlite3_get_autocommit(s->db) &&
+		stmt_run(s->statements[ST_ROLLBACK]) != SQLITE_OK)
 		sqlite_die(s, "rollback");
 	return FISH_ESTORE;
 }

@@ -54,7 +54,7 @@ static void *thread_main(void *arg)
 		carry_out(s, r);
 		hand_back(s, r);
 		if (tidy)
-			segment_tidy(s);
+			sqlite_tidy(s);
 
 		pthread_mutex_lock(&s->mutex);
 		s->busy = false;

@@ -3,9 +3,8 @@
  * Each test runs on the memory store, on SQLite as it is, and on SQLite with segments so
  * small that they rotate and are dropped all the time. Surprise: to kill a process is to
  * kill a child that works on the file; for the memory store it is store_memory_crash. */
-#include "fixture.h"
+#include "kinds.h"
 #include "random.h"
-#include "store/sqlite.h"
 #include "wire/entry.h"
 
 #include <setjmp.h>
@@ -13,84 +12,6 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-struct kind {
-	const char *name;
-	int (*open)(struct store **ret, const char *path, struct err *err);
-	void (*reopen)(struct fixture *fx);
-	/* Runs script on the store in a process that is killed right after. */
-	void (*killed)(struct fixture *fx, void (*script)(struct fixture *fx));
-};
-
-static int memory_kind_open(struct store **ret, const char *path, struct err *err)
-{
-	static const uint8_t secret[TOKEN_SECRET_BYTES] = { 7 };
-
-	(void)path;
-	return store_open_memory(ret, secret, err);
-}
-
-static void memory_kind_reopen(struct fixture *fx)
-{
-	fixture_adopt(fx, store_memory_crash(fx->s, false));
-}
-
-static void memory_kind_killed(struct fixture *fx, void (*script)(struct fixture *fx))
-{
-	script(fx);
-	memory_kind_reopen(fx);
-}
-
-static int sqlite_kind_open(struct store **ret, const char *path, struct err *err)
-{
-	return store_open_sqlite(ret, path, NULL, err);
-}
-
-static int small_kind_open(struct store **ret, const char *path, struct err *err)
-{
-	return sqlite_store_open(
-		ret, path, &(struct sqlite_options){ .segment_bytes_max = 2000 }, err);
-}
-
-static void open_again(struct fixture *fx)
-{
-	struct store *s = NULL;
-	struct err err = { 0 };
-
-	if (fx->kind->open(&s, fx->path, &err) != 0)
-		fprintf(stderr, "%s\n", err.text);
-	CHECK(s != NULL);
-	fixture_adopt(fx, s);
-}
-
-static void file_kind_reopen(struct fixture *fx)
-{
-	fx->s = store_close(fx->s);
-	open_again(fx);
-}
-
-static void (*script_to_kill)(struct fixture *fx);
-
-static void run_and_die(struct fixture *fx)
-{
-	open_again(fx);
-	script_to_kill(fx);
-	kill(getpid(), SIGKILL);
-}
-
-static void file_kind_killed(struct fixture *fx, void (*script)(struct fixture *fx))
-{
-	fx->s = store_close(fx->s);
-	script_to_kill = script;
-	run_child(run_and_die, fx, SIGKILL, NULL, 0);
-	open_again(fx);
-}
-
-static const struct kind kinds[] = {
-	{ "memory", memory_kind_open, memory_kind_reopen, memory_kind_killed },
-	{ "sqlite", sqlite_kind_open, file_kind_reopen, file_kind_killed },
-	{ "sqlite, small segments", small_kind_open, file_kind_reopen, file_kind_killed },
-};
 
 static void end_flow(struct fixture *fx, struct store_ended e)
 {
@@ -112,7 +33,9 @@ static void rows_come_back(void **state)
 	assert_int_equal(got.l.nrows, 0);
 	assert_int_equal(commit_both(fx, rows, 3, NULL, 0, 10), 0);
 	assert_int_equal(commit_row(fx, row_of(1, 3, "more"), 11), 0);
-	assert_int_equal(commit_row(fx, last_row_of(1, UINT64_MAX, "end"), 12), 0);
+	struct store_row last = last_row_of(1, UINT64_MAX, "end");
+	struct store_ended e = ended_of(1, 12);
+	assert_int_equal(commit_both(fx, &last, 1, &e, 1, 12), 0);
 	assert_int_equal(load_text(fx, flow_id(1), &got), 0);
 	assert_string_equal(got.text, "0:one 3:more 18446744073709551615:end!");
 	assert_int_equal(load_text(fx, flow_id(3), &got), 0);
@@ -535,24 +458,6 @@ static void random_operations(void **state)
 		unlink(fx->path);
 		open_again(fx);
 	}
-}
-
-static int setup(void **state)
-{
-	struct fixture *fx = xalloc(sizeof *fx);
-
-	fx->kind = *state;
-	fixture_init(fx);
-	open_again(fx);
-	*state = fx;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	free(*state);
-	return 0;
 }
 
 int main(void)

@@ -94,22 +94,22 @@ static inline void sync_commit_done(struct store_commit *c, int rc)
 	container_of(c, struct sync_commit, c)->rc = rc;
 }
 
-static inline int commit_both(struct fixture *fx, const struct store_row *rows,
-	size_t nrows, const struct store_ended *ended, size_t nended, int64_t now_ms)
+/* Carries c out; its done function is filled in. */
+static inline int commit_all(struct fixture *fx, struct store_commit c)
 {
-	struct sync_commit sync = {
-		.c = { .rows = rows,
-			.nrows = nrows,
-			.ended = ended,
-			.nended = nended,
-			.now_ms = now_ms,
-			.done = sync_commit_done },
-		.rc = 1,
-	};
+	struct sync_commit sync = { .c = c, .rc = 1 };
+
+	sync.c.done = sync_commit_done;
 	store_commit(fx->s, &sync.c);
 	settle(fx);
 	CHECK(sync.rc <= 0);
 	return sync.rc;
+}
+
+static inline int commit_both(struct fixture *fx, const struct store_row *rows,
+	size_t nrows, const struct store_ended *ended, size_t nended, int64_t now_ms)
+{
+	return commit_all(fx, (struct store_commit){ .rows = rows, .nrows = nrows, .ended = ended, .nended = nended, .now_ms = now_ms });
 }
 
 static inline int commit_row(struct fixture *fx, struct store_row row, int64_t now_ms)

@@ -1,9 +1,10 @@
 /* random.h - random operations on a store, each answer compared with a plain reference.
  *
  * Invariant: what an answer must be is fixed when its request is made, because a request
- * sees exactly what was submitted before it. Surprise: of an ended flow some rows may be
- * gone, so its answer must be the reference with rows left out; that of a living flow
- * must be all of it. */
+ * sees exactly what was submitted before it; and what is done depends on the seed alone,
+ * so that two stores can be taken the same way. Surprise: of an ended flow some rows may
+ * be gone, so its answer must be the reference with rows left out; that of a living flow
+ * must be all of it from its from_seq on. */
 #ifndef FISH_TESTS_STORE_RANDOM_H
 #define FISH_TESTS_STORE_RANDOM_H
 
@@ -13,14 +14,18 @@ enum {
 	RANDOM_FLOWS_MAX = 3000,
 	RANDOM_ROWS_MAX = 6000,
 	RANDOM_LIVING = 25,
-	RANDOM_ROW_BYTES = 300
+	RANDOM_ROW_BYTES = 300,
+	RANDOM_LONG_BYTES = 5000, /* so that rows go to chunks … */
+	RANDOM_BIG_BYTES = 70000 /* … and to big */
 };
+#define RANDOM_RETAIN_MS (INT64_C(24) * 60 * 60 * 1000)
 
 struct random_flow {
 	struct id id;
-	bool ended;
+	bool ended, parked;
 	bool recovered; /* by the recovery under way */
-	uint64_t seq_next;
+	uint64_t seq_next, from_seq;
+	struct store_park park; /* the last one; all but its times and sums from the start */
 	struct store_ended e; /* once it has ended; its slices point into content */
 	bool kept; /* its ended row has not expired */
 };
@@ -44,7 +49,7 @@ struct random_run {
 	size_t nrows;
 	unsigned ends[RANDOM_FLOWS_MAX]; /* in order of their end */
 	size_t nends, nexpired;
-	char content[4096];
+	char content[100000];
 	size_t answers; /* requests that are done */
 };
 
@@ -88,6 +93,10 @@ static inline void random_free(struct random_run *run) { free(run); }
 static inline struct slice random_bytes(struct random_run *run, size_t bytes_max)
 {
 	size_t len = (size_t)random_below(run, bytes_max + 1);
+	if (bytes_max == RANDOM_ROW_BYTES && random_below(run, 100) == 0)
+		len = RANDOM_BIG_BYTES + len;
+	else if (bytes_max == RANDOM_ROW_BYTES && random_below(run, 30) == 0)
+		len = RANDOM_LONG_BYTES + len;
 	size_t offset = (size_t)random_below(run, sizeof run->content - len);
 
 	return (struct slice){ run->content + offset, len };
@@ -101,32 +110,59 @@ static inline struct id random_key(unsigned n)
 	return id;
 }
 
-/* A load, find or list under way, with what its answer must be. */
+/* A read under way, with what its answer must be. */
 struct random_ask {
 	struct random_run *run;
 	struct store_load l;
 	struct store_find f;
 	struct store_list list;
+	struct store_walk walk;
 	unsigned flow;
 	size_t nrows; /* rows of all flows when it was asked */
-	bool ended, found;
+	struct random_flow then; /* its flow when it was asked */
+	bool found;
 	size_t nends, nexpired;
+	struct store_walked walked[RANDOM_LIVING]; /* all that the walk has within its bounds */
+	size_t nwalked;
+	int64_t next_ms; /* the first deadline behind the bounds */
 };
 
-static inline void random_load_done(struct store_load *l, int rc)
+static inline bool random_park_eq(const struct store_park *a, const struct store_park *b)
 {
-	struct random_ask *ask = container_of(l, struct random_ask, l);
-	struct random_run *run = ask->run;
-	size_t at = 0;
-	size_t missing = 0;
+	return id_eq(&a->flow, &b->flow) && id_eq(&a->parent, &b->parent) &&
+		a->has_key == b->has_key && id_eq(&a->key, &b->key) &&
+		a->wake_ms == b->wake_ms && a->hooks == b->hooks &&
+		a->untaken == b->untaken;
+}
 
-	for (size_t i = 0; i < ask->nrows; i++) {
+/* The first row that a living flow may not do without, among the first nrows rows. */
+static inline size_t random_needed(const struct random_run *run, unsigned flow,
+	size_t nrows, uint64_t from_seq)
+{
+	size_t needed = 0;
+
+	for (size_t i = 0; i < nrows; i++) {
+		if (run->rows[i].flow == flow && run->rows[i].seq <= from_seq)
+			needed = i;
+	}
+	return needed;
+}
+
+/* Are these the flow's rows? Those before needed may be missing, and any of an ended
+ * flow. */
+static inline void random_compare(struct random_run *run, const struct store_load *l,
+	unsigned flow, size_t nrows, uint64_t from_seq, bool ended)
+{
+	size_t needed = random_needed(run, flow, nrows, from_seq);
+	size_t at = 0;
+
+	for (size_t i = 0; i < nrows; i++) {
 		const struct random_row *want = &run->rows[i];
-		if (want->flow != ask->flow)
+		if (want->flow != flow)
 			continue;
 		const struct store_row *got = at < l->nrows ? &l->rows[at] : NULL;
 		if (got == NULL || got->seq != want->seq) {
-			missing++;
+			RANDOM_CHECK(run, ended || i < needed);
 			continue;
 		}
 		RANDOM_CHECK(run, got->last == want->last);
@@ -137,7 +173,17 @@ static inline void random_load_done(struct store_load *l, int rc)
 		at++;
 	}
 	RANDOM_CHECK(run, at == l->nrows);
-	RANDOM_CHECK(run, missing == 0 || ask->ended);
+}
+
+static inline void random_load_done(struct store_load *l, int rc)
+{
+	struct random_ask *ask = container_of(l, struct random_ask, l);
+	struct random_run *run = ask->run;
+	const struct random_flow *then = &ask->then;
+
+	random_compare(run, l, ask->flow, ask->nrows, then->from_seq, then->ended);
+	RANDOM_CHECK(run, l->parked == then->parked);
+	RANDOM_CHECK(run, !l->parked || random_park_eq(&l->park, &then->park));
 	RANDOM_CHECK(run, rc == (l->nrows > 0 ? 0 : FISH_ENOTFOUND));
 	run->answers++;
 	free(ask);
@@ -150,12 +196,15 @@ static inline void random_find_done(struct store_find *f, int rc)
 	const struct store_ended *got = &f->ended;
 
 	RANDOM_CHECK(ask->run, rc == (ask->found ? 0 : FISH_ENOTFOUND));
-	if (ask->found) {
-		RANDOM_CHECK(ask->run, id_eq(&got->flow, &want->flow));
+	RANDOM_CHECK(ask->run, f->parked == (ask->found && ask->then.parked));
+	if (ask->found)
+		RANDOM_CHECK(ask->run, id_eq(&got->flow, &ask->then.id));
+	if (ask->found && !f->parked) {
 		RANDOM_CHECK(ask->run, got->ended_ms == want->ended_ms);
-		RANDOM_CHECK(ask->run, slice_eq(got->result, want->result));
 		RANDOM_CHECK(ask->run, slice_eq(got->seen, want->seen));
-		RANDOM_CHECK(ask->run, slice_eq(got->untaken, want->untaken));
+		bool old = want->ended_ms < ask->run->now_ms - RANDOM_RETAIN_MS;
+		RANDOM_CHECK(ask->run, old || slice_eq(got->result, want->result));
+		RANDOM_CHECK(ask->run, old || slice_eq(got->untaken, want->untaken));
 	}
 	ask->run->answers++;
 	free(ask);
@@ -180,6 +229,90 @@ static inline void random_list_done(struct store_list *l, int rc)
 	free(ask);
 }
 
+static inline void random_walk_done(struct store_walk *w, int rc)
+{
+	struct random_ask *ask = container_of(w, struct random_ask, walk);
+	struct random_run *run = ask->run;
+	bool due = w->by == STORE_WALK_DUE;
+	size_t n = ask->nwalked < w->limit ? ask->nwalked : w->limit;
+
+	while (due && n > 0 && n < ask->nwalked &&
+		ask->walked[n].wake_ms == ask->walked[n - 1].wake_ms)
+		n++;
+	RANDOM_CHECK(run, rc == 0);
+	RANDOM_CHECK(run, w->nfound == n);
+	RANDOM_CHECK(run, w->ret_more == (n < ask->nwalked));
+	int64_t next_ms = n < ask->nwalked ? ask->walked[n].wake_ms : ask->next_ms;
+	RANDOM_CHECK(run, w->ret_next_ms == (due ? next_ms : INT64_MAX));
+	for (size_t i = 0; i < n; i++) {
+		RANDOM_CHECK(run, w->found[i].wake_ms == ask->walked[i].wake_ms);
+		/* Flows of one millisecond come in any order. */
+		RANDOM_CHECK(run,
+			due || id_eq(&w->found[i].flow, &ask->walked[i].flow));
+	}
+	run->answers++;
+	free(ask);
+}
+
+static inline int random_walked_order(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct id));
+}
+
+static inline int random_due_order(const void *a, const void *b)
+{
+	const struct store_walked *left = a;
+	const struct store_walked *right = b;
+
+	return left->wake_ms < right->wake_ms ? -1 : left->wake_ms > right->wake_ms;
+}
+
+/* What the walk must find, had it no limit. */
+static inline void random_walked(struct random_ask *ask)
+{
+	const struct store_walk *w = &ask->walk;
+	const struct random_run *run = ask->run;
+
+	ask->next_ms = INT64_MAX;
+	for (size_t i = 0; i < RANDOM_LIVING; i++) {
+		const struct random_flow *f =
+			run->living[i] < RANDOM_FLOWS_MAX ? &run->flows[run->living[i]] : NULL;
+		if (f == NULL || !f->parked)
+			continue;
+		int64_t wake_ms = f->park.wake_ms;
+		bool in = memcmp(&f->id, &w->after, sizeof f->id) > 0;
+		if (w->by == STORE_WALK_CHILDREN)
+			in = in && id_eq(&f->park.parent, &w->parent);
+		if (w->by == STORE_WALK_DUE)
+			in = wake_ms > w->after_ms && wake_ms <= w->until_ms &&
+				wake_ms < INT64_MAX;
+		if (in)
+			ask->walked[ask->nwalked++] = (struct store_walked){ f->id, wake_ms };
+		else if (wake_ms > w->until_ms && wake_ms < ask->next_ms)
+			ask->next_ms = wake_ms;
+	}
+	qsort(ask->walked, ask->nwalked, sizeof ask->walked[0],
+		w->by == STORE_WALK_DUE ? random_due_order : random_walked_order);
+}
+
+static inline void random_walk(struct random_ask *ask, enum store_walk_by by)
+{
+	struct random_run *run = ask->run;
+
+	ask->walk = (struct store_walk){ .by = by,
+		.parent = flow_id(60000),
+		.limit = 1 + (size_t)random_below(run, 12),
+		.done = random_walk_done };
+	if (by != STORE_WALK_DUE && random_below(run, 2) == 0)
+		ask->walk.after = ask->then.id;
+	if (by == STORE_WALK_DUE) {
+		ask->walk.after_ms = (int64_t)random_below(run, 25);
+		ask->walk.until_ms = ask->walk.after_ms + (int64_t)random_below(run, 20);
+	}
+	random_walked(ask);
+	store_walk(run->fx->s, &ask->walk);
+}
+
 /* Asks for something; the answer is checked whenever it comes. */
 static inline void random_ask(struct random_run *run)
 {
@@ -190,11 +323,11 @@ static inline void random_ask(struct random_run *run)
 	ask->flow = (unsigned)random_below(run, run->nflows);
 	const struct random_flow *f = &run->flows[ask->flow];
 	ask->nrows = run->nrows;
-	ask->ended = f->ended;
-	ask->found = f->ended && f->kept;
+	ask->then = *f;
+	ask->found = f->parked || (f->ended && f->kept);
 	ask->nends = run->nends;
 	ask->nexpired = run->nexpired;
-	switch (random_below(run, 4)) {
+	switch (random_below(run, 7)) {
 	case 0:
 		ask->f = (struct store_find){
 			.by = STORE_BY_FLOW, .what = f->id, .done = random_find_done
@@ -202,7 +335,7 @@ static inline void random_ask(struct random_run *run)
 		store_find(run->fx->s, &ask->f);
 		return;
 	case 1:
-		ask->found = ask->found && f->e.has_key && f->e.parent_source == 0;
+		ask->found = ask->found && f->park.has_key && id_is_zero(&f->park.parent);
 		ask->f = (struct store_find){ .by = STORE_BY_KEY,
 			.what = random_key(ask->flow),
 			.done = random_find_done };
@@ -214,6 +347,9 @@ static inline void random_ask(struct random_run *run)
 				.done = random_list_done };
 		store_list(run->fx->s, &ask->list);
 		return;
+	case 3: random_walk(ask, STORE_WALK_ALL); return;
+	case 4: random_walk(ask, STORE_WALK_CHILDREN); return;
+	case 5: random_walk(ask, STORE_WALK_DUE); return;
 	default:
 		ask->l = (struct store_load){ .flow = f->id, .done = random_load_done };
 		store_load(run->fx->s, &ask->l);
@@ -225,10 +361,12 @@ static inline void random_end(struct random_run *run, unsigned flow)
 	struct random_flow *f = &run->flows[flow];
 
 	f->ended = f->kept = true;
+	f->parked = false;
 	f->e = (struct store_ended){
 		.flow = f->id,
-		.has_key = random_below(run, 2) == 0,
-		.key = random_key(flow),
+		.parent = f->park.parent,
+		.has_key = f->park.has_key,
+		.key = f->park.key,
 		.started_ms = run->now_ms - 5,
 		.ended_ms = run->now_ms,
 		.status = END_DONE,
@@ -237,23 +375,32 @@ static inline void random_end(struct random_run *run, unsigned flow)
 		.seen = random_bytes(run, 50),
 		.untaken = random_bytes(run, 50),
 	};
-	if (!f->e.has_key)
-		f->e.key = (struct id){ 0 };
-	if (random_below(run, 3) == 0) {
-		f->e.parent = flow_id(60000);
+	if (!id_is_zero(&f->e.parent))
 		f->e.parent_source =
 			random_below(run, 2) == 0 ? SOURCE_HOOK : SOURCE_CHILD;
-	}
 	run->ends[run->nends++] = flow;
+}
+
+/* The next flow; its id is not zero. */
+static inline unsigned random_born(struct random_run *run)
+{
+	struct random_flow *f = &run->flows[run->nflows];
+
+	f->id = flow_id(run->nflows);
+	f->park.flow = f->id;
+	f->park.has_key = random_below(run, 2) == 0;
+	if (f->park.has_key)
+		f->park.key = random_key(run->nflows);
+	if (random_below(run, 3) == 0)
+		f->park.parent = flow_id(60000);
+	return run->nflows++;
 }
 
 /* One row of the flow in that place, which is a new flow when there is none. */
 static inline struct store_row random_row(struct random_run *run, size_t place)
 {
-	if (run->living[place] == RANDOM_FLOWS_MAX) {
-		run->flows[run->nflows].id = flow_id(run->nflows);
-		run->living[place] = run->nflows++;
-	}
+	if (run->living[place] == RANDOM_FLOWS_MAX)
+		run->living[place] = random_born(run);
 	unsigned flow = run->living[place];
 	struct random_flow *f = &run->flows[flow];
 	struct slice bytes = random_bytes(run, RANDOM_ROW_BYTES);
@@ -262,10 +409,15 @@ static inline struct store_row random_row(struct random_run *run, size_t place)
 	bool last = random_below(run, place < 3 ? 100 : 4) == 0;
 	run->rows[run->nrows++] = (struct random_row){ flow, f->seq_next, last,
 		(size_t)(bytes.ptr - run->content), bytes.len };
-	struct store_row row = {
-		.flow = f->id, .seq = f->seq_next, .last = last, .bytes = bytes
-	};
+	if (random_below(run, 10) == 0)
+		f->from_seq += random_below(run, f->seq_next - f->from_seq + 1);
+	struct store_row row = { .flow = f->id,
+		.seq = f->seq_next,
+		.last = last,
+		.from_seq = f->from_seq,
+		.bytes = bytes };
 	f->seq_next += 1 + random_below(run, 5);
+	f->parked = false;
 	if (last) {
 		random_end(run, flow);
 		run->living[place] = RANDOM_FLOWS_MAX;
@@ -273,11 +425,32 @@ static inline struct store_row random_row(struct random_run *run, size_t place)
 	return row;
 }
 
+/* Some of the living flows go out of memory; of those that are parked some once more. */
+static inline size_t random_parks(struct random_run *run, struct store_park *parks)
+{
+	size_t n = 0;
+
+	for (size_t place = 0; place < RANDOM_LIVING; place++) {
+		if (run->living[place] == RANDOM_FLOWS_MAX || random_below(run, 12) != 0)
+			continue;
+		struct random_flow *f = &run->flows[run->living[place]];
+		f->parked = true;
+		f->park.wake_ms = random_below(run, 3) == 0
+			? INT64_MAX
+			: (int64_t)random_below(run, 30);
+		f->park.hooks = (uint32_t)random_below(run, 4);
+		f->park.untaken = (uint32_t)random_below(run, 3);
+		parks[n++] = f->park;
+	}
+	return n;
+}
+
 struct random_commit {
 	struct random_run *run;
 	struct store_commit c;
 	struct store_row rows[RANDOM_LIVING];
 	struct store_ended ended[RANDOM_LIVING];
+	struct store_park parks[RANDOM_LIVING];
 };
 
 static inline void random_commit_done(struct store_commit *c, int rc)
@@ -308,6 +481,8 @@ static inline void random_commit(struct random_run *run)
 		.nrows = n,
 		.ended = commit->ended,
 		.nended = nended,
+		.parks = commit->parks,
+		.nparks = random_parks(run, commit->parks),
 		.now_ms = run->now_ms,
 		.done = random_commit_done };
 	store_commit(run->fx->s, &commit->c);
@@ -326,37 +501,40 @@ static inline void random_recovered(void *owner, const struct store_load *l)
 {
 	struct random_run *run = owner;
 	unsigned flow = flow_number(&l->flow);
-	size_t at = 0;
 
 	RANDOM_CHECK(run, flow < run->nflows);
-	RANDOM_CHECK(run, !run->flows[flow].ended);
-	RANDOM_CHECK(run, !run->flows[flow].recovered);
-	run->flows[flow].recovered = true;
-	for (size_t i = 0; i < run->nrows; i++) {
-		const struct random_row *want = &run->rows[i];
-		if (want->flow != flow)
-			continue;
-		RANDOM_CHECK(run, at < l->nrows);
-		RANDOM_CHECK(run, l->rows[at].seq == want->seq);
-		RANDOM_CHECK(run, !l->rows[at].last);
-		RANDOM_CHECK(run,
-			slice_eq(l->rows[at].bytes,
-				(struct slice){
-					run->content + want->offset, want->len }));
-		at++;
-	}
-	RANDOM_CHECK(run, at == l->nrows);
+	struct random_flow *f = &run->flows[flow];
+	RANDOM_CHECK(run, !f->ended);
+	RANDOM_CHECK(run, !f->recovered);
+	RANDOM_CHECK(run, l->parked == f->parked);
+	f->recovered = true;
+	random_compare(run, l, flow, run->nrows, f->from_seq, false);
 }
 
 static inline void random_recover(struct random_run *run)
 {
 	struct store_recovery r = { .flow = random_recovered, .owner = run };
+	struct store_parked parked = { 0 };
 
 	for (unsigned i = 0; i < run->nflows; i++)
 		run->flows[i].recovered = false;
 	RANDOM_CHECK(run, store_recover(run->fx->s, &r, NULL) == 0);
-	for (unsigned i = 0; i < run->nflows; i++)
-		RANDOM_CHECK(run, run->flows[i].recovered == !run->flows[i].ended);
+	for (unsigned i = 0; i < run->nflows; i++) {
+		const struct random_flow *f = &run->flows[i];
+		RANDOM_CHECK(run, f->recovered == (!f->ended && !f->parked));
+		parked.flows += f->parked;
+		parked.hooks += f->parked ? f->park.hooks : 0;
+		parked.untaken += f->parked ? f->park.untaken : 0;
+	}
+	RANDOM_CHECK(run, r.ret_parked.flows == parked.flows);
+	RANDOM_CHECK(run, r.ret_parked.hooks == parked.hooks);
+	RANDOM_CHECK(run, r.ret_parked.untaken == parked.untaken);
+	for (unsigned i = 0; i < run->nflows; i++) {
+		struct random_flow *f = &run->flows[i];
+		f->recovered = false;
+		RANDOM_CHECK(run, store_recover_flow(run->fx->s, &f->id, &r, NULL) == 0);
+		RANDOM_CHECK(run, f->recovered == f->parked);
+	}
 }
 
 static inline void random_steps(struct random_run *run, size_t steps)

@@ -36,9 +36,9 @@ static void open_small(struct fixture *fx)
 {
 	struct store *s = NULL;
 	struct err err = { 0 };
-	const struct sqlite_options o = { .segment_bytes_max = 2000 };
+	const struct store_options o = { .young_bytes_max = 8000 };
 
-	if (sqlite_store_open(&s, fx->path, &o, &err) != 0)
+	if (store_open_sqlite(&s, fx->path, &o, &err) != 0)
 		fprintf(stderr, "%s\n", err.text);
 	CHECK(s != NULL);
 	fixture_adopt(fx, s);
@@ -118,8 +118,8 @@ static void foreign_and_newer_files_are_refused(void **state)
 	fx->s = store_close(fx->s);
 	sql_on_file(fx, "PRAGMA user_version = 7");
 	assert_refused(
-		fx->path, FISH_EFORMAT, "format 7, this program knows formats up to 1");
-	sql_on_file(fx, "PRAGMA user_version = 1");
+		fx->path, FISH_EFORMAT, "format 7, this program knows formats up to 2");
+	sql_on_file(fx, "PRAGMA user_version = 2");
 	open_small(fx);
 }
 
@@ -376,13 +376,13 @@ static void segments_go_when_all_their_flows_ended(void **state)
 	struct sync_load got;
 
 	open_small(fx);
-	assert_int_equal(sqlite_store_segments(fx->s), 1);
+	assert_int_equal(sqlite_store_counts(fx->s).young, 1);
 	for (unsigned flow = 0; flow < 20; flow++)
 		commit_flow(fx, flow, false);
-	size_t most = sqlite_store_segments(fx->s);
+	size_t most = sqlite_store_counts(fx->s).young;
 	assert_true(most >= 5);
 	reopen_small(fx);
-	assert_int_equal(sqlite_store_segments(fx->s), most);
+	assert_int_equal(sqlite_store_counts(fx->s).young, most);
 	/* All but one end; the segments between the first and the last go, only they. */
 	for (unsigned flow = 1; flow < 20; flow++) {
 		struct store_row row = bytes_row(flow, 1, SLICE_LIT("end"));
@@ -392,7 +392,7 @@ static void segments_go_when_all_their_flows_ended(void **state)
 	for (unsigned flow = 100; flow < 130; flow++)
 		commit_flow(fx, flow, true);
 	for (int round = 0; round < 2; round++) {
-		assert_in_range(sqlite_store_segments(fx->s), 2, 3);
+		assert_in_range(sqlite_store_counts(fx->s).young, 2, 3);
 		assert_int_equal(load_text(fx, flow_id(0), &got), 0);
 		assert_int_equal(load_text(fx, flow_id(10), &got), FISH_ENOTFOUND);
 		reopen_small(fx);
@@ -420,7 +420,7 @@ static void dropped_ends_do_not_bring_flows_back(void **state)
 			commit_flow(fx, 100 + flow * 100 + i, true);
 	}
 	for (int round = 0; round < 3; round++) {
-		assert_in_range(sqlite_store_segments(fx->s), 2, 3);
+		assert_in_range(sqlite_store_counts(fx->s).young, 2, 3);
 		assert_string_equal(recover_text(fx, &all), "0/0:a ");
 		reopen_small(fx);
 	}
@@ -452,7 +452,7 @@ static void rows_behind_a_mark_do_not_hold_their_segment(void **state)
 	for (unsigned i = 0; i < 10; i++)
 		commit_flow(fx, 300 + i, true);
 	reopen_small(fx);
-	assert_in_range(sqlite_store_segments(fx->s), 3, 4);
+	assert_in_range(sqlite_store_counts(fx->s).young, 3, 4);
 	assert_int_equal(commit_row(fx, ends[1], 400), 0);
 	for (unsigned i = 0; i < 10; i++)
 		commit_flow(fx, 400 + i, true);

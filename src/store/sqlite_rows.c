@@ -1,0 +1,236 @@
+/* sqlite_rows.c - a flow's rows put together again from where they lie: chunks, the rows
+ * in its own row, young ones.
+ *
+ * Packed, a row is its seq and then its bytes' length doubled and they themselves, or 1 and
+ * the number of a row of big. Invariant: chunks are older than what lies in the flow's own
+ * row, and that than what is young. Surprise: a read that fails is no news for a flow; the
+ * file is damaged or the disk is, and the process ends with the words of SQLite. */
+#include "store/sqlite.h"
+#include "wire/pack.h"
+
+#include <string.h>
+
+void packed_put(struct buf *out, uint64_t seq, struct slice bytes)
+{
+	varint_put(out, seq);
+	varint_put(out, (uint64_t)bytes.len << 1);
+	buf_put_slice(out, bytes);
+}
+
+void packed_put_big(struct buf *out, uint64_t seq, int64_t big)
+{
+	varint_put(out, seq);
+	varint_put(out, 1);
+	varint_put(out, (uint64_t)big);
+}
+
+int packed_next(struct slice *rest, struct packed_row *ret)
+{
+	uint64_t len = 0;
+	uint64_t big = 0;
+
+	*ret = (struct packed_row){ .seq = 0 };
+	if (rest->len == 0)
+		return 0;
+	if (varint_next(rest, &ret->seq) != 1 || varint_next(rest, &len) != 1)
+		return FISH_EFORMAT;
+	if (len == 1) {
+		if (varint_next(rest, &big) != 1 || big == 0 || big > INT64_MAX)
+			return FISH_EFORMAT;
+		ret->big = (int64_t)big;
+		return 1;
+	}
+	if (len % 2 != 0 || len / 2 > rest->len)
+		return FISH_EFORMAT;
+	ret->bytes = (struct slice){ rest->ptr, (size_t)(len / 2) };
+	rest->ptr += ret->bytes.len;
+	rest->len -= ret->bytes.len;
+	return 1;
+}
+
+/* Rows while they are gathered; all memory is the arena's. */
+struct gathering {
+	struct sqlite_store *store;
+	struct arena *arena;
+	struct id flow;
+	struct gathered {
+		struct store_row row;
+		int64_t big; /* its bytes are still to be read from there; 0: they are here */
+	} * rows;
+	size_t n, cap;
+};
+
+static struct slice keep(struct gathering *g, struct slice s)
+{
+	return (struct slice){ arena_dup(g->arena, s), s.len };
+}
+
+static void gather(struct gathering *g, struct gathered row)
+{
+	if (g->n == g->cap) {
+		g->cap = g->cap == 0 ? 4 : 2 * g->cap;
+		struct gathered *rows = arena_alloc(g->arena, g->cap * sizeof *rows);
+		if (g->n > 0)
+			memcpy(rows, g->rows, g->n * sizeof *rows);
+		g->rows = rows;
+	}
+	row.row.flow = g->flow;
+	g->rows[g->n++] = row;
+}
+
+static struct slice big_read(struct gathering *g, int64_t big)
+{
+	sqlite3_stmt *stmt = g->store->statements[ST_BIG_GET];
+
+	stmt_bind_int(stmt, 1, big);
+	if (sqlite3_step(stmt) != SQLITE_ROW)
+		sqlite_die(g->store, "load a flow: long bytes are missing");
+	struct slice bytes = keep(g, stmt_slice(stmt, 0));
+	sqlite3_reset(stmt);
+	return bytes;
+}
+
+/* packed stands as long as the arena. */
+static void gather_packed(struct gathering *g, struct slice packed)
+{
+	struct packed_row row;
+	int rc = 0;
+
+	while ((rc = packed_next(&packed, &row)) == 1)
+		gather(g, (struct gathered){ .row = { .seq = row.seq, .bytes = row.bytes }, .big = row.big });
+	if (rc < 0)
+		sqlite_die(g->store, "load a flow: its rows are damaged");
+}
+
+static void gather_chunks(struct gathering *g)
+{
+	sqlite3_stmt *stmt = g->store->statements[ST_CHUNK_GET];
+	int rc = SQLITE_OK;
+
+	stmt_bind_id(stmt, 1, &g->flow);
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW)
+		gather_packed(g, keep(g, stmt_slice(stmt, 0)));
+	if (rc != SQLITE_DONE)
+		sqlite_die(g->store, "load a flow");
+	sqlite3_reset(stmt);
+}
+
+/* The row that stmt stands on: flow, seq, last, big, bytes. */
+static void gather_row(struct gathering *g, sqlite3_stmt *stmt)
+{
+	int64_t big = sqlite3_column_int64(stmt, 3);
+
+	gather(g, (struct gathered){ .row = { .seq = (uint64_t)sqlite3_column_int64(stmt, 1), .last = sqlite3_column_int(stmt, 2) == ROW_LAST, .bytes = big == 0 ? keep(g, stmt_slice(stmt, 4)) : SLICE_NONE }, .big = big });
+}
+
+static void gather_young(struct gathering *g, struct flow_rows *f)
+{
+	const struct row_at *at = index_rows(f);
+
+	for (uint32_t i = 0; i < f->n; i++) {
+		struct segment *seg =
+			segment_by_number(g->store, place_segment(at[i].place));
+		if (segment_select(g->store, seg, place_rowid(at[i].place)) != SQLITE_ROW)
+			sqlite_die(g->store, "load a flow");
+		gather_row(g, seg->select);
+		sqlite3_reset(seg->select);
+	}
+}
+
+/* Leaves out what lies wholly below from_seq; its long bytes may be gone already. */
+static void hand_over(struct gathering *g, struct store_load *l, uint64_t from_seq)
+{
+	size_t below = 0;
+
+	while (below + 1 < g->n && g->rows[below + 1].row.seq <= from_seq)
+		below++;
+	l->nrows = g->n - below;
+	l->rows = arena_alloc(g->arena, l->nrows * sizeof *l->rows);
+	for (size_t i = 0; i < l->nrows; i++) {
+		const struct gathered *from = &g->rows[below + i];
+		l->rows[i] = from->row;
+		l->rows[i].from_seq = from_seq;
+		if (from->big != 0)
+			l->rows[i].bytes = big_read(g, from->big);
+	}
+}
+
+bool rows_load(struct sqlite_store *s, struct flow_rows *f, struct store_load *l,
+	struct arena *a)
+{
+	struct gathering g = { .store = s, .arena = a, .flow = l->flow };
+	struct parked_row old = { .n = 0 };
+	int rc = index_older(f) ? parked_get(s, &l->flow, &s->old, &old) : FISH_ENOTFOUND;
+
+	if (f == NULL && rc < 0)
+		return false;
+	if ((old.flags & FLOW_CHUNKS) != 0)
+		gather_chunks(&g);
+	if (rc == 0)
+		gather_packed(&g, keep(&g, old.bytes));
+	if (f != NULL)
+		gather_young(&g, f);
+	uint64_t from_seq = f != NULL && f->from_seq > old.from_seq ? f->from_seq
+								    : old.from_seq;
+	hand_over(&g, l, from_seq);
+	l->parked = f == NULL && !old.awake;
+	if (l->parked)
+		l->park = old.park;
+	return true;
+}
+
+/* A row of a segment that is retired, or the newest that still stands; if it does. */
+static void gather_place(struct gathering *g, uint64_t number, uint64_t rowid)
+{
+	struct sqlite_store *s = g->store;
+	struct segment *seg =
+		number <= UINT32_MAX ? segment_by_number(s, (uint32_t)number) : NULL;
+	struct segment old = { .number = (uint32_t)number };
+
+	for (size_t i = 0; i < s->nretired && seg == NULL; i++)
+		seg = s->retired[i].number == number ? &old : NULL;
+	if (seg == NULL)
+		return;
+	int rc = segment_select(s, seg, (int64_t)rowid);
+	if (rc == SQLITE_ROW)
+		gather_row(g, seg->select);
+	else if (rc != SQLITE_DONE)
+		sqlite_die(s, "load an ended flow");
+	sqlite3_reset(seg->select);
+	stmt_free(old.select);
+}
+
+static void gather_places(struct gathering *g, struct slice places)
+{
+	uint64_t number = 0;
+	uint64_t rowid = 0;
+
+	while (places.len > 0) {
+		if (varint_next(&places, &number) != 1 || varint_next(&places, &rowid) != 1)
+			sqlite_die(g->store, "load an ended flow: its places are damaged");
+		gather_place(g, number, rowid);
+	}
+}
+
+bool rows_load_ended(struct sqlite_store *s, struct store_load *l, struct arena *a)
+{
+	struct gathering g = { .store = s, .arena = a, .flow = l->flow };
+	sqlite3_stmt *stmt = s->statements[ST_ENDED_KEPT];
+
+	stmt_bind_id(stmt, 1, &l->flow);
+	int rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW) {
+		bool chunks = (sqlite3_column_int(stmt, 0) & FLOW_CHUNKS) != 0;
+		struct slice places = keep(&g, stmt_slice(stmt, 1));
+		struct slice history = keep(&g, stmt_slice(stmt, 2));
+		if (chunks)
+			gather_chunks(&g);
+		gather_packed(&g, history);
+		gather_places(&g, places);
+	} else if (rc != SQLITE_DONE) {
+		sqlite_die(s, "load an ended flow");
+	}
+	sqlite3_reset(stmt);
+	hand_over(&g, l, 0);
+	return g.n > 0;
+}
