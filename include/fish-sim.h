@@ -169,8 +169,8 @@ size_t fish_sim_calls(const fish_sim *s, const char *call);
 const char *fish_sim_url(fish_sim *s, const char *id, const char *hook) FISH_NONNULL;
 
 /* Lets time pass until that flow has ended, or nothing more will happen. ret_end: gets its result as a
- * message's body, or why as a JSON string, or null; may be NULL. Result: 0: done. Lives, what ret_end gets,
- * as long as the scenario. Fails: FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED; FISH_ETIMEOUT: it waits for
+ * message's body, or why as a JSON string, or null; may be NULL. Result: 0: done. Lives as long as the
+ * scenario: what ret_end got. Fails: FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED; FISH_ETIMEOUT: it waits for
  * what never comes. */
 int fish_sim_wait(fish_sim *s, const char *id, const fish_msg **ret_end);
 

@@ -165,7 +165,7 @@ const fish_msg *fish_any_of(fish_flow *f, int64_t timeout_ms, fish_hook *const *
 
 /* Takes one message from each of so many hooks; ends early when time runs out or no open hook is left.
  * need: how many are enough. ret: n places; ret[i] gets the message of hooks[i], or NULL. Result: how many
- * came. Lives, what ret points at, as long as the run. Records TIMEOUT when it ends early. Else like
+ * came. Lives as long as the run: what ret got. Records TIMEOUT when it ends early. Else like
  * fish_any_of. */
 size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n, size_t need,
                    const fish_msg **ret);
@@ -367,7 +367,7 @@ typedef struct fish_program {
 int fish_main(int argc, char **argv, const fish_program *p);
 
 /* ---- embedding: a server as a part of a program that has its own main ----
- * It touches no signal handler, prints nothing, reads no environment but for "${NAME}" in peers, and
+ * A server touches no signal handler, prints nothing, reads no environment but for "${NAME}" in peers, and
  * changes no limit or umask. A process may hold several, each on a store of its own. Codes are 0 or
  * negative. None of these but fish_strerror may be called from inside a flow, or what a flow defers:
  * the loop would wait for itself. Where that is seen it is FISH_EINVAL. s: an open server. */
@@ -427,8 +427,8 @@ int fish_start(fish_server *s, char ret_id[FISH_ID_SIZE], const char *flow, cons
 /* Waits for the durable end of a flow, also one that has ended already; the flow goes on whatever comes of
  * it. From any thread. id: the flow's. timeout_ms: how long, in ms; 0 or less looks once; FISH_FOREVER.
  * ret_json: may be NULL; gets the result, or with FISH_EFAILED, FISH_ECANCELLED and FISH_ESTOPPED why, as a
- * JSON string; else NULL. Result: 0: done. Lives, what ret_json gets, until it is given to free(), whatever
- * was returned. Records nothing. Fails: FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED (it stands still, and a
+ * JSON string; else NULL. Result: 0: done. Lives until free(), whatever was returned: what ret_json
+ * got. Records nothing. Fails: FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED (it stands still, and a
  * mended build may end it); FISH_ETIMEOUT: not ended yet; FISH_ENOTFOUND: no such flow, or ended more than
  * 3 days ago; FISH_EINVAL: no id; FISH_ESTORE: the store is away, ask again; FISH_EGONE: the server stops. */
 int fish_wait(fish_server *s, const char *id, int64_t timeout_ms, char **ret_json) FISH_USE;
