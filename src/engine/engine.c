@@ -68,6 +68,7 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	e->store = config->store;
 	e->base_url = xstrndup(config->base_url ? config->base_url : "", config->base_url ? strlen(config->base_url) : 0);
 	e->stacks = co_pool_new();
+	e->tokens = token_checker_new(e->store->keys, e->store->nkeys);
 	map_init(&e->flows);
 	map_init(&e->start_keys);
 	heap_init(&e->due);
@@ -114,6 +115,7 @@ struct engine *engine_free(struct engine *e)
 	heap_fini(&e->holds);
 	heap_fini(&e->pauses);
 	co_pool_free(e->stacks);
+	token_checker_free(e->tokens);
 	free(e->base_url);
 	free(e);
 	return NULL;

@@ -25,6 +25,7 @@ struct engine {
 	int64_t         now_ms;
 	int64_t         ahead_ms;       /* of the clock: the store's time was later at the start */
 	struct co_pool *stacks;
+	struct token_checker *tokens;
 	struct map      flows;          /* id → struct flow: all live ones */
 	struct map      start_keys;     /* hash → struct flow */
 	struct list     ready;
