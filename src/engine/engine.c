@@ -348,7 +348,8 @@ static bool come_back(struct engine *e)
 	return true;
 }
 
-void engine_turn(struct engine *e)
+/* All of a turn but its commit. False: the store is away. */
+static bool take_in(struct engine *e)
 {
 	/* What was handed in since the last turn came at the old time: it runs before the clock moves. */
 	if (!engine_away(e))
@@ -358,12 +359,29 @@ void engine_turn(struct engine *e)
 	if (e->failed)
 		go_away(e);
 	if (e->away && !come_back(e))
-		return;
+		return false;
 	calls_ring(e);
 	holds_ring(e);
 	deadlines_ring(e);
 	tree_walk(e);
 	run_ready(e);
+	return true;
+}
+
+bool engine_gather(struct engine *e)
+{
+	if (!take_in(e))
+		return false;
+	park_idle(e);
+	const struct batch *b = e->gather;
+
+	return !e->inflight && (batch_has_rows(b) || batch_has_outs(b) || !list_empty(&b->parents));
+}
+
+void engine_turn(struct engine *e)
+{
+	if (!take_in(e))
+		return;
 	submit(e);
 	park_idle(e);
 }
