@@ -82,6 +82,7 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	list_init(&e->works);
 	list_init(&e->acts);
 	list_init(&e->uncommitted);
+	list_init(&e->rows_spare);
 	e->gather = batch_new(e, 1);
 	e->away_pause_ms = AWAY_PAUSE_MS;
 	e->now_ms = config->seams.now_ms(config->seams.owner);
@@ -108,6 +109,7 @@ struct engine *engine_free(struct engine *e)
 	works_drop(e);
 	e->gather = batch_free(e->gather);
 	e->inflight = batch_free(e->inflight);
+	rows_free(e);
 	loads_free(e);
 	map_fini(&e->flows);
 	map_fini(&e->start_keys);

@@ -41,6 +41,8 @@ struct engine {
 	struct heap     pauses;         /* calls between attempts */
 	struct batch   *gather;         /* never NULL */
 	struct batch   *inflight;       /* NULL: the store is free */
+	struct list     rows_spare;     /* with their memory, for the batches to come */
+	size_t          nrows_spare;
 	uint64_t        durable_no;     /* batches up to here are durable */
 	bool            failed;         /* the last commit was rolled back: reset at the next turn */
 	bool            away;           /* … and until then nothing is taken in */
