@@ -101,7 +101,7 @@ struct run {
 	struct buf     recorded;        /* packed steps of all PROGRESS fed before the run began */
 	struct slice   recorded_rest;   /* not yet compared */
 	struct buf     fresh;           /* packed steps since the last PROGRESS */
-	struct progress *progress;      /* all PROGRESS of this epoch */
+	struct progress *progress;      /* the PROGRESS of this epoch, but those that a running code has passed */
 	size_t         nprogress, progress_cap;
 	size_t         progress_at;     /* first that covers the present step; nprogress: none does */
 	struct timer  *timers;

@@ -108,6 +108,9 @@ static void feed_inbox(struct run *r, const struct entry *e, uint64_t seq, enum 
 
 static void feed_progress(struct run *r, const struct entry *e)
 {
+	/* Steps are only ever asked for in order: what is behind the present one is over. */
+	if (r->begun && r->progress_at == r->nprogress)
+		r->nprogress = r->progress_at = 0;
 	if (r->nprogress == r->progress_cap) {
 		r->progress_cap = r->progress_cap ? 2 * r->progress_cap : 4;
 		r->progress = xrealloc(r->progress, r->progress_cap * sizeof *r->progress);
