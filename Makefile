@@ -5,12 +5,13 @@ DESTDIR ?=
 SEED    ?=
 export SEED
 
-.PHONY: build demo play test lint fresh install clean help
+.PHONY: build demo play test soak lint fresh install clean help
 
 help:
 	@echo 'make demo     the whole promise in a minute (SEED=n repeats the choices of a run)'
 	@echo 'make play     leave a broker up, to try things on'
 	@echo 'make test     everything that is tested; ends with "N passed, N failed"'
+	@echo 'make soak     what chance finds, for SOAK_SECONDS=n (an hour); Ctrl-C ends it early'
 	@echo 'make build    libfish and the examples, in $(BUILD)'
 	@echo 'make install  honours PREFIX and DESTDIR'
 	@echo 'make lint     clang-tidy and clang-format'
@@ -32,6 +33,10 @@ play: build
 test:
 	@scripts/deps test
 	@scripts/test
+
+soak:
+	@scripts/deps soak
+	@scripts/soak
 
 lint:
 	@scripts/deps lint
