@@ -22,7 +22,7 @@ struct pulse {
 	uv_async_t          async;       /* the store's thread calls */
 };
 
-/* engine, world and rest are set by the caller before. */
+/* world and rest are set by the caller before, engine before the loop runs. */
 int  pulse_open(struct pulse *p, uv_loop_t *loop, struct err *err);
 void pulse_wake(void *pulse);        /* a turn is due; on the loop's thread */
 void pulse_notify(void *pulse);      /* the same from any thread */
