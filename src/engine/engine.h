@@ -64,6 +64,8 @@ struct engine_config {
 	struct seams        seams;
 	struct store       *store;        /* borrowed */
 	int64_t             park_after_ms;     /* idle this long: parked; 0: 10 s; -1: at every wait (a test mode) */
+	uint32_t            steps_max;         /* in one life of a flow, which is stopped there; 0: STEPS_MAX_DEFAULT */
+	uint32_t            turn_steps_max;    /* of a run that never waits, in one turn; 0: STEPS_PER_TURN */
 	size_t              run_ahead_bytes;   /* gathered and not yet durable; over it deliveries and starts are FISH_EBUSY; 0: 64 MiB */
 	unsigned            test_rules_off;    /* bits of enum engine_rule; 0 but in tests of the simulator */
 };
@@ -180,5 +182,8 @@ struct engine_figures {
 void engine_figures(const struct engine *e, struct engine_figures *ret);
 bool engine_away(const struct engine *e);    /* the last commit failed and the pause is not over */
 bool engine_idle(const struct engine *e);    /* nothing ready, gathered or being committed */
+/* From here on flows that were interrupted are left as they are, for the next start: so the engine comes
+ * to be idle, whatever they do. */
+void engine_wind_down(struct engine *e);
 
 #endif

@@ -158,8 +158,10 @@ static int feed_progress(struct flow *f, const struct entry *e)
 	f->waiting = e->waiting;
 	if (!f->waiting && !f->run)
 		flow_waiting_none(f);
+	if (e->rest == REST_CLOSING && !f->closing && !f->cancelled)
+		f->closing_batch = f->batch;
 	f->closing = e->rest == REST_CLOSING;
-	f->news = e->rest == REST_MISUSED;
+	f->news = e->rest == REST_MISUSED || e->rest == REST_PAUSED;
 	return rc;
 }
 
@@ -222,6 +224,8 @@ static void feed_cancel(struct flow *f, const struct entry *e)
 		flow_deadline_remove(f, SOURCE_CANCEL, 0);
 		return;
 	}
+	if (!f->closing)
+		f->closing_batch = f->batch;
 	f->cancelled = true;
 	f->cancelled_ms = e->time_ms;
 	if (!f->parent)

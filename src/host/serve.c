@@ -81,6 +81,7 @@ static int open_engine(struct serve *s, const fish_program *program, struct err 
 			.seams = world_seams(&s->world),
 			.store = s->store,
 			.park_after_ms = s->config->test_park ? -1 : 0,
+			.steps_max = s->config->steps_max,
 		},
 		err);
 

@@ -53,7 +53,7 @@ static const struct pack_field children_fields[] = {
 static const struct pack_field cancel_fields[] = { TIME };
 static const struct pack_field progress_fields[] = {
 	TIME, NUMBER(number, UINT32_MAX), NUMBER(digest, UINT64_MAX), NUMBER(build, UINT64_MAX),
-	NUMBER(doubt, UINT32_MAX), NUMBER(waiting, UINT32_MAX), NUMBER(rest, REST_MISUSED),
+	NUMBER(doubt, UINT32_MAX), NUMBER(waiting, UINT32_MAX), NUMBER(rest, REST_PAUSED),
 	TEXT(steps), TEXT(deadlines),
 };
 static const struct pack_field renew_fields[] = {

@@ -50,6 +50,7 @@ enum entry_rest {
 	REST_WAITS,
 	REST_CLOSING,                /* the function has returned, the end waits for calls or children */
 	REST_MISUSED,                /* it stands still: a start runs it again, to say why or to go on */
+	REST_PAUSED,                 /* it waits for nothing: others had their turn, and it goes on */
 };
 
 struct entry_deadline {
