@@ -420,6 +420,16 @@ void engine_wind_down(struct engine *e)
 	e->winds_down = true;
 }
 
+bool engine_reached(const struct engine *e, const struct id *flow, uint64_t *ret_reached)
+{
+	const struct flow *f = map_get(&e->flows, flow);
+
+	if (!f || f->state == FLOW_ENDED)
+		return false;
+	*ret_reached = (uint64_t)f->epoch << 32 | f->steps;
+	return true;
+}
+
 void engine_figures(const struct engine *e, struct engine_figures *ret)
 {
 	const struct flow *f;

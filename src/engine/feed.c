@@ -162,6 +162,7 @@ static int feed_progress(struct flow *f, const struct entry *e)
 		f->closing_batch = f->batch;
 	f->closing = e->rest == REST_CLOSING;
 	f->news = e->rest == REST_MISUSED || e->rest == REST_PAUSED;
+	f->steps = e->number;
 	return rc;
 }
 
@@ -254,6 +255,7 @@ static void feed_renew(struct flow *f, const struct entry *e)
 	f->ndeadlines = 0;
 	flow_deadlines_changed(f);
 	f->doubt = 0;
+	f->steps = 0;
 	f->closing = false;
 	f->news = true;
 	for (size_t i = 0; rule_off(f->engine, RULE_RENEW_KEEPS_SEEN) && i < f->nhooks; i++)

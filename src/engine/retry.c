@@ -20,8 +20,8 @@ int engine_retry(struct engine *e, const struct id *id)
 		return FISH_EINVAL;
 	if (!flow_durable(f))
 		return FISH_EBUSY;
-	if (s->progressed)
-		s->progressed(s->owner, id);
+	if (s->forgive)
+		s->forgive(s->owner, id);
 	free(f->why);
 	f->why = NULL;
 	f->state = FLOW_PARKED;

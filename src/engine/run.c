@@ -212,8 +212,6 @@ static void progress_put(struct run *r)
 	flow_append(r->flow, &e);
 	buf_fini(&deadlines);
 	buf_reset(&r->fresh);
-	if (r->engine->config.seams.progressed)
-		r->engine->config.seams.progressed(r->engine->config.seams.owner, &r->flow->id);
 }
 
 /* The door goes by the running code's deadlines: a new build may wait longer or shorter. */
