@@ -68,8 +68,10 @@ bool fish_once(fish_flow *f, const char *name, void *result, size_t size)
 		check_name(r, "fish_once", name, size);
 		run_step(r, &(struct step){ .kind = STEP_ONCE, .label = name });
 	}
-	if (recorded(r, result, size))
+	if (recorded(r, result, size)) {
+		run_step_end(r);
 		return false;
+	}
 	wait_durable(r);
 	r->once = arena_dup(&r->arena, slice_of(name));
 	return true;
@@ -85,10 +87,11 @@ void fish_work(fish_flow *f, const char *name, void (*fn)(const void *arg, void 
 	if (!r->engine->config.seams.work)
 		run_misuse(r, "fish_work(\"%s\"): this host has no threads to work on", name);
 	run_step(r, &(struct step){ .kind = STEP_WORK, .label = name });
-	if (recorded(r, result, size))
-		return;
-	wait_durable(r);
-	work_begin(r, name, fn, arg, size);
-	while (!recorded(r, result, size))
-		run_block(r);
+	if (!recorded(r, result, size)) {
+		wait_durable(r);
+		work_begin(r, name, fn, arg, size);
+		while (!recorded(r, result, size))
+			run_block(r);
+	}
+	run_step_end(r);
 }

@@ -66,6 +66,10 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 		e->config.park_after_ms = PARK_AFTER_MS;
 	if (!e->config.memory_bytes)
 		e->config.memory_bytes = MEMORY_BYTES;
+	if (!e->config.steps_max)
+		e->config.steps_max = STEPS_MAX_DEFAULT;
+	if (!e->config.turn_steps_max)
+		e->config.turn_steps_max = STEPS_PER_TURN;
 	if (!e->config.run_ahead_bytes)
 		e->config.run_ahead_bytes = RUN_AHEAD_BYTES;
 	e->store = config->store;
@@ -82,6 +86,7 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	heap_init(&e->pauses);
 	list_init(&e->ready);
 	list_init(&e->starved);
+	list_init(&e->paused);
 	list_init(&e->idle);
 	list_init(&e->cancelling);
 	list_init(&e->loads);
@@ -232,7 +237,8 @@ bool engine_away(const struct engine *e)
 
 bool engine_idle(const struct engine *e)
 {
-	return !e->inflight && list_empty(&e->ready) && list_empty(&e->starved) && list_empty(&e->loads)
+	return !e->inflight && list_empty(&e->ready) && (list_empty(&e->paused) || e->winds_down)
+	       && list_empty(&e->starved) && list_empty(&e->loads)
 	       && list_empty(&e->fetches) && list_empty(&e->walks) && !e->due.asked
 	       && list_empty(&e->acts) && list_empty(&e->cancelling) && !batch_has_rows(e->gather) && !batch_has_outs(e->gather);
 }
@@ -256,6 +262,13 @@ static void run_ready(struct engine *e)
 	/* What flows did to others belongs to the batch that tells of it, full or not. */
 	for (acts_do(e); !engine_overfull(e) && (l = list_shift(&e->ready)); acts_do(e))
 		run_go(container_of(l, struct flow, ready)->run);
+}
+
+/* Once a turn, and at the end of those that wait to run: each has its share. */
+static void go_on_paused(struct engine *e)
+{
+	for (struct list *l; !e->winds_down && (l = list_shift(&e->paused));)
+		list_push(&e->ready, l);
 }
 
 static void deadlines_ring(struct engine *e)
@@ -353,9 +366,12 @@ static bool come_back(struct engine *e)
 /* All of a turn but its commit. False: the store is away. */
 static bool take_in(struct engine *e)
 {
-	/* What was handed in since the last turn came at the old time: it runs before the clock moves. */
-	if (!engine_away(e))
+	/* What was handed in since the last turn came at the old time: it runs before the clock moves. And a
+	 * flow that goes on now may come to rest with a deadline that has passed, as another build counts. */
+	if (!engine_away(e)) {
+		go_on_paused(e);
 		run_ready(e);
+	}
 	clock_look(e);
 	store_poll(e->store);
 	if (e->failed)
@@ -408,11 +424,20 @@ int64_t engine_next_ms(const struct engine *e)
 		next = leave_next_ms(e);
 	if (due_next_ms(e) < next)
 		next = due_next_ms(e) > e->now_ms ? due_next_ms(e) : e->now_ms;
-	if (!list_empty(&e->cancelling) || !list_empty(&e->acts) || (!list_empty(&e->ready) && !e->inflight))
+	bool goes_on = !list_empty(&e->paused) && !e->winds_down && !(e->inflight && engine_overfull(e));
+	bool has_more = !list_empty(&e->cancelling) || !list_empty(&e->acts)
+	                || (!list_empty(&e->ready) && !e->inflight) || goes_on;
+
+	if (has_more && e->now_ms < next)
 		next = e->now_ms;
 	if (!list_empty(&e->starved) && e->now_ms + 10 < next)
 		next = e->now_ms + 10;
 	return next;
+}
+
+void engine_wind_down(struct engine *e)
+{
+	e->winds_down = true;
 }
 
 void engine_figures(const struct engine *e, struct engine_figures *ret)

@@ -67,6 +67,8 @@ struct engine_config {
 	int64_t             park_after_ms;     /* idle this long: parked; 0: 10 s; -1: at every wait (a test mode) */
 	size_t              memory_bytes;      /* for flows in memory and what they gather: over it those at rest leave at
 	                                          once, and deliveries and starts are FISH_EBUSY until there is room; 0: 1 GiB */
+	uint32_t            steps_max;         /* in one life of a flow, which is stopped there; 0: STEPS_MAX_DEFAULT */
+	uint32_t            turn_steps_max;    /* of a run that never waits, in one turn; 0: STEPS_PER_TURN */
 	size_t              run_ahead_bytes;   /* gathered and not yet durable; over it deliveries and starts are FISH_EBUSY; 0: 64 MiB */
 	unsigned            test_rules_off;    /* bits of enum engine_rule; 0 but in tests of the simulator */
 };
@@ -209,5 +211,11 @@ struct engine_figures {
 void engine_figures(const struct engine *e, struct engine_figures *ret);
 bool engine_away(const struct engine *e);    /* the last commit failed and the pause is not over */
 bool engine_idle(const struct engine *e);    /* nothing ready, gathered or being committed */
+/* From here on flows that were interrupted are left as they are, for the next start: so the engine comes
+ * to be idle, whatever they do. */
+void engine_wind_down(struct engine *e);
+/* How far a live flow has come: a number that grows with its steps and lives, and with nothing that others
+ * do. false: no such flow lives. Right after engine_recover all of it is durable. */
+bool engine_reached(struct engine *e, const struct id *flow, uint64_t *ret_reached);
 
 #endif

@@ -239,8 +239,11 @@ static int feed_progress(struct flow *f, const struct entry *e)
 	f->waiting = e->waiting;
 	if (!f->waiting && !f->run)
 		flow_waiting_none(f);
+	if (e->rest == REST_CLOSING && !f->closing && !f->cancelled)
+		f->closing_batch = f->batch;
 	f->closing = e->rest == REST_CLOSING;
-	f->news = e->rest == REST_MISUSED;
+	f->news = e->rest == REST_MISUSED || e->rest == REST_PAUSED;
+	f->steps = e->number;
 	return rc;
 }
 
@@ -303,6 +306,8 @@ static void feed_cancel(struct flow *f, const struct entry *e)
 		flow_deadline_remove(f, SOURCE_CANCEL, 0);
 		return;
 	}
+	if (!f->closing)
+		f->closing_batch = f->batch;
 	f->cancelled = true;
 	f->cancelled_ms = e->time_ms;
 	f->cancelled_seq = f->seq_next - 1;
@@ -337,6 +342,7 @@ static void feed_renew(struct flow *f, const struct entry *e)
 	f->ndeadlines = 0;
 	flow_deadlines_changed(f);
 	f->doubt = 0;
+	f->steps = 0;
 	f->closing = false;
 	f->news = true;
 	for (size_t i = 0; rule_off(f->engine, RULE_RENEW_KEEPS_SEEN) && i < f->nhooks; i++)

@@ -248,7 +248,8 @@ void flow_settle(struct flow *f)
 	struct engine *e = f->engine;
 
 	for (;;) {
-		if (f->state == FLOW_READY)
+		/* One that was interrupted has seen its news, or will: it gets no time for being asked. */
+		if (f->state == FLOW_READY && !f->run->paused)
 			engine_run_flow(e, f);
 		if (f->state == FLOW_ENDED || !f->ndeadlines || f->deadlines[0].due_ms > e->now_ms)
 			return;

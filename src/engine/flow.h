@@ -107,6 +107,8 @@ struct flow {
 	size_t            waiting_bytes;/* … and their bytes: exact while it has a run, else at least so many */
 	bool              cancelled;    /* CANCEL stands */
 	bool              closing;      /* the function had returned at the last PROGRESS */
+	uint64_t          closing_batch;/* that made it closing or cancelled, if it is; 0: durable */
+	uint32_t          steps;        /* of this life, as the last PROGRESS says */
 	bool              news;         /* entries after the last PROGRESS that may move it */
 
 	struct run       *run;

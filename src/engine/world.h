@@ -30,6 +30,7 @@ struct engine {
 	struct map      start_keys;     /* hash → struct flow */
 	struct list     ready;
 	struct list     starved;        /* FLOW_READY without memory for a stack: tried again next turn */
+	struct list     paused;         /* FLOW_READY, interrupted: go on in the next turn */
 	struct list     idle;
 	struct list     cancelling;
 	struct list     loads;
@@ -51,6 +52,7 @@ struct engine {
 	int64_t         away_until_ms;
 	int64_t         away_pause_ms;
 	struct flow    *current;        /* on the CPU */
+	bool            winds_down;     /* paused flows stay so */
 	struct engine_figures figures;
 };
 

@@ -48,6 +48,8 @@ const struct flag_def flag_defs[FLAGS] = {
 		"an admin listener on TCP beside the socket, guarded by a token" },
 	[FLAG_MAX_BODY] = { "--max-body", "BYTES", "FISH_MAX_BODY", SERVE,
 		"the longest body taken [1m], at most 256m; k and m may follow the number" },
+	[FLAG_STEPS_MAX] = { "--steps-max", "N", "FISH_STEPS_MAX", SERVE,
+		"a flow is stopped after N steps without fish_renew [1000000]" },
 	[FLAG_LOG] = { "--log", "WHERE", "FISH_LOG", SERVE,
 		"where log lines go [stderr]: stderr, off, or a file" },
 	[FLAG_KEY] = { "--key", "KEY", NULL, START,
@@ -299,6 +301,8 @@ static int use_numbers(struct config *c, struct err *err)
 	const char *max_body = c->values[FLAG_MAX_BODY];
 	const char *wait = c->values[FLAG_WAIT];
 	const char *limit = c->values[FLAG_LIMIT];
+	const char *steps = c->values[FLAG_STEPS_MAX];
+	size_t steps_max = STEPS_MAX_DEFAULT;
 
 	c->body_bytes_max = BODY_BYTES_MAX_DEFAULT;
 	if (max_body != NULL &&
@@ -308,6 +312,13 @@ static int use_numbers(struct config *c, struct err *err)
 			"--max-body '%.40s': give 1 to 256m bytes, for example "
 			"64k or 4m",
 			max_body);
+	if (steps != NULL && (parse_size(steps, &steps_max) < 0 || steps_max == 0 ||
+				     steps_max > STEPS_MAX_MAX))
+		return err_set(err, FISH_EINVAL,
+			"--steps-max '%.40s': give a number from 1 to %d, for example "
+			"2000000",
+			steps, STEPS_MAX_MAX);
+	c->steps_max = (uint32_t)steps_max;
 	c->wait_ms = -1;
 	if (wait != NULL && admin_wait_parse(slice_of(wait), &c->wait_ms) < 0)
 		return err_set(err, FISH_EINVAL,
@@ -354,6 +365,10 @@ static int check_options(const fish_options *o, struct err *err)
 		return err_set(err, FISH_EINVAL,
 			"the options name no store: give a file, or ':memory:' for one that "
 			"keeps nothing");
+	if (o->steps_max > STEPS_MAX_MAX)
+		return err_set(err, FISH_EINVAL,
+			"steps_max is %zu: give 1 to %d, or 0 for %d", o->steps_max,
+			STEPS_MAX_MAX, STEPS_MAX_DEFAULT);
 	for (size_t i = 0; i < sizeof(o->reserved) / sizeof(o->reserved[0]); i++) {
 		if (o->reserved[i] != NULL)
 			return err_set(err, FISH_EINVAL,
@@ -372,6 +387,7 @@ int config_embed(struct config *c, const fish_options *o, struct err *err)
 		.listen = default_listen,
 		.log = "off",
 		.body_bytes_max = BODY_BYTES_MAX_DEFAULT,
+		.steps_max = STEPS_MAX_DEFAULT,
 		.wait_ms = -1,
 	};
 	int rc = check_options(o, err);
@@ -382,6 +398,8 @@ int config_embed(struct config *c, const fish_options *o, struct err *err)
 		c->listen = o->listen;
 	if (o->log != NULL)
 		c->log = o->log;
+	if (o->steps_max != 0)
+		c->steps_max = (uint32_t)o->steps_max;
 	rc = use_address("listen", c->listen, err);
 	if (rc == 0)
 		rc = use_public_url(c, "public_url", o->public_url, err);

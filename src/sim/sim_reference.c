@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { TURNS_MAX = 20 };
+enum { TURNS_MAX = 400 };
 
 struct found {
 	struct store_find find;

@@ -51,6 +51,7 @@ struct sim {
 	int64_t        clock_ms;
 	int64_t        park_after_ms;
 	size_t         run_ahead_bytes;
+	uint32_t       turn_steps_max;
 	bool           quiet;             /* no more faults */
 	bool           deploys;           /* another build may run after a crash */
 	uint64_t       build;             /* that runs: SIM_BUILD_FIRST and on */

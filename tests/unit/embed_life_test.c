@@ -383,8 +383,11 @@ static void options_are_refused_in_words(void **state)
 	o.program = &empty;
 	refused(&o, FISH_EINVAL, "program");
 	o = options_of(":memory:");
-	o.reserved[5] = &o;
+	o.reserved[4] = &o;
 	refused(&o, FISH_EINVAL, "reserved");
+	o = options_of(":memory:");
+	o.steps_max = (size_t)2000000001;
+	refused(&o, FISH_EINVAL, "steps_max");
 	o = options_of(":memory:");
 	o.log = "/dev/null/log";
 	refused(&o, FISH_EIO, "/dev/null/log");
