@@ -227,6 +227,28 @@ void engine_run_flow(struct engine *e, struct flow *f)
 	run_go(f->run);
 }
 
+static bool older(const struct flow *a, const struct flow *b)
+{
+	return memcmp(a->id.b, b->id.b, sizeof a->id.b) < 0;
+}
+
+/* A simulated engine runs nobody while another is still being read, and the oldest first: so who happens
+ * to be in memory, and in which order a restart woke them, has no say in what they do to each other. */
+static struct list *next_ready(struct engine *e)
+{
+	struct list *first = e->ready.next;
+
+	if (!e->config.simulated || list_empty(&e->ready))
+		return list_shift(&e->ready);
+	if (!list_empty(&e->loads))
+		return NULL;
+	for (struct list *l = first->next; l != &e->ready; l = l->next)
+		if (older(container_of(l, struct flow, ready), container_of(first, struct flow, ready)))
+			first = l;
+	list_remove(first);
+	return first;
+}
+
 /* Starved flows are tried once a turn: a stack may have come free. */
 static void run_ready(struct engine *e)
 {
@@ -235,16 +257,36 @@ static void run_ready(struct engine *e)
 	while ((l = list_shift(&e->starved)))
 		list_push(&e->ready, l);
 	/* What flows did to others belongs to the batch that tells of it, full or not. */
-	for (acts_do(e); !engine_overfull(e) && (l = list_shift(&e->ready)); acts_do(e))
+	for (acts_do(e); !engine_overfull(e) && (l = next_ready(e)); acts_do(e))
 		run_go(container_of(l, struct flow, ready)->run);
+}
+
+static struct flow *next_due(struct engine *e)
+{
+	struct heap_node *first = heap_first(&e->due);
+
+	if (!first || first->due_ms > e->now_ms)
+		return NULL;
+	for (size_t i = 0; e->config.simulated && i < e->due.len; i++) {
+		struct heap_node *n = e->due.nodes[i];
+
+		if (n->due_ms > e->now_ms)
+			continue;
+		/* All of them are read before the first one rings. */
+		if (container_of(n, struct flow, due)->state == FLOW_PARKED)
+			flow_load(container_of(n, struct flow, due));
+		if (older(container_of(n, struct flow, due), container_of(first, struct flow, due)))
+			first = n;
+	}
+	return e->config.simulated && !list_empty(&e->loads) ? NULL : container_of(first, struct flow, due);
 }
 
 static void deadlines_ring(struct engine *e)
 {
-	struct heap_node *n;
+	struct flow *f;
 
-	while ((n = heap_first(&e->due)) && n->due_ms <= e->now_ms && !engine_overfull(e))
-		flow_settle(container_of(n, struct flow, due));
+	while (!engine_overfull(e) && (f = next_due(e)))
+		flow_settle(f);
 }
 
 static void submit(struct engine *e)
@@ -252,6 +294,9 @@ static void submit(struct engine *e)
 	struct batch *b = e->gather;
 
 	if (e->inflight)
+		return;
+	/* Simulated: a commit is what a whole round has come to, however many had to be read for it. */
+	if (e->config.simulated && !engine_overfull(e) && !(list_empty(&e->ready) && list_empty(&e->loads)))
 		return;
 	for (struct list *l; (l = list_shift(&b->parents));)
 		tree_flush(container_of(l, struct flow, parents_link));
@@ -315,11 +360,13 @@ static void park_idle(struct engine *e)
 /* A commit that failed is a crash that spares the process. */
 static void go_away(struct engine *e)
 {
+	int64_t pause_ms = e->config.simulated ? 0 : e->away_pause_ms;
+
 	engine_log(e, "store.away", "for=%lldms why=\"a commit was rolled back; what came is refused with 503\"",
-	           (long long)e->away_pause_ms);
+	           (long long)pause_ms);
 	e->failed = false;
 	e->away = true;
-	e->away_until_ms = e->now_ms + e->away_pause_ms;
+	e->away_until_ms = e->now_ms + pause_ms;
 	e->away_pause_ms = 2 * e->away_pause_ms < AWAY_PAUSE_MAX_MS ? 2 * e->away_pause_ms : AWAY_PAUSE_MAX_MS;
 	engine_forget(e);
 	batch_refuse(e->gather);                  /* what came in since the commit failed */
