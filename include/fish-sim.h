@@ -3,7 +3,7 @@
  * A scenario is a C function that plays the world around the flows: it says how partners answer, posts
  * what senders post, lets time pass and looks at what came of it. It meets the real engine over a
  * store in memory, in virtual time, in microseconds. fish_sim_each_crash runs it once for each write
- * of the journal, lets the process die there, recovers, and compares.
+ * of the journal, lets the process die there, recovers, and compares. docs/testing.md shows how.
  *
  *     static void paid(fish_sim *s, void *arg)
  *     {
@@ -21,7 +21,12 @@
  *
  * Link with libfish-sim in place of libfish: it holds all of that too. Each function says: effect;
  * arguments; result; how long that lives; what it records; how it fails. All are for the scenario's
- * thread only, and none may be called from inside a flow. */
+ * thread only, and none may be called from inside a flow.
+ *
+ * Things happen one at a time, and after each the flows run until they rest. In one millisecond the
+ * deadlines of flows come first, then what the world does, in the order in which that became due. A
+ * crash takes no time. Functions of fish_work take none either, and run in the scenario's thread. In peers
+ * "${NAME}" reads as NAME: the environment has no say in a test. */
 #ifndef FISH_SIM_PUBLIC_H
 #define FISH_SIM_PUBLIC_H
 
@@ -39,35 +44,40 @@ typedef void fish_sim_fn(fish_sim *s, void *arg);
  * seed, so one seed is one history. In each_crash leave them at zero: there the same must come out. */
 typedef struct fish_sim_options {
 	const fish_program *program;
+	const char *name;                /* of the scenario, in what is told of it; NULL: none */
 	uint64_t    seed;                /* of ids and faults */
 	int64_t     now_ms;              /* the clock at first, unix ms; 0: 2030-01-01 00:00 UTC */
 	bool        park;                /* flows park at each wait */
 	uint32_t    crash_at;            /* the process dies at this write of the journal, from 1; 0: at none */
 	bool        crash_keeps;         /* … and the write is durable, though nobody was told */
+	uint32_t    store_fails_at;      /* this write is rolled back, as on a full disk; 0: none is */
 	uint32_t    crash_percent;       /* of writes: the process dies there */
 	uint32_t    store_fails_percent; /* of writes: rolled back, as on a full disk */
 	uint32_t    duplicate_percent;   /* of deliveries that got 2xx: sent once more, later */
-	uint32_t    reorder_percent;     /* of deliveries: overtaken by the next one */
+	uint32_t    reorder_percent;     /* of deliveries by fish_sim_call_back: overtaken by the next one */
 	uint32_t    drop_percent;        /* of deliveries by fish_sim_call_back: never sent */
 	int64_t     delay_ms;            /* each delivery comes up to so much later */
 	uint32_t    call_fails_percent;  /* of attempts of calls: connection lost, half of them after the partner has seen them */
 	/* Told each event, for a person; NULL: silence, or stderr when FISH_SIM_SAY is set in the environment. */
 	void      (*say)(void *owner, const char *line);
 	void       *owner;
-	const void *reserved[4];
+	const void *reserved[4];         /* the first is for Fish's own tests */
 } fish_sim_options;
 
 /* ---- running a scenario ---- */
 
-/* Runs scenario(s, arg) once, with the faults that o asks for. Result 0: every fish_sim_check held and
- * no promise of Fish was broken; 1: not, and stderr has said what, with the seed. Fit for main's return. */
+/* Runs scenario(s, arg) once, with the faults that o asks for (copied). Result 0: every fish_sim_check
+ * held, no flow diverged from its own journal, and no promise of Fish was broken; 1: not, and stderr has
+ * said what, and how to have this run again. Fit for main's return. Records nothing that outlives it. */
 int fish_sim_run(const fish_sim_options *o, fish_sim_fn *scenario, void *arg) FISH_USE;
 
-/* Runs the scenario once plainly, then for each write of the journal three times over: the process dies
+/* Runs the scenario twice plainly, then for each write of the journal three times over: the process dies
  * there and the write is lost; dies and it is kept; the write is rolled back. All of that again with
  * flows parked at each wait. Each time every flow must end as it did, or stand where it stood, publish
  * the same, and send the same calls in the same order with the same bodies (a call that was in doubt
- * may be repeated). Result as fish_sim_run; a run that differs is told with its write and both sides. */
+ * may be repeated). Not compared are lines of the log, which a crash takes along, and how often the effects of
+ * fish_once and fish_work ran. The scenario must begin each run alike. Result as fish_sim_run; the first run that
+ * differs is told with its write and both sides. */
 int fish_sim_each_crash(const fish_sim_options *o, fish_sim_fn *scenario, void *arg) FISH_USE;
 
 /* Runs the scenario under n seeds from o->seed on, with o's faults. Result as fish_sim_run, of the first
@@ -116,9 +126,27 @@ void fish_sim_call_back(fish_sim *s, const char *call, const char *pointer, cons
 const char *fish_sim_start(fish_sim *s, const char *flow, const char *json, ...) FISH_PRINTF(3) FISH_NONNULL;
 
 /* Posts the template to a hook's URL, as application/json, under a message id (NULL: one that is never
- * used again), until somebody has answered. Result: the status; 0 when it was dropped. Records what a
- * delivery does. Fails the scenario: the template. */
+ * used again), until somebody has answered; lets time pass while the sender is held for a reply. Result:
+ * the status; 0 after a failure. Records what a delivery does. Fails the scenario: the template. */
 int fish_sim_post(fish_sim *s, const char *url, const char *message_id, const char *json, ...) FISH_PRINTF(4);
+
+/* Any delivery; zero is the default. */
+typedef struct fish_sim_delivery {
+	const char        *message_id;   /* NULL: one that is never used again */
+	const char        *method;       /* NULL: POST */
+	const char        *query;        /* what would stand behind the '?'; NULL: nothing */
+	const char *const *headers;      /* "Name: value", NULL at the end; NULL: a Content-Type of JSON */
+	const void        *body;
+	size_t             len;
+	const void        *reserved[4];
+} fish_sim_delivery;
+
+/* Like fish_sim_post with any headers and body, bytes as they are; d is copied. */
+int fish_sim_post_with(fish_sim *s, const char *url, const fish_sim_delivery *d);
+
+/* What the last fish_sim_post heard: its status, and the body that fish_reply gave. NULL: none was
+ * posted. Lives as long as the scenario. */
+const fish_msg *fish_sim_heard(const fish_sim *s);
 
 /* Cancels a flow. Result as of fish_wait: 0, FISH_ENOTFOUND, FISH_EGONE. Records CANCEL. */
 int fish_sim_cancel(fish_sim *s, const char *id);
@@ -127,7 +155,8 @@ int fish_sim_cancel(fish_sim *s, const char *id);
 void fish_sim_pass(fish_sim *s, int64_t ms);
 
 /* Lets all happen that will happen by itself: until nothing is due any more. Fails the scenario after
- * 100 virtual years or 1,000,000 events. */
+ * 100 virtual years or 1,000,000 events, as do all that let time pass "until"; then nothing more happens
+ * in it. So it does when flows do not come to rest in one millisecond. */
 void fish_sim_settle(fish_sim *s);
 
 /* The virtual clock, unix ms. */
@@ -162,14 +191,16 @@ const char *fish_sim_url(fish_sim *s, const char *id, const char *hook) FISH_NON
  * long as the scenario. */
 int fish_sim_wait(fish_sim *s, const char *id, const fish_msg **ret_end);
 
-/* What that flow has published under a name, as a message's body; NULL: nothing. Lives as long as the
- * scenario. */
+/* What that flow has published under a name by now, as a message's body; NULL: nothing. Lives as long as
+ * the scenario. */
 const fish_msg *fish_sim_published(fish_sim *s, const char *id, const char *name);
 
 /* All that `show` would print of that flow, as JSON. Lives as long as the scenario. */
 const char *fish_sim_show(fish_sim *s, const char *id) FISH_NONNULL;
 
-/* All lines that flows have logged so far, each with its '\n'. Lives until the next call of the simulator. */
+/* All lines that flows have logged so far, each with its '\n'. Lines of a process that died before it could
+ * print them are lost, so this is nothing to check in fish_sim_each_crash. Lives until the next call of
+ * the simulator. */
 const char *fish_sim_log(const fish_sim *s) FISH_NONNULL;
 
 /* ---- judging ---- */
