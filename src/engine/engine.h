@@ -70,6 +70,11 @@ struct engine_config {
 	uint32_t            steps_max;         /* in one life of a flow, which is stopped there; 0: STEPS_MAX_DEFAULT */
 	uint32_t            turn_steps_max;    /* of a run that never waits, in one turn; 0: STEPS_PER_TURN */
 	size_t              run_ahead_bytes;   /* gathered and not yet durable; over it deliveries and starts are FISH_EBUSY; 0: 64 MiB */
+	/* For simulators: a history with a fault in it, or with flows parked, keeps the times and the order of
+	 * one without. There are no pauses of its own: it is back at once after a commit that was rolled back,
+	 * and a call is tried again when the transport says (retry_after_ms). Of several flows that are to
+	 * run the oldest goes first, in memory or not. */
+	bool                simulated;
 	unsigned            test_rules_off;    /* bits of enum engine_rule; 0 but in tests of the simulator */
 };
 
@@ -94,6 +99,7 @@ struct delivery {
 	struct slice body;
 	struct slice meta;            /* header lines "name: value\n" with lower-case names, ":method", ":query", ":peer" first */
 	struct slice message_id;      /* webhook-id or Idempotency-Key; empty: none */
+	int64_t      asked_ms;        /* a sender that is held is held from then on; 0: from now */
 	/* status and, when answer is not empty, a JSON body that the flow gave; it stands until done returns.
 	 * 200 stored or a duplicate of a stored one; 404 forged; 400 no JSON
 	 * where it is asked for; 410 closed or ended; 429 the flow has not

@@ -45,7 +45,7 @@ struct hook {
 	struct seen *seen;         /* NULL: none yet */
 };
 
-struct published {
+struct flow_published {
 	char      *name;
 	struct buf body;
 };
@@ -93,7 +93,7 @@ struct flow {
 	size_t            nkids;
 	bool              walked;       /* its parked children have been cancelled */
 	bool              walking;      /* … are being */
-	struct published *published;
+	struct flow_published *published;
 	size_t            npublished;
 	struct list       parents_link; /* in batch->parents */
 

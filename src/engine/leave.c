@@ -163,6 +163,12 @@ void leave_idle(struct engine *e)
 		list_push(&e->idle, l);
 }
 
+void leave_soon(struct engine *e)
+{
+	for (struct list *l = e->idle.next; l != &e->idle; l = l->next)
+		container_of(l, struct flow, idle)->idle_since_ms = e->now_ms - e->config.park_after_ms;
+}
+
 int64_t leave_next_ms(const struct engine *e)
 {
 	if (list_empty(&e->idle) || e->config.park_after_ms < 0)
