@@ -221,6 +221,7 @@ static void sqlite_close(struct store *base)
 		statements_free(s);
 	sqlite3_close(s->db);
 	index_fini(s);
+	purge_reset(s);
 	buf_fini(&s->packed);
 	buf_fini(&s->places);
 	buf_fini(&s->ids);

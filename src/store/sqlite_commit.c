@@ -17,6 +17,9 @@ int sums_put(struct sqlite_store *s, int64_t time_ms)
 	stmt_bind_int(stmt, 5, (int64_t)sums->ended_bytes);
 	stmt_bind_int(stmt, 6, sums->stripped);
 	stmt_bind_int(stmt, 7, sums->ended_last);
+	stmt_bind_int(stmt, 8, sums->parked_last);
+	stmt_bind_int(stmt, 9, (int64_t)sums->dead);
+	stmt_bind_int(stmt, 10, sums->purged);
 	return stmt_run(stmt);
 }
 

@@ -162,7 +162,7 @@ bool rows_load(struct sqlite_store *s, struct flow_rows *f, struct store_load *l
 	struct parked_row old = { .n = 0 };
 	int rc = index_older(f) ? parked_get(s, &l->flow, &s->old, &old) : FISH_ENOTFOUND;
 
-	if (f == NULL && rc < 0)
+	if (f == NULL && (rc < 0 || parked_is_dead(s, &l->flow)))
 		return false;
 	if ((old.flags & FLOW_CHUNKS) != 0)
 		gather_chunks(&g);

@@ -104,6 +104,56 @@ static void what_lives_on_ages(void **state)
 	assert_int_equal(pragma(fx, "SELECT parked FROM store"), 2);
 }
 
+/* Rows of parked by what the store's sums say of them. */
+static void assert_sums(struct fixture *fx)
+{
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM parked WHERE awake = 0"),
+		pragma(fx, "SELECT parked + dead FROM store"));
+}
+
+static void dead_rows_go_together(void **state)
+{
+	struct fixture *fx = *state;
+	const unsigned flows = 1200;
+	uint64_t most = 0;
+
+	open_small(fx);
+	for (unsigned i = 0; i < flows; i++) {
+		struct store_row row = bytes_row(i, 0, SLICE_LIT("a"));
+		struct store_park p = { .flow = flow_id(i), .wake_ms = 5, .hooks = 1 };
+		assert_int_equal(commit_all(fx, (struct store_commit){ .rows = &row, .nrows = 1, .parks = &p, .nparks = 1 }),
+			0);
+	}
+	for (unsigned i = 0; i < flows; i++) {
+		end_flow(fx, i * 7 % flows, 1, 1000 + i);
+		if (i % 50 != 0)
+			continue;
+		uint64_t dead = (uint64_t)pragma(fx, "SELECT dead FROM store");
+		most = dead > most ? dead : most;
+		assert_sums(fx);
+		/* Nobody takes a dead row for a flow that lives. */
+		struct sync_load got;
+		assert_int_equal(load_text(fx, flow_id(i * 7 % flows), &got), 0);
+		assert_string_equal(got.text, "0:a 1:end!");
+		struct recovered all;
+		recover_text(fx, &all);
+		assert_int_equal(all.r.ret_parked.flows, flows - 1 - i);
+		assert_int_equal(all.nflows, 0);
+		if (i % 100 == 0)
+			reopen_small(fx);
+	}
+	assert_in_range(most, DEAD_ROWS_MIN - 50, 800);
+	/* Those that are left go with their ended rows, at the latest. */
+	assert_true(pragma(fx, "SELECT dead FROM store") > 0);
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(commit_row(fx, row_of(2000, i, "x"),
+					 3000 + SEEN_WINDOW_MS),
+			0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM ended"), 0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM parked WHERE awake = 0"), 0);
+	assert_sums(fx);
+}
+
 static void history_is_kept_for_a_while(void **state)
 {
 	struct fixture *fx = *state;
@@ -311,6 +361,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_parks_leaves_no_segment_behind),
 		T(what_lives_on_ages),
+		T(dead_rows_go_together),
 		T(history_is_kept_for_a_while),
 		T(history_is_kept_up_to_a_size),
 		T(a_little_history_does_not_hold_a_segment),
