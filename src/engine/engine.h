@@ -214,6 +214,7 @@ struct engine_figures {
 	size_t untaken;                 /* durable deliveries no flow has taken yet */
 	uint64_t commits, entries, deliveries, duplicates, starts, ended, parks;   /* since the process started */
 };
+size_t engine_memory(const struct engine *e);    /* bytes that flows in memory take, about */
 void engine_figures(const struct engine *e, struct engine_figures *ret);
 bool engine_away(const struct engine *e);    /* the last commit failed and the pause is not over */
 bool engine_idle(const struct engine *e);    /* nothing ready, gathered or being committed */
