@@ -88,6 +88,9 @@ void fish_work(fish_flow *f, const char *name, void (*fn)(const void *arg, void 
 	if (recorded(r, result, size))
 		return;
 	wait_durable(r);
+	/* An earlier run began it, and it may have ended while this one waited. */
+	if (recorded(r, result, size))
+		return;
 	work_begin(r, name, fn, arg, size);
 	while (!recorded(r, result, size))
 		run_block(r);

@@ -72,6 +72,7 @@ static bool options_feed(struct hook *h, const struct entry *e)
 		return false;
 	o.reply_body.ptr = o.reply_body.len ? dup(o.reply_body) : NULL;
 	h->options = o;
+	h->shots_left = o.shots;
 	if (o.expires_ms)
 		h->expires_ms = engine_wait_until(e->time_ms, o.expires_ms);
 	return true;
@@ -102,9 +103,14 @@ static int feed_hook(struct flow *f, const struct entry *e)
 			flow_deadline_add(f, (struct entry_deadline){ SOURCE_HOOK, h->number, h->expires_ms });
 			flow_deadlines_changed(f);
 		}
+	} else if (e->options.len) {
+		struct hook_options left;
+
+		if (options_take(e->options, &left) < 0)
+			return FISH_EFORMAT;
+		h->shots_left = left.shots;
 	}
-	if (e->each.len) {
-		free(h->each);
+	if (e->each.len && !h->each) {
 		h->each = dup(e->each);
 		f->waiting = 0;       /* what had come has become children */
 	}
@@ -132,6 +138,7 @@ static void feed_message(struct flow *f, const struct entry *e)
 	f->news = true;
 	if (h) {
 		hook_seen(h, e, f->batch, f->seq_next - 1);
+		h->shots_left -= h->shots_left > 0;
 		f->waiting++;
 		if (!f->run)          /* else that counts */
 			flow_waiting_more(f, e->number, message_bytes(e->meta, e->body));
@@ -248,6 +255,7 @@ static void feed_renew(struct flow *f, const struct entry *e)
 	f->key_id = e->key_id;
 	f->build = e->build;
 	f->ndeadlines = 0;
+	flow_expiries_add(f);
 	flow_deadlines_changed(f);
 	f->doubt = 0;
 	f->closing = false;

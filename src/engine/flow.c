@@ -334,7 +334,6 @@ void flow_end(struct flow *f, enum end_status status, struct slice result, struc
 	tree_flush(f);
 	flow_append(f, &e);
 	f->row->last = true;
-	holds_end(f);
 	ended_put(f, status, result, untaken);
 	list_remove(&f->ready);
 	list_remove(&f->idle);
@@ -344,4 +343,6 @@ void flow_end(struct flow *f, enum end_status status, struct slice result, struc
 	f->state = FLOW_ENDED;
 	f->engine->figures.ended++;
 	tree_child_ended(f, status, result);
+	/* Who is told may send its next delivery from within. */
+	holds_end(f);
 }
