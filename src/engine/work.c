@@ -45,8 +45,8 @@ static void done(struct work_item *item)
 	struct work *w = container_of(item, struct work, item);
 
 	engine_catch_up(w->engine);
-	list_remove(&w->link);
 	w->engine->figures.works--;
+	/* Its flow may run before RESULT stands, and is to find the work under way until then. */
 	record(w);
 	forget(w);
 }

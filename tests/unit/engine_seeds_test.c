@@ -2,6 +2,7 @@
  *
  * A test is named after what holds and says what was. */
 #include "engine_kit.h"
+#include "engine/world.h"
 
 static void answer(const void *arg, void *result)
 {
@@ -16,6 +17,7 @@ static void works(fish_flow *f, const fish_msg *in)
 
 	(void)in;
 	fish_log(f, "%s", fish_url(h));
+	fish_timer(f, 1000);
 	fish_work(f, "think", answer, NULL, &got, sizeof got);
 	fish_done(f, "%d", got);
 }
@@ -193,6 +195,34 @@ static void work_that_ends_while_its_run_awaits_a_commit_is_over(void **state)
 	kit_close(&k);
 }
 
+/* Was: work that had ended was forgotten before RESULT stood. Its flow, which had to run in between (twice,
+ * as a deadline was put off when too much was under way), began it once more. */
+static void work_that_ends_before_its_flow_runs_is_over(void **state)
+{
+	struct kit k;
+	struct knock n;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "works", "null");
+	size_t room = k.engine->config.run_ahead_bytes;
+
+	store_memory_hold(k.store, true);
+	kit_knock(&k, &n, kit_log_text(&k), "1", "a");
+	engine_turn(k.engine);
+	while (store_memory_pending(k.store))
+		store_memory_complete(k.store, MEMORY_OK);
+	k.engine->config.run_ahead_bytes = 0;
+	k.now_ms += 2000;
+	engine_turn(k.engine);
+	k.engine->config.run_ahead_bytes = room;
+	work_over(&k);
+	store_memory_hold(k.store, false);
+	kit_turn(&k);
+	assert_int_equal(k.nworks, 1);
+	assert_string_equal(kit_end(&k, id), "done 42");
+	kit_close(&k);
+}
+
 /* Was: RENEW took the expiry of open hooks off the deadlines until the next PROGRESS. */
 static void a_hook_expires_between_two_lives(void **state)
 {
@@ -214,6 +244,7 @@ static void a_hook_expires_between_two_lives(void **state)
 	SEEN(shots_that_became_flows_count_after_a_crash, park), \
 	SEEN(an_answer_at_the_end_may_lead_to_a_delivery, park), \
 	SEEN(work_that_ends_while_its_run_awaits_a_commit_is_over, park), \
+	SEEN(work_that_ends_before_its_flow_runs_is_over, park), \
 	SEEN(a_hook_expires_between_two_lives, park)
 
 int main(void)
