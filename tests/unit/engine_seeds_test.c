@@ -22,6 +22,17 @@ static void works(fish_flow *f, const fish_msg *in)
 	fish_done(f, "%d", got);
 }
 
+static void works_and_says_so(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *h = fish_spawn(f, "h");
+	int got = 0;
+
+	(void)in;
+	fish_log(f, "%s", fish_url(h));
+	fish_work(f, "think", answer, NULL, &got, sizeof got);
+	fish_post(f, &partner, "/said", "%d", got);
+}
+
 static void two_shots(fish_flow *f, const fish_msg *in)
 {
 	fish_hook *h = fish_spawn_with(f, "h", &(fish_hook_options){ .shots = 2 });
@@ -79,7 +90,7 @@ static void renews(fish_flow *f, const fish_msg *in)
 }
 
 static const fish_def flows[] = {
-	FISH_FLOW(works), FISH_FLOW(two_shots), FISH_FLOW(teller), FISH_FLOW(kid), FISH_FLOW(shop), FISH_FLOW(curt),
+	FISH_FLOW(works), FISH_FLOW(works_and_says_so), FISH_FLOW(two_shots), FISH_FLOW(teller), FISH_FLOW(kid), FISH_FLOW(shop), FISH_FLOW(curt),
 	FISH_FLOW(renews), FISH_END };
 static const fish_program program = { .flows = flows };
 
@@ -195,6 +206,39 @@ static void work_that_ends_while_its_run_awaits_a_commit_is_over(void **state)
 	kit_close(&k);
 }
 
+static void never(struct cancel *c, int rc)
+{
+	(void)c;
+	(void)rc;
+}
+
+/* Was: a run that awaited a commit did not take the result that came before a cancel, and ended; run again
+ * from the same journal it took it and went on. */
+static void a_result_before_a_cancel_is_taken(void **state)
+{
+	struct kit k;
+	struct knock n;
+	struct cancel c = { .done = never };
+
+	kit_open(&k, &program, park_of(state));
+	c.id = kit_start(&k, "works_and_says_so", "null");
+	store_memory_hold(k.store, true);
+	kit_knock(&k, &n, kit_log_text(&k), "1", "a");
+	engine_turn(k.engine);
+	while (store_memory_pending(k.store) > 1)     /* the load, not the commit */
+		store_memory_complete(k.store, MEMORY_OK);
+	engine_turn(k.engine);
+	work_over(&k);
+	engine_cancel(k.engine, &c);
+	engine_turn(k.engine);
+	store_memory_hold(k.store, false);
+	kit_turn(&k);
+	assert_int_equal(k.nsent, 1);
+	kit_answer(&k, 0, 200, "{}");
+	assert_string_equal(kit_end(&k, c.id), "cancelled cancelled");
+	kit_close(&k);
+}
+
 /* Was: work that had ended was forgotten before RESULT stood. Its flow, which had to run in between (twice,
  * as a deadline was put off when too much was under way), began it once more. */
 static void work_that_ends_before_its_flow_runs_is_over(void **state)
@@ -244,6 +288,7 @@ static void a_hook_expires_between_two_lives(void **state)
 	SEEN(shots_that_became_flows_count_after_a_crash, park), \
 	SEEN(an_answer_at_the_end_may_lead_to_a_delivery, park), \
 	SEEN(work_that_ends_while_its_run_awaits_a_commit_is_over, park), \
+	SEEN(a_result_before_a_cancel_is_taken, park), \
 	SEEN(work_that_ends_before_its_flow_runs_is_over, park), \
 	SEEN(a_hook_expires_between_two_lives, park)
 
