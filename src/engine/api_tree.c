@@ -75,7 +75,7 @@ void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const c
 	run_step(r, &(struct step){
 		.kind = STEP_TELL, .label = hook_name,
 		.content = hash64(hash64(HASH64_SEED, slice_of(flow_id)), body) });
-	if (run_recorded(r))
+	if (run_recorded(r) && !rule_off(r->engine, RULE_TELL_ONCE))
 		return;
 	struct act *a = act_new(r, ACT_TELL, run_index(r));
 

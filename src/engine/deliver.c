@@ -86,7 +86,7 @@ void deliver_shots(struct flow *f, uint32_t number)
 {
 	const struct hook *h = flow_hook(f, number);
 
-	if (!h->options.shots || h->closed)
+	if (!h->options.shots || h->closed || rule_off(f->engine, RULE_SHOTS_CLOSE))
 		return;
 	if (h->each && h->shots_left > 1)
 		shot_put(f, h);
@@ -135,7 +135,7 @@ static void duplicate(struct delivery *d, struct flow *f, const struct hook *h, 
 {
 	if (s->reply) {
 		delivery_answer_set(d, (struct slice){ s->reply->body, s->reply->len });
-		deliver_after(d, s->reply->status, s->reply->batch);
+		deliver_after(d, s->reply->status, rule_off(d->engine, RULE_REPLY_AFTER_COMMIT) ? 0 : s->reply->batch);
 	} else if (h->options.reply_ms && !h->each && f->state != FLOW_ENDED) {
 		hold_begin(d, f, h, s->seq, s->batch);
 	} else {
@@ -151,7 +151,7 @@ static void deliver_live(struct delivery *d, struct flow *f)
 		delivery_tell(d, 503);
 		return;
 	}
-	if (!rule_off(e, RULE_DEADLINE_FIRST))
+	if (!rule_off(e, f->run ? RULE_DEADLINE_FIRST_TURN : RULE_DEADLINE_FIRST_LOAD))
 		flow_settle(f);
 	struct hook *h = flow_hook(f, d->hook);
 	const struct seen_entry *s = h && d->message_id.len ? seen_find(h->seen, &d->key, e->now_ms) : NULL;

@@ -241,7 +241,7 @@ static void feed_cancel(struct flow *f, const struct entry *e)
 static void feed_reply(struct flow *f, const struct entry *e)
 {
 	f->news = true;
-	for (size_t i = 0; i < f->nhooks; i++)
+	for (size_t i = 0; i < f->nhooks && !rule_off(f->engine, RULE_REPLY_KEPT); i++)
 		if (f->hooks[i].seen && f->hooks[i].options.reply_ms)
 			seen_reply(f->hooks[i].seen, e->message_seq, f->batch, e->status, e->body);
 }

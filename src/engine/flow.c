@@ -182,7 +182,7 @@ void flow_append(struct flow *f, struct entry *e)
 	else if (f->state == FLOW_STOPPED && e->kind == ENTRY_MESSAGE && e->source == SOURCE_HOOK)
 		entry_put(&f->untaken, e);
 	en->figures.entries++;
-	if (moves(e->kind))
+	if (moves(e->kind) && !(f->state == FLOW_PARKED && rule_off(en, RULE_WAKE_PARKED)))
 		flow_wake(f);
 }
 

@@ -181,7 +181,7 @@ static void progress_put(struct run *r)
 	};
 	struct buf deadlines;
 
-	if (r->steps <= r->border && r->rest == rest_of(r))
+	if (rule_off(r->engine, RULE_PROGRESS) || (r->steps <= r->border && r->rest == rest_of(r)))
 		return;
 	buf_init(&deadlines, SIZE_MAX);
 	if (!r->returned && !rule_off(r->engine, RULE_PROGRESS_DEADLINES))

@@ -193,7 +193,7 @@ struct msg *run_take(struct run *r, struct inbox *in)
 		r->untaken--;
 		flow_waiting_less(r->flow, in->number, bytes_of(m));
 	}
-	if (m->time_ms > r->now_ms)
+	if (m->time_ms > r->now_ms || rule_off(r->engine, RULE_NOW_MAX))
 		r->now_ms = m->time_ms;
 	return m;
 }

@@ -63,7 +63,7 @@ void work_begin(struct run *r, const char *name, void (*fn)(const void *arg, voi
 	struct engine *e = r->engine;
 	struct seams *s = &e->config.seams;
 
-	if (find(e, r->flow, r->epoch, run_index(r)))
+	if (find(e, r->flow, r->epoch, run_index(r)) && !rule_off(e, RULE_WORK_ATTACHES))
 		return;
 	struct work *w = xalloc(sizeof *w + size);
 

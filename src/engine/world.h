@@ -52,7 +52,7 @@ struct engine {
 /* A planted bug, in tests only. */
 static inline bool rule_off(const struct engine *e, enum engine_rule rule)
 {
-	return e->config.test_rules_off & (unsigned)rule;
+	return e->config.test_rules_off & RULE_BIT(rule);
 }
 
 /* An event for those who operate the server: printed at once. */

@@ -63,7 +63,10 @@ void reference_run(struct sim *s, struct past *p)
 	struct store *store = NULL;
 	struct engine *engine = NULL;
 	struct engine_figures figures;
+	char id[ID_TEXT_SIZE];
 
+	id_text(&p->id, id);
+	sim_say(s, "run %s from its journal alone", id);
 	s->result->stats.references++;
 	s->referring = true;
 	store_open_memory(&store, s->store->keys[0].secret, NULL);

@@ -37,7 +37,7 @@ struct kit {
 	uint64_t            build;
 	struct work_item   *works[KIT_WORKS_MAX];   /* begun; NULL: done, or its process is gone */
 	size_t              nworks;
-	unsigned            rules_off;
+	uint64_t            rules_off;
 	struct buf          log;          /* lines, each with its line feed */
 	struct buf          words;        /* of the last watch or show */
 };
