@@ -41,7 +41,8 @@ struct hook {
 	int64_t      expires_ms;   /* when; INT64_MAX: never */
 	uint64_t     batch;        /* that made its last change */
 	size_t       waiting_bytes;/* its part of the flow's */
-	uint64_t     received;     /* deliveries accepted */
+	uint64_t     received;     /* deliveries accepted, as far as is known after a restart */
+	uint32_t     shots_left;   /* of options.shots */
 	struct seen *seen;         /* NULL: none yet */
 };
 

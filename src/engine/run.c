@@ -127,10 +127,10 @@ static void fetch(struct run *r, const struct id *id)
 
 /* Mostly PROGRESS alone says that the act was done, in one commit. But a run that has to wait for the
  * other flow rests with the step begun and the act not done; then RESULT says it, in the act's commit. */
-bool run_acts(struct run *r, const struct id *id)
+bool run_acts(struct run *r, const struct id *id, const char *label)
 {
 	struct inbox *done = run_inbox(r, SOURCE_RESULT, run_index(r));
-	bool pending = r->steps == r->border && r->rest == REST_NEEDS;
+	bool pending = r->act_open == r->steps;
 
 	if (done->first) {
 		(void)run_take(r, done);
@@ -140,8 +140,12 @@ bool run_acts(struct run *r, const struct id *id)
 		return false;
 	if (!pending && map_get(&r->engine->flows, id))
 		return true;
+	/* One that was cut short while it waited for the other flow goes no further here. */
+	while (pending && !run_answers(r))
+		run_block(r);
 	fetch(r, id);
-	flow_append(r->flow, &(struct entry){ .kind = ENTRY_RESULT, .number = run_index(r) });
+	flow_append(r->flow, &(struct entry){
+		.kind = ENTRY_RESULT, .number = run_index(r), .name = run_label(label) });
 	(void)run_take(r, done);
 	return true;
 }
@@ -257,7 +261,7 @@ static void progress_put(struct run *r)
 	};
 	struct buf deadlines;
 
-	if (r->steps <= r->border && r->rest == rest_of(r))
+	if (rule_off(r->engine, RULE_PROGRESS) || (r->steps <= r->border && r->rest == rest_of(r)))
 		return;
 	buf_init(&deadlines, SIZE_MAX);
 	if (!r->returned && !rule_off(r->engine, RULE_PROGRESS_DEADLINES))

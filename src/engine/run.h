@@ -124,6 +124,7 @@ struct run {
 	uint32_t       patch_asks;      /* since the last step */
 	struct carried *carried;
 	const char    *once;            /* fish_once has handed over: its name; NULL: not */
+	uint32_t       act_open;        /* the step of that number, from 1, rested with its act not done; 0: none */
 	bool           needs;           /* waits for a flow that a step acts on … */
 	struct wanted  need;            /* … to be in memory */
 	bool           need_lives;      /* it does */
@@ -174,8 +175,9 @@ void          run_step_end(struct run *r);
 void          run_queue(struct run *r);                          /* a paused run: goes on in a later turn */
 void          run_block(struct run *r);                          /* until there is news */
 /* For a step that acts on that flow, which may be parked: returns when it is in memory, or known not to
- * live. True: the act is to be done now; false: it was. */
-bool          run_acts(struct run *r, const struct id *id);
+ * live. label: the step's. True: the act is to be done now; false: it was. */
+bool          run_acts(struct run *r, const struct id *id, const char *label);
+struct slice  run_label(const char *label);                      /* as PROGRESS keeps it */
 void          run_work_over(struct run *r);                      /* one of its works has returned: frees a dropped run */
 void          run_patch_keep(struct run *r, struct slice name, bool answer);
 __attribute__((noreturn, format(printf, 2, 3))) void run_misuse(struct run *r, const char *fmt, ...);
