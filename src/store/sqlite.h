@@ -26,6 +26,8 @@ enum {
 /* What only tests set; zero means the default. */
 struct sqlite_options {
 	size_t segment_bytes_max;
+	int    wal_frames_max;
+	const char *vfs;          /* of SQLite's, by name: it makes the file; NULL: the system's */
 };
 
 /* Where a row is: segment number and rowid in one number that rises with arrival. */
@@ -57,6 +59,7 @@ struct segment {
 struct sqlite_store {
 	struct store      base;
 	char             *path;
+	const char       *vfs;             /* NULL: the system's; see struct sqlite_options */
 	sqlite3          *db;
 	sqlite3_stmt     *begin, *commit, *rollback;
 	sqlite3_stmt     *time_set, *ended_insert, *ended_oldest, *ended_delete;
@@ -67,7 +70,7 @@ struct sqlite_store {
 	struct map        flows;           /* flow id → struct flow_rows */
 	int64_t           time_ms;         /* greatest now_ms that is durable */
 	int64_t           expire_ms;       /* no ended row is old enough before this */
-	int               wal_frames;
+	int               wal_frames, wal_frames_max;
 
 	/* Test only: SIGKILL at the k-th commit, see sqlite_commit.c. */
 	uint64_t          commits, kill_at;

@@ -179,7 +179,7 @@ static int tables_make(struct sqlite_store *s, struct err *err)
 		return sqlite_failed(s, err, "cannot make its tables");
 	/* The MAC keys in it are secret; a file that somebody made beforehand may be open
 	 * to all. */
-	if (chmod(s->path, 0600) != 0)
+	if (s->vfs == NULL && chmod(s->path, 0600) != 0)
 		return err_set(err, FISH_EIO, "store %s: cannot make it private: %s",
 			s->path, strerror(errno));
 	return 0;
