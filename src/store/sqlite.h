@@ -96,6 +96,10 @@ int  sqlite_failed(struct sqlite_store *s, struct err *err, const char *doing);
 /* sqlite_schema.c: makes the tables in an empty file, or checks what is there. */
 int  sqlite_schema(struct sqlite_store *s, struct err *err);
 
+/* sqlite_log.c: what has been read of the write-ahead log is durable from here on; once,
+ * when the lock is ours. */
+int  sqlite_log_secure(struct sqlite_store *s, struct err *err);
+
 /* sqlite_stmt.c: thin hands over prepared statements. An int is one of SQLite's codes. */
 int  stmt_prepare(struct sqlite_store *s, sqlite3_stmt **ret, const char *sql);
 int  stmt_run(sqlite3_stmt *stmt);       /* one without rows; SQLITE_OK when done */

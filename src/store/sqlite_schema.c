@@ -232,6 +232,7 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 	if (fresh && exec(s, size) != SQLITE_OK)
 		return sqlite_failed(s, err, size);
 	if ((rc = wal_begin(s, err)) < 0 || (rc = lock_take(s, err)) < 0 ||
+		(rc = sqlite_log_secure(s, err)) < 0 ||
 		(rc = pragma(s, "PRAGMA synchronous = FULL", "PRAGMA synchronous", 2,
 			 err)) < 0 ||
 		(rc = pragma(s, "PRAGMA secure_delete = OFF", "PRAGMA secure_delete", 0,
