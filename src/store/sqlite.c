@@ -89,7 +89,8 @@ static int file_make(const char *path, struct err *err)
 /* Opens the connection; whether the file is a store is not known yet. */
 static int file_open(struct sqlite_store *s, struct err *err)
 {
-	int rc = file_make(s->path, err);
+	int rc = s->vfs == NULL ? file_make(s->path, err) : 0;
+	int make = s->vfs == NULL ? 0 : SQLITE_OPEN_CREATE;
 
 	if (rc < 0)
 		return rc;
@@ -98,8 +99,9 @@ static int file_open(struct sqlite_store *s, struct err *err)
 	/* A path never begins with "file:" then, which SQLite may read as a URI. */
 	char *path = sqlite3_mprintf("%s%s", s->path[0] == '/' ? "" : "./", s->path);
 	rc = sqlite3_open_v2(path, &s->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
-		NULL);
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+			make,
+		s->vfs);
 	sqlite3_free(path);
 	if (rc != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot open it");
@@ -176,6 +178,8 @@ int sqlite_store_open(struct store **ret, const char *path,
 	s->path = xstrndup(path, strlen(path));
 	s->segment_bytes_max =
 		o->segment_bytes_max != 0 ? o->segment_bytes_max : SEGMENT_BYTES_MAX;
+	s->wal_frames_max = o->wal_frames_max != 0 ? o->wal_frames_max : WAL_FRAMES_MAX;
+	s->vfs = o->vfs;
 	map_init(&s->flows);
 	list_init(&s->queue);
 	list_init(&s->finished);

@@ -26,6 +26,8 @@ enum {
 /* What only tests set; zero means the default. */
 struct sqlite_options {
 	size_t segment_bytes_max;
+	int    wal_frames_max;
+	const char *vfs;          /* of SQLite's, by name: it makes the file; NULL: the system's */
 };
 
 /* Where a row is: segment number and rowid in one number that rises with arrival. */
@@ -57,6 +59,7 @@ struct segment {
 struct sqlite_store {
 	struct store      base;
 	char             *path;
+	const char       *vfs;             /* NULL: the system's; see struct sqlite_options */
 	sqlite3          *db;
 	sqlite3_stmt     *begin, *commit, *rollback;
 	sqlite3_stmt     *time_set, *ended_insert, *ended_oldest, *ended_delete;
@@ -67,7 +70,7 @@ struct sqlite_store {
 	struct map        flows;           /* flow id → struct flow_rows */
 	int64_t           time_ms;         /* greatest now_ms that is durable */
 	int64_t           expire_ms;       /* no ended row is old enough before this */
-	int               wal_frames;
+	int               wal_frames, wal_frames_max;
 
 	/* Test only: SIGKILL at the k-th commit, see sqlite_commit.c. */
 	uint64_t          commits, kill_at;
@@ -92,6 +95,10 @@ int  sqlite_failed(struct sqlite_store *s, struct err *err, const char *doing);
 
 /* sqlite_schema.c: makes the tables in an empty file, or checks what is there. */
 int  sqlite_schema(struct sqlite_store *s, struct err *err);
+
+/* sqlite_log.c: what has been read of the write-ahead log is durable from here on; once,
+ * when the lock is ours. */
+int  sqlite_log_secure(struct sqlite_store *s, struct err *err);
 
 /* sqlite_stmt.c: thin hands over prepared statements. An int is one of SQLite's codes. */
 int  stmt_prepare(struct sqlite_store *s, sqlite3_stmt **ret, const char *sql);

@@ -149,7 +149,7 @@ int sqlite_commit(struct sqlite_store *s, const struct store_commit *c)
 		/* What is known of the oldest ended row is rolled back: look again. */
 		s->expire_ms = 0;
 		/* On a full disk the log can be used again only when it is copied home. */
-		s->wal_frames = WAL_FRAMES_MAX;
+		s->wal_frames = s->wal_frames_max;
 		return sqlite_write_failed(s, "commit");
 	}
 	kill_if_asked(s, KILL_AFTER);

@@ -230,6 +230,6 @@ void segment_tidy(struct sqlite_store *s)
 			break;
 		}
 	}
-	if (s->wal_frames >= WAL_FRAMES_MAX)
+	if (s->wal_frames >= s->wal_frames_max)
 		copy_home(s);
 }

@@ -1,11 +1,12 @@
 /* contract_test.c - what store.h promises, asked of every store in the same words.
  *
- * Each test runs on the memory store, on SQLite as it is, and on SQLite with segments so
- * small that they rotate and are dropped all the time. Surprise: to kill a process is to
- * kill a child that works on the file; for the memory store it is store_memory_crash. */
+ * Each test runs on the memory store, on SQLite as it is, on SQLite with segments so small
+ * that they rotate and are dropped all the time, and on that over a fault disk, where every
+ * reopening is a power cut. Surprise: to kill a process is to kill a child that works on
+ * the file; for the memory store it is store_memory_crash. */
 #include "fixture.h"
 #include "random.h"
-#include "store/sqlite.h"
+#include "kinds.h"
 #include "wire/entry.h"
 
 #include <setjmp.h>
@@ -13,79 +14,6 @@
 #include <stdarg.h>
 
 #include <cmocka.h>
-
-struct kind {
-	const char *name;
-	int (*open)(struct store **ret, const char *path, struct err *err);
-	void (*reopen)(struct fixture *fx);
-	/* Runs script on the store in a process that is killed right after. */
-	void (*killed)(struct fixture *fx, void (*script)(struct fixture *fx));
-};
-
-static int memory_kind_open(struct store **ret, const char *path, struct err *err)
-{
-	static const uint8_t secret[TOKEN_SECRET_BYTES] = { 7 };
-
-	(void)path;
-	return store_open_memory(ret, secret, err);
-}
-
-static void memory_kind_reopen(struct fixture *fx)
-{
-	fixture_adopt(fx, store_memory_crash(fx->s, false));
-}
-
-static void memory_kind_killed(struct fixture *fx, void (*script)(struct fixture *fx))
-{
-	script(fx);
-	memory_kind_reopen(fx);
-}
-
-static int small_kind_open(struct store **ret, const char *path, struct err *err)
-{
-	return sqlite_store_open(
-		ret, path, &(struct sqlite_options){ .segment_bytes_max = 2000 }, err);
-}
-
-static void open_again(struct fixture *fx)
-{
-	struct store *s = NULL;
-	struct err err = { 0 };
-
-	if (fx->kind->open(&s, fx->path, &err) != 0)
-		fprintf(stderr, "%s\n", err.text);
-	CHECK(s != NULL);
-	fixture_adopt(fx, s);
-}
-
-static void file_kind_reopen(struct fixture *fx)
-{
-	fx->s = store_close(fx->s);
-	open_again(fx);
-}
-
-static void (*script_to_kill)(struct fixture *fx);
-
-static void run_and_die(struct fixture *fx)
-{
-	open_again(fx);
-	script_to_kill(fx);
-	kill(getpid(), SIGKILL);
-}
-
-static void file_kind_killed(struct fixture *fx, void (*script)(struct fixture *fx))
-{
-	fx->s = store_close(fx->s);
-	script_to_kill = script;
-	run_child(run_and_die, fx, SIGKILL, NULL, 0);
-	open_again(fx);
-}
-
-static const struct kind kinds[] = {
-	{ "memory", memory_kind_open, memory_kind_reopen, memory_kind_killed },
-	{ "sqlite", store_open_sqlite, file_kind_reopen, file_kind_killed },
-	{ "sqlite, small segments", small_kind_open, file_kind_reopen, file_kind_killed },
-};
 
 static void end_flow(struct fixture *fx, struct store_ended e)
 {
@@ -527,7 +455,7 @@ static void random_operations(void **state)
 		random_steps(run, 150);
 		random_free(run);
 		fx->s = store_close(fx->s);
-		unlink(fx->path);
+		fx->kind->remove(fx);
 		open_again(fx);
 	}
 }
@@ -538,6 +466,7 @@ static int setup(void **state)
 
 	fx->kind = *state;
 	fixture_init(fx);
+	fx->kind->remove(fx);
 	open_again(fx);
 	*state = fx;
 	return 0;
@@ -554,6 +483,8 @@ int main(void)
 {
 	int failed = 0;
 
+	disk = fault_disk_new();
+	fault_vfs_mount(disk);
 	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
 		void *kind = (void *)(uintptr_t)&kinds[i];
 #define T(test) cmocka_unit_test_prestate_setup_teardown(test, setup, teardown, kind)
@@ -575,5 +506,6 @@ int main(void)
 #undef T
 		failed += cmocka_run_group_tests_name(kinds[i].name, tests, NULL, NULL);
 	}
+	disk = fault_disk_free(disk);
 	return failed;
 }

@@ -47,6 +47,7 @@ struct random_run {
 	size_t cursor; /* recovery: the row that must come next */
 	size_t ends_cursor;
 	size_t answers; /* requests that are done */
+	bool may_be_refused, refused; /* may a commit say FISH_ESTORE; did the last one */
 };
 
 static inline uint64_t random_below(struct random_run *run, uint64_t n)
@@ -67,11 +68,10 @@ static inline uint64_t random_below(struct random_run *run, uint64_t n)
 		} \
 	} while (0)
 
-static inline struct random_run *random_new(
-	struct fixture *fx, void (*reopen)(struct fixture *fx), uint64_t seed)
+static inline void random_init(struct random_run *run, struct fixture *fx,
+	void (*reopen)(struct fixture *fx), uint64_t seed)
 {
-	struct random_run *run = xalloc(sizeof *run);
-
+	memset(run, 0, sizeof *run);
 	run->fx = fx;
 	run->reopen = reopen;
 	run->seed = seed;
@@ -81,6 +81,14 @@ static inline struct random_run *random_new(
 		run->living[i] = RANDOM_FLOWS_MAX;
 	for (size_t i = 0; i < sizeof run->content; i++)
 		run->content[i] = (char)random_below(run, 256);
+}
+
+static inline struct random_run *random_new(
+	struct fixture *fx, void (*reopen)(struct fixture *fx), uint64_t seed)
+{
+	struct random_run *run = xalloc(sizeof *run);
+
+	random_init(run, fx, reopen, seed);
 	return run;
 }
 
@@ -181,35 +189,35 @@ static inline void random_list_done(struct store_list *l, int rc)
 	free(ask);
 }
 
-/* Asks for something; the answer is checked whenever it comes. */
-static inline void random_ask(struct random_run *run)
+enum { RANDOM_FLOW, RANDOM_KEY, RANDOM_LIST, RANDOM_LOAD, RANDOM_KINDS };
+
+/* Asks for something of that flow; the answer is checked whenever it comes. */
+static inline void random_ask_for(struct random_run *run, unsigned flow, unsigned kind)
 {
-	if (run->nflows == 0)
-		return;
 	struct random_ask *ask = xalloc(sizeof *ask);
 	ask->run = run;
-	ask->flow = (unsigned)random_below(run, run->nflows);
+	ask->flow = flow;
 	const struct random_flow *f = &run->flows[ask->flow];
 	ask->nrows = run->nrows;
 	ask->ended = f->ended;
 	ask->found = f->ended && f->kept;
 	ask->nends = run->nends;
 	ask->nexpired = run->nexpired;
-	switch (random_below(run, 4)) {
-	case 0:
+	switch (kind) {
+	case RANDOM_FLOW:
 		ask->f = (struct store_find){
 			.by = STORE_BY_FLOW, .what = f->id, .done = random_find_done
 		};
 		store_find(run->fx->s, &ask->f);
 		return;
-	case 1:
+	case RANDOM_KEY:
 		ask->found = ask->found && f->e.has_key && f->e.parent_source == 0;
 		ask->f = (struct store_find){ .by = STORE_BY_KEY,
 			.what = random_key(ask->flow),
 			.done = random_find_done };
 		store_find(run->fx->s, &ask->f);
 		return;
-	case 2:
+	case RANDOM_LIST:
 		ask->list =
 			(struct store_list){ .limit = 1 + (size_t)random_below(run, 30),
 				.done = random_list_done };
@@ -219,6 +227,14 @@ static inline void random_ask(struct random_run *run)
 		ask->l = (struct store_load){ .flow = f->id, .done = random_load_done };
 		store_load(run->fx->s, &ask->l);
 	}
+}
+
+static inline void random_ask(struct random_run *run)
+{
+	if (run->nflows == 0)
+		return;
+	unsigned flow = (unsigned)random_below(run, run->nflows);
+	random_ask_for(run, flow, (unsigned)random_below(run, RANDOM_KINDS));
 }
 
 static inline void random_end(struct random_run *run, unsigned flow)
@@ -285,7 +301,8 @@ static inline void random_commit_done(struct store_commit *c, int rc)
 {
 	struct random_commit *commit = container_of(c, struct random_commit, c);
 
-	RANDOM_CHECK(commit->run, rc == 0);
+	RANDOM_CHECK(commit->run, rc == 0 || (rc == FISH_ESTORE && commit->run->may_be_refused));
+	commit->run->refused = rc != 0;
 	commit->run->answers++;
 	free(commit);
 }
@@ -311,8 +328,6 @@ static inline void random_commit(struct random_run *run)
 		.nended = nended,
 		.now_ms = run->now_ms,
 		.done = random_commit_done };
-	store_commit(run->fx->s, &commit->c);
-
 	for (size_t drops = STORE_ENDED_DROPS + nended; drops > 0; drops--) {
 		struct random_flow *oldest = &run->flows[run->ends[run->nexpired]];
 		if (run->nexpired == run->nends ||
@@ -321,6 +336,8 @@ static inline void random_commit(struct random_run *run)
 		oldest->kept = false;
 		run->nexpired++;
 	}
+	/* The last thing: a process that is cut off in the middle of it leaves run whole. */
+	store_commit(run->fx->s, &commit->c);
 }
 
 static inline void random_recovered_row(void *owner, const struct store_row *got)
@@ -371,6 +388,21 @@ static inline void random_recover(struct random_run *run)
 		RANDOM_CHECK(run, run->flows[run->rows[run->cursor].flow].ended);
 	for (; run->ends_cursor < run->nends; run->ends_cursor++)
 		RANDOM_CHECK(run, !random_is_recovered(run, run->ends_cursor));
+}
+
+/* All that the store holds, and nothing else. Nothing may be under way. */
+static inline void random_check_all(struct random_run *run)
+{
+	RANDOM_CHECK(run, run->fx->s->under_way == 0);
+	random_recover(run);
+	for (unsigned flow = 0; flow < run->nflows; flow++) {
+		random_ask_for(run, flow, RANDOM_FLOW);
+		random_ask_for(run, flow, RANDOM_KEY);
+		random_ask_for(run, flow, RANDOM_LOAD);
+	}
+	if (run->nflows > 0)
+		random_ask_for(run, 0, RANDOM_LIST);
+	settle(run->fx);
 }
 
 static inline void random_steps(struct random_run *run, size_t steps)
