@@ -39,6 +39,13 @@ enum {
 #define RETAIN_MS_DEFAULT   (INT64_C(24) * 60 * 60 * 1000)
 #define RETAIN_BYTES_MAX    (UINT64_C(1) << 30)
 
+/* What only tests set; zero means the default. */
+struct sqlite_options {
+	struct store_options store;
+	int      wal_frames_max;
+	uint64_t dead_rows_min;
+};
+
 /* What a row of a journal is, in its column last. 2 was a mark of format 1. */
 enum row_last {
 	ROW_MORE = 0, ROW_LAST = 1,
@@ -128,7 +135,7 @@ enum statement {
 struct sqlite_store {
 	struct store      base;
 	char             *path;
-	const char       *vfs;
+	const char       *vfs;             /* NULL: the system's */
 	sqlite3          *db;
 	sqlite3_stmt     *statements[STATEMENTS];
 	struct segment  **segments;        /* the young ones, oldest first; the last takes the rows */
@@ -140,6 +147,7 @@ struct sqlite_store {
 	size_t            segment_bytes_max, young_bytes_max;
 	int64_t           retain_ms;
 	uint64_t          retain_bytes_max;
+	uint64_t          dead_rows_min;
 	struct map        flows;           /* flow id → struct flow_rows */
 	struct sums       sums;
 	struct purge      purge;
@@ -147,7 +155,7 @@ struct sqlite_store {
 	int64_t           expire_ms;       /* no ended row is old enough to go before this … */
 	int64_t           strip_ms;        /* … or to lose what it keeps */
 	size_t            commit_rows;     /* of the last commit: how much a tidy has to do */
-	int               wal_frames;
+	int               wal_frames, wal_frames_max;
 	bool              migrating;       /* while it is opened */
 	struct buf        packed, places, ids;   /* scratch: nothing stands in them from call to call */
 	struct buf        old;             /* scratch of parked_get's callers */
@@ -165,6 +173,8 @@ struct sqlite_store {
 };
 
 /* sqlite.c */
+int  sqlite_store_open(struct store **ret, const char *path, const struct sqlite_options *o,
+                       struct err *err);
 /* Test only: the file grows to so many pages and no further; 0: without bound. */
 void sqlite_store_pages_max(struct store *s, int64_t pages);
 /* Test only: how many segments stand. */
@@ -186,6 +196,10 @@ extern const char sqlite_schema_parked[];
 /* sqlite_migrate.c */
 int  sqlite_migrate(struct sqlite_store *s, struct err *err);
 int  sqlite_migrated(struct sqlite_store *s, struct err *err);
+
+/* sqlite_log.c: what has been read of the write-ahead log is durable from here on; once,
+ * when the lock is ours. */
+int  sqlite_log_secure(struct sqlite_store *s, struct err *err);
 
 /* sqlite_stmt.c: thin hands over prepared statements. An int is one of SQLite's codes. */
 int  statements_prepare(struct sqlite_store *s, struct err *err);

@@ -132,6 +132,6 @@ void sqlite_tidy(struct sqlite_store *s)
 		rc = retain(s);
 	if (rc == 0 && purge_is_due(s))
 		sqlite_purge(s);
-	if (s->wal_frames >= WAL_FRAMES_MAX)
+	if (s->wal_frames >= s->wal_frames_max)
 		copy_home(s);
 }

@@ -117,11 +117,12 @@ int ended_write(struct sqlite_store *s, const struct store_ended *e)
 	if ((kept.flags & FLOW_BIGS) != 0)
 		kept.weight += bytes_of(s, ST_BIG_BYTES, &e->flow);
 	insert_bind(stmt, e, &kept);
+	/* SQLite would begin anew when all rows have gone; the sums tell rows by order. */
+	stmt_bind_int(stmt, 18, ++s->sums.ended_last);
 	if ((rc = stmt_run(stmt)) != SQLITE_OK)
 		return rc;
 	if (f != NULL)
 		index_end(s, f);
-	s->sums.ended_last = sqlite3_last_insert_rowid(s->db);
 	s->sums.ended_bytes += kept.weight;
 	/* When this row will be too old for one or the other. */
 	if (e->ended_ms + SEEN_WINDOW_MS < s->expire_ms)

@@ -20,7 +20,7 @@ void purge_reset(struct sqlite_store *s)
 bool purge_is_due(const struct sqlite_store *s)
 {
 	return s->purge.under_way ||
-		(s->sums.dead >= DEAD_ROWS_MIN &&
+		(s->sums.dead >= s->dead_rows_min &&
 			s->sums.dead * DEAD_ROWS_LIVE >= s->sums.parked.flows);
 }
 

@@ -148,7 +148,8 @@ static int scan_young(struct sqlite_store *s, struct err *err)
 const char sqlite_sums_sql[] =
 	"SELECT time_ms, parked, hooks, untaken, stripped, ended_bytes +"
 	" (SELECT coalesce(sum(weight), 0) FROM ended WHERE rowid > ended_last),"
-	" (SELECT coalesce(max(rowid), 0) FROM ended), parked_last, dead, purged"
+	" max(ended_last, purged, (SELECT coalesce(max(rowid), 0) FROM ended)),"
+	" parked_last, dead, purged"
 	" FROM store";
 
 /* Counts in what has ended since the sums were written: no more than a segment's. */

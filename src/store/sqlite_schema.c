@@ -230,7 +230,7 @@ static int tables_make(struct sqlite_store *s, struct err *err)
 		return sqlite_failed(s, err, "cannot make its tables");
 	/* The MAC keys in it are secret; a file that somebody made beforehand may be open
 	 * to all. */
-	if (chmod(s->path, 0600) != 0)
+	if (s->vfs == NULL && chmod(s->path, 0600) != 0)
 		return err_set(err, FISH_EIO, "store %s: cannot make it private: %s",
 			s->path, strerror(errno));
 	return 0;
@@ -283,6 +283,7 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 	if (fresh && sqlite_exec(s, size) != SQLITE_OK)
 		return sqlite_failed(s, err, size);
 	if ((rc = wal_begin(s, err)) < 0 || (rc = lock_take(s, err)) < 0 ||
+		(rc = sqlite_log_secure(s, err)) < 0 ||
 		(rc = pragma(s, "PRAGMA synchronous = FULL", "PRAGMA synchronous", 2,
 			 err)) < 0 ||
 		(rc = pragma(s, "PRAGMA secure_delete = OFF", "PRAGMA secure_delete", 0,

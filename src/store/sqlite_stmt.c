@@ -26,8 +26,8 @@ static const char *const statement_sql[STATEMENTS] = {
 			 " ended_bytes = ?, stripped = ?, ended_last = ?,"
 			 " parked_last = ?, dead = ?, purged = ? WHERE one = 1",
 	[ST_ENDED_INSERT] = "INSERT INTO ended (" ENDED_ALL ", flags, weight, places, history,"
-			    " parked_n)"
-			    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+			    " parked_n, rowid)"
+			    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
 	[ST_ENDED_OLDEST] = "SELECT rowid, ended_ms, weight, flags, flow, parked_n FROM ended"
 			    " ORDER BY rowid LIMIT 1",
 	[ST_ENDED_DELETE] = "DELETE FROM ended WHERE rowid = ?",
