@@ -420,13 +420,14 @@ void engine_wind_down(struct engine *e)
 	e->winds_down = true;
 }
 
-bool engine_reached(const struct engine *e, const struct id *flow, uint64_t *ret_reached)
+bool engine_reached(const struct engine *e, const struct id *flow, struct reached *ret)
 {
 	const struct flow *f = map_get(&e->flows, flow);
 
 	if (!f || f->state == FLOW_ENDED)
 		return false;
-	*ret_reached = (uint64_t)f->epoch << 32 | f->steps;
+	*ret = (struct reached){
+		.own = ((uint64_t)f->epoch << 32) + f->steps + f->answers, .entries = f->seq_next };
 	return true;
 }
 
