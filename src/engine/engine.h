@@ -209,8 +209,11 @@ bool engine_idle(const struct engine *e);    /* nothing ready, gathered or being
 /* From here on flows that were interrupted are left as they are, for the next start: so the engine comes
  * to be idle, whatever they do. */
 void engine_wind_down(struct engine *e);
-/* How far a live flow has come: a number that grows with its steps and lives, and with nothing that others
- * do. false: no such flow lives. Right after engine_recover all of it is durable. */
-bool engine_reached(struct engine *e, const struct id *flow, uint64_t *ret_reached);
+/* How far a live flow has come, as two numbers: own grows with its lives, its steps and what came of them,
+ * entries with deliveries too. false: no such flow lives; a parked one comes into memory. Right after engine_recover all of it is durable. */
+struct reached {
+	uint64_t own, entries;
+};
+bool engine_reached(struct engine *e, const struct id *flow, struct reached *ret);
 
 #endif

@@ -208,6 +208,7 @@ static void feed_message(struct flow *f, const struct entry *e)
 	struct hook *h = e->source == SOURCE_HOOK ? flow_hook(f, e->number) : NULL;
 
 	f->news = true;
+	f->answers += e->source != SOURCE_HOOK;
 	if (h) {
 		hook_seen(h, e, f->batch, f->seq_next - 1);
 		h->shots_left -= h->shots_left > 0;
@@ -351,6 +352,7 @@ static void feed_renew(struct flow *f, const struct entry *e)
 	flow_deadlines_changed(f);
 	f->doubt = 0;
 	f->steps = 0;
+	f->answers = 0;
 	f->closing = false;
 	f->news = true;
 	for (size_t i = 0; rule_off(f->engine, RULE_RENEW_KEEPS_SEEN) && i < f->nhooks; i++)
@@ -370,6 +372,7 @@ int flow_feed(struct flow *f, const struct entry *e)
 		break;
 	case ENTRY_TIMEOUT:
 		flow_deadline_remove(f, SOURCE_WAIT, e->number);
+		f->answers++;
 		f->news = true;
 		break;
 	case ENTRY_CLOSED:
@@ -391,6 +394,7 @@ int flow_feed(struct flow *f, const struct entry *e)
 		break;
 	case ENTRY_RESULT:
 		f->doubt -= f->doubt > 0;
+		f->answers++;
 		f->news = true;
 		break;
 	case ENTRY_PUBLISH:

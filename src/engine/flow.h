@@ -109,7 +109,8 @@ struct flow {
 	bool              cancelled;    /* CANCEL stands */
 	bool              closing;      /* the function had returned at the last PROGRESS */
 	uint64_t          closing_batch;/* that made it closing or cancelled, if it is; 0: durable */
-	uint32_t          steps;        /* of this life, as the last PROGRESS says */
+	uint32_t          steps;        /* of this life, as the last PROGRESS says … */
+	uint32_t          answers;      /* … and what came of them: answers, rings, results, its waits' ends */
 	bool              news;         /* entries after the last PROGRESS that may move it */
 
 	struct run       *run;

@@ -61,13 +61,13 @@ static void judge_crash(struct serve *s)
 {
 	struct id flow;
 	char text[ID_TEXT_SIZE];
-	uint64_t reached = 0;
+	struct reached reached;
 	unsigned crashes = 0;
 
 	if (!blackbox_crashed(s->world.blackbox, &flow))
 		return;
 	if (engine_reached(s->engine, &flow, &reached))
-		crashes = blackbox_count(s->world.blackbox, reached, world_now_ms(&s->world));
+		crashes = blackbox_count(s->world.blackbox, &reached, world_now_ms(&s->world));
 	else
 		blackbox_acquit(s->world.blackbox);
 	id_text(&flow, text);
