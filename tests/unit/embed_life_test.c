@@ -383,8 +383,14 @@ static void options_are_refused_in_words(void **state)
 	o.program = &empty;
 	refused(&o, FISH_EINVAL, "program");
 	o = options_of(":memory:");
-	o.reserved[5] = &o;
+	o.reserved[0] = &o;
 	refused(&o, FISH_EINVAL, "reserved");
+	o = options_of(":memory:");
+	o.memory_bytes = 5;
+	refused(&o, FISH_EINVAL, "memory_bytes is 5: give 16777216 to");
+	o = options_of(":memory:");
+	o.park_after_ms = -1;
+	refused(&o, FISH_EINVAL, "park_after_ms is -1");
 	o = options_of(":memory:");
 	o.log = "/dev/null/log";
 	refused(&o, FISH_EIO, "/dev/null/log");
