@@ -4,13 +4,19 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 SEED    ?=
 export SEED
+ROWS    ?=
+RUNS    ?=
+BIG     ?=
+export ROWS RUNS BIG
 
-.PHONY: build demo play test lint fresh install clean help
+.PHONY: build demo play test soak bench lint fresh install clean help
 
 help:
 	@echo 'make demo     the whole promise in a minute (SEED=n repeats the choices of a run)'
 	@echo 'make play     leave a broker up, to try things on'
 	@echo 'make test     everything that is tested; ends with "N passed, N failed"'
+	@echo 'make bench    measures it beside nginx and the bare disk (ROWS=ingest,trip RUNS=5 BIG=1)'
+	@echo 'make soak     what chance finds, for SOAK_SECONDS=n (an hour); Ctrl-C ends it early'
 	@echo 'make build    libfish and the examples, in $(BUILD)'
 	@echo 'make install  honours PREFIX and DESTDIR'
 	@echo 'make lint     clang-tidy and clang-format'
@@ -32,6 +38,15 @@ play: build
 test:
 	@scripts/deps test
 	@scripts/test
+
+bench: build
+	@scripts/deps bench
+	@meson compile -C $(BUILD) bench
+	@bench/bench.py --build $(BUILD)
+
+soak:
+	@scripts/deps soak
+	@scripts/soak
 
 lint:
 	@scripts/deps lint

@@ -19,9 +19,12 @@
  *             return fish_sim_each_crash(&(fish_sim_options){ .program = &program }, paid, NULL);
  *     }
  *
- * Link with libfish-sim in place of libfish: it holds all of that too. Each function says: effect;
- * arguments; result; how long that lives; what it records; how it fails. All are for the scenario's
- * thread only, and none may be called from inside a flow. */
+ * Link with libfish-sim in place of libfish: it holds all of that too. Each function tells its six facts in
+ * the form of fish.h; "Fails the scenario" is to be told on stderr and by the result of the run, and the
+ * scenario goes on. All are for the scenario's thread only, and none may be called from inside a flow.
+ *
+ * s: the simulator, as the scenario was given it. json, ...: a JSON template as in fish.h. id: a flow's, as
+ * fish_sim_start gave it. */
 #ifndef FISH_SIM_PUBLIC_H
 #define FISH_SIM_PUBLIC_H
 
@@ -57,21 +60,24 @@ typedef struct fish_sim_options {
 	const void *reserved[4];
 } fish_sim_options;
 
-/* ---- running a scenario ---- */
+/* ---- running a scenario ----
+ * o: what goes wrong; its program is kept, the rest copied. scenario: plays the world. arg: handed to it.
+ * Records what the flows do, in memory. */
 
-/* Runs scenario(s, arg) once, with the faults that o asks for. Result 0: every fish_sim_check held and
- * no promise of Fish was broken; 1: not, and stderr has said what, with the seed. Fit for main's return. */
+/* Runs scenario(s, arg) once, with the faults that o asks for. Result: 0: every fish_sim_check held and
+ * no promise of Fish was broken; 1: not, and stderr has said what, with the seed. Fit for main's return.
+ * Fails: by its result. */
 int fish_sim_run(const fish_sim_options *o, fish_sim_fn *scenario, void *arg) FISH_USE;
 
 /* Runs the scenario once plainly, then for each write of the journal three times over: the process dies
  * there and the write is lost; dies and it is kept; the write is rolled back. All of that again with
  * flows parked at each wait. Each time every flow must end as it did, or stand where it stood, publish
  * the same, and send the same calls in the same order with the same bodies (a call that was in doubt
- * may be repeated). Result as fish_sim_run; a run that differs is told with its write and both sides. */
+ * may be repeated); a run that differs is told with its write and both sides. Else like fish_sim_run. */
 int fish_sim_each_crash(const fish_sim_options *o, fish_sim_fn *scenario, void *arg) FISH_USE;
 
-/* Runs the scenario under n seeds from o->seed on, with o's faults. Result as fish_sim_run, of the first
- * seed that breaks; it is told with its seed. */
+/* Runs the scenario under several seeds, with o's faults; ends with the first that breaks, which is told
+ * with its seed. n: how many seeds, from o->seed on. Else like fish_sim_run. */
 int fish_sim_each_seed(const fish_sim_options *o, uint64_t n, fish_sim_fn *scenario, void *arg) FISH_USE;
 
 /* ---- partners: what answers the flows' calls ----
@@ -87,9 +93,10 @@ typedef struct fish_sim_how {
 	const void *reserved[4];
 } fish_sim_how;
 
-/* From now on calls of that name are answered with status and the template, in the way of how (copied;
- * NULL: at once, all). status 0: no answer ever comes. Of several rules the oldest that fits and is not
- * used up counts. Lives as long as the scenario. Records nothing. Fails the scenario: the template. */
+/* From now on calls of that name are answered with status and the template. Of several rules the oldest
+ * that fits and is not used up counts. It lasts as long as the scenario. call: their name. how: in which
+ * way, is copied; NULL: at once, all. status: of the answer; 0: none ever comes. Records nothing. Fails the
+ * scenario: the template. */
 void fish_sim_answer(fish_sim *s, const char *call, const fish_sim_how *how, int status, const char *json, ...)
 	FISH_PRINTF(5);
 
@@ -102,86 +109,93 @@ typedef struct fish_sim_back {
 	const void *reserved[4];
 } fish_sim_back;
 
-/* From now on each call of that name has the URL that stands in its body at pointer (a JSON Pointer)
- * posted to with the template, in the way of back (copied; NULL: at once, one). Each is sent again until
- * it hears something else than 503 or 429. Lives as long as the scenario. Records what deliveries do.
- * Fails the scenario: the template, a body without a URL there. */
+/* From now on each call of that name has a URL that stands in its body posted to with the template. Each
+ * delivery is sent again until it hears something else than 503 or 429. It lasts as long as the scenario.
+ * call: their name. pointer: where in the body, a JSON Pointer. back: in which way, is copied; NULL: at
+ * once, one. Records what deliveries do. Fails the scenario: the template, a body without a URL there. */
 void fish_sim_call_back(fish_sim *s, const char *call, const char *pointer, const fish_sim_back *back,
                         const char *json, ...) FISH_PRINTF(5);
 
 /* ---- what the world does ---- */
 
-/* Starts a flow of the program with the template as its input; asks until it is durable. Result: its
- * id, for as long as the scenario. Records START. Fails the scenario: no such flow, the template. */
+/* Starts a flow of the program with the template as its input; asks until it is durable. flow: its name in
+ * the program's list. Result: its id. Lives as long as the scenario. Records START. Fails the scenario: no
+ * such flow, the template. */
 const char *fish_sim_start(fish_sim *s, const char *flow, const char *json, ...) FISH_PRINTF(3) FISH_NONNULL;
 
-/* Posts the template to a hook's URL, as application/json, under a message id (NULL: one that is never
- * used again), until somebody has answered. Result: the status; 0 when it was dropped. Records what a
- * delivery does. Fails the scenario: the template. */
+/* Posts the template to a hook's URL, as application/json, until somebody has answered. url: the hook's.
+ * message_id: of the delivery; NULL: one that is never used again. Result: the status; 0 when it was
+ * dropped. Records what a delivery does. Fails the scenario: the template. */
 int fish_sim_post(fish_sim *s, const char *url, const char *message_id, const char *json, ...) FISH_PRINTF(4);
 
-/* Cancels a flow. Result as of fish_wait: 0, FISH_ENOTFOUND, FISH_EGONE. Records CANCEL. */
+/* Cancels a flow. Result: 0. Records CANCEL. Fails: FISH_ENOTFOUND: no such flow; FISH_EGONE: it has
+ * ended. */
 int fish_sim_cancel(fish_sim *s, const char *id);
 
-/* Lets so much time pass (ms), with all that is due in it. 0: only what can be done at once. */
+/* Lets time pass, with all that is due in it. ms: so much; 0: only what can be done at once. Records what
+ * happens meanwhile. Cannot fail. */
 void fish_sim_pass(fish_sim *s, int64_t ms);
 
-/* Lets all happen that will happen by itself: until nothing is due any more. Fails the scenario after
- * 100 virtual years or 1,000,000 events. */
+/* Lets all happen that will happen by itself: until nothing is due any more. Records what happens
+ * meanwhile. Fails the scenario: after 100 virtual years or 1,000,000 events. */
 void fish_sim_settle(fish_sim *s);
 
-/* The virtual clock, unix ms. */
+/* Tells the virtual clock. Result: Unix time in ms. Records nothing. Cannot fail. */
 int64_t fish_sim_now(const fish_sim *s);
 
-/* The process dies here and comes back: what was not durable is gone. */
+/* Lets the process die here and come back: what was not durable is gone. Records nothing. Cannot fail. */
 void fish_sim_crash(fish_sim *s);
 
-/* Like fish_sim_crash, and from then on another program runs, as a new build: a deploy. */
+/* Deploys: like fish_sim_crash, and from then on another program runs, as a new build. program: must stay,
+ * with all it points at. */
 void fish_sim_deploy(fish_sim *s, const fish_program *program);
 
-/* Every flow that rests is parked now. */
+/* Parks every flow that rests. Records nothing. Cannot fail. */
 void fish_sim_park(fish_sim *s);
 
-/* ---- looking ---- */
+/* ---- looking ----
+ * Lives as long as the scenario. Records nothing itself. Cannot fail. */
 
-/* The body of the n-th call (from 0) of that name, each counted once however often it was sent; lets
- * time pass until it has come. NULL: it never does. Reads with fish_str, fish_int … Lives as long as the
- * scenario. */
+/* Gives the body of a call; lets time pass until it has come. call: its name. n: the n-th, from 0, each
+ * counted once however often it was sent. Result: it reads with fish_str, fish_int …; NULL: it never
+ * comes. */
 const fish_msg *fish_sim_call(fish_sim *s, const char *call, size_t n);
 
-/* How many calls of that name have been sent so far, each counted once. */
+/* Counts the calls of a name. call: the name. Result: how many have been sent so far, each counted once. */
 size_t fish_sim_calls(const fish_sim *s, const char *call);
 
-/* The URL of that flow's open hook of that name; lets time pass until there is one. Lives as long as the
- * scenario. Fails the scenario: there never is. */
+/* Gives the URL of a flow's open hook; lets time pass until there is one. hook: its name. Result: the URL.
+ * Fails the scenario: there never is one. */
 const char *fish_sim_url(fish_sim *s, const char *id, const char *hook) FISH_NONNULL;
 
-/* Lets time pass until that flow has ended, or nothing more will happen. Result as of fish_wait: 0 done,
- * FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED, FISH_ETIMEOUT (it waits for what never comes).
- * *ret_end (may be NULL) is its result as a message's body, or why as a JSON string, or null. It lives as
- * long as the scenario. */
+/* Lets time pass until that flow has ended, or nothing more will happen. ret_end: gets its result as a
+ * message's body, or why as a JSON string, or null; may be NULL. Result: 0: done. Lives as long as the
+ * scenario: what ret_end got. Fails: FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED; FISH_ETIMEOUT: it waits for
+ * what never comes. */
 int fish_sim_wait(fish_sim *s, const char *id, const fish_msg **ret_end);
 
-/* What that flow has published under a name, as a message's body; NULL: nothing. Lives as long as the
- * scenario. */
+/* Gives what that flow has published. name: under this name. Result: as a message's body; NULL: nothing. */
 const fish_msg *fish_sim_published(fish_sim *s, const char *id, const char *name);
 
-/* All that `show` would print of that flow, as JSON. Lives as long as the scenario. */
+/* Gives all that `show` would print of that flow. Result: JSON. */
 const char *fish_sim_show(fish_sim *s, const char *id) FISH_NONNULL;
 
-/* All lines that flows have logged so far, each with its '\n'. Lives until the next call of the simulator. */
+/* Gives all lines that flows have logged so far. Result: the lines, each with its '\n'. Lives until the next
+ * call of the simulator. */
 const char *fish_sim_log(const fish_sim *s) FISH_NONNULL;
 
 /* ---- judging ---- */
 
-/* Fails the scenario, which goes on, unless that flow ends as done with a result equal to the template
- * (compared as JSON). Lets time pass like fish_sim_wait. */
+/* Checks that a flow ends as done with a result equal to the template, compared as JSON. Lets time pass like
+ * fish_sim_wait. Records what happens meanwhile. Fails the scenario: unless it does; it goes on. */
 void fish_sim_ends(fish_sim *s, const char *id, const char *json, ...) FISH_PRINTF(3);
 
-/* Fails the scenario, with a printf text as the reason. Returns: the scenario goes on. */
+/* Says that the scenario does not hold; it goes on. why, ...: a printf text, the reason. Records nothing.
+ * Fails the scenario: always. */
 void fish_sim_fail(fish_sim *s, const char *why, ...) FISH_PRINTF(2);
 
-/* Fails the scenario unless cond is true; says where, and what cond was. */
+/* void fish_sim_check(fish_sim *s, bool cond): checks what must be true; says where, and what cond was. cond:
+ * evaluated once. Records nothing. Fails the scenario: unless cond is true; it goes on. */
 #define fish_sim_check(s, cond) \
 	((cond) ? (void)0 : fish_sim_fail((s), "%s:%d: %s", __FILE__, __LINE__, #cond))
 

@@ -93,9 +93,18 @@ typedef struct fish_request {
 } fish_request;
 
 /*
- * Each function says: effect; arguments; result; how long that lives; what it records; how it fails.
+ * Each function says, in this order: its effect; its arguments ("name: …"); "Result: …"; how long that
+ * "Lives …"; what it "Records …" in the journal; how it fails, "Misuse: …", "Fails: …" or "Cannot fail.".
+ * What a heading says holds for each function below it, and "like fish_x" is as there wherever nothing
+ * else is said. The man pages are made of these words; the build fails when one of the six is missing.
+ * All is since 0.1 unless it says "Since …".
+ *
  * "The run" is the time from one (re-)start of the flow's function to its parking or end. "Misuse"
- * stops the flow, visibly, with the reason; nothing is lost, and a mended build goes on.
+ * stops the flow, visibly, with the reason; nothing is lost, and a mended build goes on. In each step it
+ * is misuse to name another flow, or a hook of one, or to take the step inside fish_once.
+ *
+ * f: the calling flow. h: a hook that the calling flow was given in this run. json, ...: a JSON template
+ * and what it asks for.
  *
  * JSON templates (every const char *json, ...) are printf formats, so the compiler checks them:
  * bare keys; strings in 'single quotes'; %s a quoted and escaped string (NULL is null); %-s exactly one
@@ -105,9 +114,10 @@ typedef struct fish_request {
 
 /* ---- hooks: what a flow can wait on ---- */
 
-/* Opens a hook and, with it, a URL. name: 1 to 200 bytes, for labels, `show` and the log; no other hook
- * of that name may be open. The handle lives as long as the run. Records HOOK, so that the door knows
- * the URL from the commit that lets it out. Deliveries are kept from then on, read or not. Misuse: name. */
+/* Opens a hook and, with it, a URL; deliveries are kept from then on, read or not. name: 1 to 200 bytes,
+ * for labels, `show` and the log; no other hook of that name may be open. Result: the hook. Lives as
+ * long as the run; its URL until it is closed or the flow ends. Records HOOK, so that the door knows the
+ * URL from the commit that lets it out. Misuse: the name. */
 fish_hook *fish_spawn(fish_flow *f, const char *name) FISH_NONNULL;
 
 /* What a hook may do beyond keeping what comes; zero is the default. */
@@ -121,79 +131,90 @@ typedef struct fish_hook_options {
 	const void *reserved[6];
 } fish_hook_options;
 
-/* fish_spawn with options, which are copied (NULL: none). Records them in HOOK; a re-run goes by what was
- * recorded. A hook that closes itself hands out what it holds first. Misuse: as fish_spawn; negative
- * times, reply_status that is no status, reply_json that is not one JSON value. */
+/* fish_spawn with options; a hook that closes itself hands out what it holds first. o: is copied; NULL:
+ * none. Records HOOK with the options, and a re-run goes by what was recorded. Misuse: the name; negative
+ * times, a reply_status that is no status, a reply_json that is not one JSON value. Else like fish_spawn. */
 fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_options *o) FISH_NONNULL;
 
-/* Answers the sender that is held for m, a delivery of a hook with reply_ms: status (200 to 599) and the
- * template as its body. It leaves when REPLY is durable; a sender that has gone, or was answered by the
- * fallback, hears it when it sends the same message id again. Records REPLY. Misuse: m is no such
+/* Answers the sender that is held for m, with the template as the body. It leaves when REPLY is durable;
+ * a sender that has gone, or was answered by the fallback, hears it when it sends the same message id
+ * again. m: a delivery of a hook with reply_ms. status: 200 to 599. Records REPLY. Misuse: m is no such
  * delivery, or was replied to; the status; the template. */
 void fish_reply(fish_flow *f, const fish_msg *m, int status, const char *json, ...) FISH_PRINTF(4);
 
-/* The URL of a spawned hook: the public URL, "/h/" and a token that nobody can forge. No step, records
- * nothing. Lives as long as the run; always the same in a flow's life. Misuse: a timer, call or child. */
+/* Tells a spawned hook's URL: the public URL, "/h/" and a token that nobody can forge. No step. Result: the
+ * URL, always the same in a flow's life; "" if fish_defer's function is the first to ask. Lives as long as
+ * the run. Records nothing. Misuse: a timer, call or child; a key that is not in the store any more. */
 const char *fish_url(const fish_hook *h) FISH_NONNULL;
 
-/* The hook's name; of a timer "timer", of a call "peer /path", of a child its flow. No step. Lives as
- * long as the run. Cannot fail. */
+/* Tells a hook's name. No step. Result: of a timer "timer", of a call "peer /path", of a child its flow,
+ * of fish_cancelled's "cancelled", else as spawned. Lives as long as the run. Records nothing. Cannot fail. */
 const char *fish_name(const fish_hook *h) FISH_NONNULL;
 
-/* The hook's next message in order of arrival; waits for it up to timeout_ms (ms; 0 or less looks once,
- * FISH_FOREVER never ends). The deadline counts from when the step was first reached and survives
- * restarts. NULL: time ran out, or the hook is closed and empty. Lives as long as the run. Records
- * nothing for a message (it is in the journal), TIMEOUT for NULL. Misuse: a hook of another run. */
+/* Takes the hook's next message in order of arrival, and waits for it. timeout_ms: how long, in ms; 0 or
+ * less looks once, FISH_FOREVER never ends. It counts from when the step was first reached and survives
+ * restarts. Result: the message; NULL: time ran out, or the hook is closed and empty. Lives as long as
+ * the run. Records TIMEOUT for NULL, and nothing for a message, which is in the journal since it came.
+ * Misuse: a hook of another run. */
 const fish_msg *fish_next(fish_hook *h, int64_t timeout_ms);
 
-/* The oldest message of any of the n hooks; m->hook tells whose. NULLs among hooks and closed hooks
- * without messages are skipped. The losers keep what they hold. Else like fish_next; NULL when all are
- * closed and empty. */
+/* Takes the oldest message of several hooks; the losers keep what they hold. hooks, n: NULLs among them
+ * are skipped, and closed hooks without messages. Result: the message, and m->hook tells whose it is;
+ * NULL: time ran out, or all are closed and empty. Else like fish_next. */
 const fish_msg *fish_any_of(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n);
 
-/* One message from each of need out of n hooks: ret[i] is that of hooks[i] or NULL. Ends early when
- * time runs out or no open hook is left. Returns how many came. Else like fish_any_of. */
+/* Takes one message from each of so many hooks; ends early when time runs out or no open hook is left.
+ * need: how many are enough. ret: n places; ret[i] gets the message of hooks[i], or NULL. Result: how many
+ * came. Lives as long as the run: what ret got. Records TIMEOUT when it ends early. Else like
+ * fish_any_of. */
 size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n, size_t need,
                    const fish_msg **ret);
 
 /* Each delivery to h, also those that came before, starts a child flow with it as input, in the same
- * commit; the calling flow is not woken for it. flow must be in the program's list. Returns when h is
- * closed. Records HOOK, then one CHILDREN a commit. Misuse: not a spawned hook, an unlisted flow. */
+ * commit; the calling flow is not woken for it. Returns when h is closed. flow: one of the program's
+ * list. Records HOOK, one CHILDREN a commit, and TIMEOUT when h is closed. Misuse: h was not spawned, an
+ * unlisted flow. */
 void fish_each(fish_hook *h, fish_fn *flow);
 
-/* Has h been closed, by the flow, its options or a cancel, as far as the flow has seen? No step. */
+/* Tells whether h has been closed, by the flow, its options or a cancel. No step. Result: true: closed, as
+ * far as the flow has seen. Records nothing. Cannot fail. */
 bool fish_closed(const fish_hook *h);
 
 /* Closes h: its URL answers 410 from this commit on, what has come stays to be taken, a timer does not
- * ring. Closing twice is harmless. Records CLOSED. Cannot fail. */
+ * ring. Closing twice is harmless. Records CLOSED if h has a URL and was open. Misuse: a hook of another
+ * flow. */
 void fish_close(fish_hook *h);
 
-/* ---- what hands back a hook: closed after its one message ---- */
+/* ---- what hands back a hook: closed after its one message ----
+ * Result: the hook. Lives as long as the run. */
 
-/* A hook that gets an empty message after after_ms (ms; FISH_FOREVER: never), counted from when the
- * step was first reached, restarts or not. Lives as long as the run. Records MESSAGE when it rings. */
+/* Gives a hook that gets one empty message when the time has come. after_ms: in ms, counted from when the
+ * step was first reached, restarts or not; FISH_FOREVER: never. Records MESSAGE when it rings. Cannot
+ * fail. */
 fish_hook *fish_timer(fish_flow *f, int64_t after_ms) FISH_NONNULL;
 
 /* Starts flow as a child with the template as its input. Its message is its end: status 200 and the
- * result, 500 and why, or 499. A child ends with its parent, and a parent not before its children.
- * Records CHILDREN, and MESSAGE at its end. Misuse: an unlisted flow, the template. */
+ * result, 500 and why, or 499. A child ends with its parent, and a parent not before its children. flow:
+ * one of the program's list. Records CHILDREN, and MESSAGE at its end. Misuse: an unlisted flow, the
+ * template. */
 fish_hook *fish_child(fish_flow *f, fish_fn *flow, const char *json, ...) FISH_PRINTF(3) FISH_NONNULL;
 
-/* Like fish_post without the wait: the hook's message is the answer. */
+/* Calls out like fish_post without the wait: the hook's message is the answer. Result: the hook. */
 fish_hook *fish_send(fish_flow *f, const fish_peer *to, const char *path, const char *json, ...)
 	FISH_PRINTF(4) FISH_NONNULL;
 
-/* Like fish_call without the wait. */
+/* Calls out like fish_call without the wait. Result: the hook. */
 fish_hook *fish_send_with(fish_flow *f, const fish_request *r) FISH_NONNULL;
 
-/* A hook whose one message says that somebody cancelled this flow. A flow that asked for it has 30 s
- * from then on to wind up and end by itself; then it is dropped. One that never asks is dropped when
- * it next waits. Lives as long as the run. Records nothing; CANCEL is the canceller's. */
+/* Gives a hook whose one message says that somebody cancelled this flow. A flow that asked for it has 30 s
+ * from then on to wind up and end by itself; then it is dropped. One that never asks is dropped when it
+ * next waits. Records nothing; CANCEL is the canceller's. Cannot fail. */
 fish_hook *fish_cancelled(fish_flow *f) FISH_NONNULL;
 
 /* Cancels a child, or gives up a call after the attempt under way; the hook still gets its one message
  * (a child's status 499, a call's last status or 0). A timer is closed. Ended ones are left alone.
- * Records CANCEL in the child. Misuse: a hook with a URL, which is closed by fish_close. */
+ * child_or_call: a hook of fish_child, fish_send, fish_send_with or fish_timer. Records CANCEL in the
+ * child. Misuse: a hook with a URL, which is closed by fish_close. */
 void fish_cancel(fish_hook *child_or_call);
 
 /* ---- calls out and sleeping ---- */
@@ -201,48 +222,58 @@ void fish_cancel(fish_hook *child_or_call);
 /* POSTs the template to the peer as application/json and waits for the answer. It leaves after all
  * before it is durable, at least once, always with one Idempotency-Key and the same bytes. 5xx, 408,
  * 429 and lost connections are tried again with growing pauses until give_up_ms; other answers are
- * final. Never NULL: status 0 when no answer ever came. Lives as long as the run. Records MESSAGE.
- * Misuse: a peer without name or URL, a path that does not begin with '/', the template. */
+ * final. to: the partner. path: "" or begins with '/', without blanks, "." and ".." as parts. Result: the
+ * answer; its status is 0 when none ever came. Lives as long as the run. Records MESSAGE. Misuse: a peer
+ * without name or URL, the path, the template. */
 const fish_msg *fish_post(fish_flow *f, const fish_peer *to, const char *path, const char *json, ...)
 	FISH_PRINTF(4) FISH_NONNULL;
 
-/* Like fish_post with any method, headers (no Idempotency-Key or Authorization needed: they are added)
- * and body, bytes as they are. */
+/* Calls like fish_post with any method, headers and body, bytes as they are. Idempotency-Key and
+ * Authorization are added. r: is copied. Misuse: a peer without name or URL, the path, the method, a
+ * header that is no "Name: value". */
 const fish_msg *fish_call(fish_flow *f, const fish_request *r) FISH_NONNULL;
 
-/* Waits ms milliseconds from when the step was first reached; 0 or less not at all. Records TIMEOUT. */
+/* Waits. ms: milliseconds from when the step was first reached, restarts or not; 0 or less: not at all.
+ * Records TIMEOUT. Cannot fail. */
 void fish_sleep(fish_flow *f, int64_t ms);
 
-/* Runs the user's own effect and records what it gave: while (fish_once(f, "charge", &r, sizeof r))
- * r = charge();  true: do it now, and come back; false: *result holds what was recorded. name: for the
- * log and the journal. result, size: a flat object without pointers. The effect runs at least once
- * (again when the process dies in it), is recorded exactly once, and begins only when everything
- * before it is durable. No step, break or return inside. Records RESULT. Misuse: a step inside, size
+/* Runs the user's own effect and records what it gave:
+ *
+ *     while (fish_once(f, "charge", &receipt, sizeof receipt))
+ *             receipt = charge(card);
+ *
+ * The effect runs at least once (again when the process dies in it), is recorded exactly once, and begins
+ * only when everything before it is durable. No step, break or return inside. name: 1 to 200 bytes, for
+ * the log and the journal. result, size: a flat object without pointers. Result: true: do it now, and come
+ * back; false: *result holds what was recorded. Records RESULT. Misuse: the name, a step inside, a size
  * over 1 MiB. */
 bool fish_once(fish_flow *f, const char *name, void *result, size_t size) FISH_USE;
 
-/* Like fish_once, with fn(arg, result) run on a thread of the server, other flows going on meanwhile. fn
- * sees no flow and takes no step; arg may point into the flow's memory or stack, which stays until fn
- * has returned. result: zeroed before fn. */
+/* Runs fn(arg, result) on a thread of the server, other flows going on meanwhile, and records what it
+ * gave like fish_once. fn: sees no flow and takes no step. arg: may point into the flow's memory or stack,
+ * which stays until fn has returned. result, size: a flat object without pointers, zeroed before fn.
+ * Misuse: the name, a size over 1 MiB. */
 void fish_work(fish_flow *f, const char *name, void (*fn)(const void *arg, void *result), const void *arg,
                void *result, size_t size);
 
-/* Sends the template to the hook of that name of another flow (by its id), as a delivery of status 200,
- * exactly once, in this flow's own commit. Silently nothing when that flow has ended or has no such
- * open hook. Records a MESSAGE there. Misuse: the template, an id that is none. */
+/* Sends the template to a hook of another flow, as a delivery of status 200, exactly once, in this flow's
+ * own commit. Silently nothing when that flow has ended or has no such open hook. flow_id: as fish_id gave
+ * it there. hook_name: as it was spawned there. Records a MESSAGE there. Misuse: the template, an id that
+ * is none, no name. */
 void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const char *json, ...) FISH_PRINTF(4);
 
-/* Makes the template readable under name, in `show` and over HTTP, until published again. Records
- * PUBLISH. Misuse: the template, a name of more than 200 bytes. */
+/* Makes the template readable under a name, in `show` and over HTTP, until published again. name: 1 to 200
+ * bytes. Records PUBLISH. Misuse: the template, the name. */
 void fish_publish(fish_flow *f, const char *name, const char *json, ...) FISH_PRINTF(3);
 
 /* ---- ends ---- */
 
-/* Ends the flow with the template as its result. Does not return: calls without an answer are waited
- * for, children are cancelled, then END is recorded with the result. Misuse: the template. */
+/* Ends the flow with the template as its result. Does not return: calls without an answer are waited for,
+ * children are cancelled. Records END with the result. Misuse: the template. */
 void fish_done(fish_flow *f, const char *json, ...) FISH_PRINTF(2) FISH_NORETURN;
 
-/* Ends the flow as failed; why is a printf text. Else like fish_done. */
+/* Ends the flow as failed. why, ...: a printf text. Records END with why. Misuse: a text over 16 MiB. Else
+ * like fish_done. */
 void fish_fail(fish_flow *f, const char *why, ...) FISH_PRINTF(2) FISH_NORETURN;
 
 /* Begins the flow's next life: the same id, the template as its input, an empty journal. Does not return:
@@ -251,53 +282,65 @@ void fish_fail(fish_flow *f, const char *why, ...) FISH_PRINTF(2) FISH_NORETURN;
  * fish_key, fish_random and fish_patch begin anew. Records RENEW. Misuse: the template. */
 void fish_renew(fish_flow *f, const char *json, ...) FISH_PRINTF(2) FISH_NORETURN;
 
-/* ---- reading: no steps, nothing recorded, never fails; m may be NULL, which reads as empty ----
- * pointer is a JSON Pointer (RFC 6901), "" the whole. A form body (application/x-www-form-urlencoded)
- * reads as a flat object of strings. A body that is no JSON, or that is refused (duplicate members,
- * \u0000, numbers out of range, a BOM, more than 128 levels), reads as absent everywhere; its bytes
- * are in m->body. What is handed out lives as long as the run. */
+/* ---- reading ----
+ * Reads a message; no step. A form body (application/x-www-form-urlencoded) reads as a flat object of
+ * strings. A body that is no JSON, or that is refused (duplicate members, \u0000, numbers out of range, a
+ * BOM, more than 128 levels), reads as absent everywhere; its bytes are in m->body. m: a message; NULL
+ * reads as empty. pointer: a JSON Pointer (RFC 6901), "" the whole. Lives as long as the run. Records
+ * nothing. Cannot fail. */
 
-bool fish_ok(const fish_msg *m);                             /* status is 200 … 299 */
-bool fish_has(const fish_msg *m, const char *pointer);       /* there, be it null */
-/* A string's text, a number or boolean as JSON has it; "" if absent or anything else. */
+bool fish_ok(const fish_msg *m);                             /* Result: status is 200 … 299. */
+bool fish_has(const fish_msg *m, const char *pointer);       /* Result: there is such a value, be it null. */
+/* Result: a string's text, a number or boolean as JSON has it; "" if absent or anything else. */
 const char *fish_str(const fish_msg *m, const char *pointer) FISH_NONNULL;
-/* Always exactly one JSON value, for %-s: "" is the whole body as sent; "null" if absent or refused. */
+/* Result: always exactly one JSON value, for %-s: "" is the whole body as sent; "null" if absent or refused. */
 const char *fish_raw(const fish_msg *m, const char *pointer) FISH_NONNULL;
-/* A number, or a string that is one; otherwise if absent, not whole, or out of range. */
+/* otherwise: what absent reads as. Result: a number, or a string that is one; otherwise if absent, not
+ * whole, or out of range. */
 long long fish_int(const fish_msg *m, const char *pointer, long long otherwise);
+/* otherwise: what absent reads as. Result: a number, or a string that is one; otherwise if absent. */
 double fish_num(const fish_msg *m, const char *pointer, double otherwise);
-bool fish_true(const fish_msg *m, const char *pointer);      /* true, or the string "true" */
-size_t fish_count(const fish_msg *m, const char *pointer);   /* members of an array or object; else 0 */
-/* A header's value, name in any case; "" if absent. Also ":method", ":path", ":query" (without '?') and
- * ":peer" (address of the sender) of a delivery. The first of several. */
+bool fish_true(const fish_msg *m, const char *pointer);      /* Result: true, or the string "true". */
+size_t fish_count(const fish_msg *m, const char *pointer);   /* Result: members of an array or object; else 0. */
+/* name: in any case. Also ":method", ":path", ":query" (without '?') and ":peer" (address of the sender)
+ * of a delivery. Result: a header's value, the first of several; "" if absent. */
 const char *fish_header(const fish_msg *m, const char *name) FISH_NONNULL;
-/* jansson's tree, borrowed and not to be changed; NULL if there is none. */
+/* Result: jansson's tree, borrowed and not to be changed; NULL if there is none. */
 struct json_t *fish_json(const fish_msg *m);
 
-/* ---- about the flow itself: no steps, nothing recorded ---- */
+/* ---- about the flow itself ----
+ * No step. Lives as long as the run. Records nothing. Cannot fail. */
 
-/* The flow's id, 26 characters, sorts by time. Lives as long as the run. */
+/* Tells the flow's id. Result: 26 characters that sort by time. */
 const char *fish_id(fish_flow *f) FISH_NONNULL;
-/* 26 characters that are the same in each re-run and never twice: of the flow, its life and name. For
- * keys of one's own. Lives as long as the run. */
+/* Makes a key of one's own. name: any text. Result: 26 characters that are the same in each re-run and
+ * never twice: of the flow, its life and the name. */
 const char *fish_key(fish_flow *f, const char *name) FISH_NONNULL;
-/* Is this flow to take the new way? if (fish_patch(f, "twice")) new; else old; true for flows that come
- * here live for the first time, false for those that went by here in an older build, and from then on the
- * same for that name in this life of the flow. No step. Records PATCH when true for the first time. */
+/* Asks whether this flow is to take the new way:
+ *
+ *     if (fish_patch(f, "audit first"))
+ *             fish_post(f, &audit, "/signup", "{mail: %s}", mail);
+ *
+ * name: 1 to 200 bytes. Result: true for flows that come here live for the first time, false for those
+ * that went by here in an older build, and from then on the same for that name in this life of the flow.
+ * Records PATCH when true for the first time. Misuse: the name. */
 bool fish_patch(fish_flow *f, const char *name);
-/* Unix time in ms of the newest entry taken so far: never goes back, the same in each re-run. */
+/* Tells the time. Result: Unix time in ms of the newest entry taken so far: never goes back, the same in
+ * each re-run. */
 long long fish_now(fish_flow *f);
-/* 64 bits that are the same in each re-run. Foretellable from the flow's id: not for secrets. */
+/* Draws a number. Result: 64 bits that are the same in each re-run. Foretellable from the flow's id: not
+ * for secrets. */
 uint64_t fish_random(fish_flow *f);
-/* size bytes, zeroed, aligned for anything, freed with the run. Never NULL. */
+/* Allocates memory that is freed with the run. size: bytes. Result: zeroed, aligned for anything. */
 void *fish_alloc(fish_flow *f, size_t size) FISH_NONNULL;
-/* A printf text in such memory. */
+/* Formats a text into such memory. fmt, ...: printf's. Result: the text. Misuse: a text over 16 MiB. */
 char *fish_fmt(fish_flow *f, const char *fmt, ...) FISH_PRINTF(2) FISH_NONNULL;
-/* One line to the server's log, after the commit of what led to it; silent in a re-run. */
+/* Writes one line to the server's log, after the commit of what led to it; silent in a re-run. fmt, ...:
+ * printf's; a line over 16 KiB is cut. */
 void fish_log(fish_flow *f, const char *fmt, ...) FISH_PRINTF(2);
-/* fn(arg) runs when the run ends: parked, stopped, done, or the server stops. Last in, first out, on the
- * server's thread, and again after each re-run. For what the flow itself has allocated elsewhere; must
- * take no step. */
+/* Has fn(arg) run when the run ends: parked, stopped, done, or the server stops. Last in, first out, on the
+ * server's thread, and again after each re-run. For what the flow itself has allocated elsewhere. fn: must
+ * take no step. arg: handed to it. */
 void fish_defer(fish_flow *f, void (*fn)(void *), void *arg);
 
 /* ---- programs ---- */
@@ -317,16 +360,17 @@ typedef struct fish_program {
 #define FISH_FLOW(fn) { #fn, fn, 0 }
 #define FISH_END      { NULL, NULL, 0 }
 
-/* A program's whole main: serve, start, ls, show, cancel, --help. p and what it points at must stay.
- * Returns the exit status: 0; 1 when what was asked could not be done; 2 for a command line that
- * makes no sense. Words about it go to stderr. */
+/* Is a program's whole main: serve, start, ls, show, cancel, retry, --help. argc, argv: main's. p: must
+ * stay, with all it points at. Result: the exit status. Records what the flows do. Fails: with status 1
+ * when what was asked could not be done, 2 for a command line that makes no sense, 3 when a start with
+ * --wait has not ended in time; words about it go to stderr. */
 int fish_main(int argc, char **argv, const fish_program *p);
 
 /* ---- embedding: a server as a part of a program that has its own main ----
- * It touches no signal handler, prints nothing, reads no environment but for "${NAME}" in peers, and
+ * A server touches no signal handler, prints nothing, reads no environment but for "${NAME}" in peers, and
  * changes no limit or umask. A process may hold several, each on a store of its own. Codes are 0 or
  * negative. None of these but fish_strerror may be called from inside a flow, or what a flow defers:
- * the loop would wait for itself. Where that is seen it is FISH_EINVAL. */
+ * the loop would wait for itself. Where that is seen it is FISH_EINVAL. s: an open server. */
 
 typedef struct fish_server fish_server;
 
@@ -347,20 +391,21 @@ typedef struct fish_options {
 	const void         *reserved[1];
 } fish_options;
 
-/* Opens the store, reads what it holds and listens; no flow runs yet, and senders wait in line. Keeps
- * o's program and copies the rest. *ret is for fish_server_close; untouched on failure. Records nothing
- * but a new store's keys. FISH_EINVAL: an option; FISH_EBUSY: somebody has the store, the address or
- * the socket; FISH_ENOTFOUND, FISH_EFORMAT, FISH_ESTORE, FISH_EIO; err (may be NULL) says it in words. */
+/* Opens the store, reads what it holds and listens; no flow runs yet, and senders wait in line. ret: gets
+ * the server; untouched on failure. o: its program is kept, the rest copied. err: says in words what
+ * failed; may be NULL. Result: 0. Lives until fish_server_close. Records nothing but a new store's keys.
+ * Fails: FISH_EINVAL: an option; FISH_EBUSY: somebody has the store, the address or the socket;
+ * FISH_ENOTFOUND, FISH_EFORMAT, FISH_ESTORE, FISH_EIO. */
 int fish_server_open(fish_server **ret, const fish_options *o, char err[FISH_ERR_SIZE]) FISH_USE;
 
-/* "http://HOST:PORT" of the door, with the port that it really got. From any thread. Lives until the
- * close. Records nothing. Cannot fail. */
+/* Tells where the door is, with the port that it really got. From any thread. Result: "http://HOST:PORT".
+ * Lives until the close. Records nothing. Cannot fail. */
 const char *fish_server_url(const fish_server *s) FISH_NONNULL;
 
 /* Runs the flows and serves in the calling thread, whichever that is, until fish_server_stop; once in a
- * server's life. While it runs SIGPIPE is blocked in this thread. Result 0: stopped clean. Records what
- * the flows do. FISH_ETIMEOUT: stopped with work under way after 12 s, and the next open goes on with
- * it; FISH_EBUSY: another thread is in it; FISH_EGONE: it has been run. */
+ * server's life. While it runs SIGPIPE is blocked in this thread. Result: 0: stopped clean. Records what
+ * the flows do. Fails: FISH_ETIMEOUT: stopped with work under way after 12 s, and the next open goes on
+ * with it; FISH_EBUSY: another thread is in it; FISH_EGONE: it has been run. */
 int fish_server_run(fish_server *s);
 
 /* Begins a clean stop: the door closes, deliveries under way get their answers, what was gathered is
@@ -369,32 +414,33 @@ int fish_server_run(fish_server *s);
  * fish_wait are FISH_EGONE. Records nothing. Cannot fail. */
 void fish_server_stop(fish_server *s);
 
-/* Stops, waits until fish_server_run and all that ask have returned and the functions of fish_work
- * have, then closes the store and frees s, which nobody may touch from then on. Also of a server that
- * never ran. NULL is let pass. Records nothing: the flows go on at the next open. Cannot fail. After a
- * run that was FISH_ETIMEOUT, memory of what was under way is not freed. */
+/* Stops, waits until fish_server_run and all that ask have returned and the functions of fish_work have,
+ * then closes the store and frees the server. Also of one that never ran. After a run that was
+ * FISH_ETIMEOUT, memory of what was under way is not freed. s: nobody may touch it from then on; NULL is let
+ * pass. Records nothing: the flows go on at the next open. Cannot fail. */
 void fish_server_close(fish_server *s);
 
 /* Starts a flow of the program with the template as its input and returns once it is durable, so it
- * waits for fish_server_run to begin. From any thread. The same key (1 to 255 bytes; NULL or "": none)
- * and flow name is the same flow, however often started. ret_id (may be NULL) gets its id. Result 0.
- * Records START. FISH_ENOTFOUND: the program has no such flow; FISH_EFORMAT: the template (words are in
- * the log); FISH_ETOOBIG; FISH_EINVAL: the key; FISH_EBUSY, FISH_ESTORE: nothing was started, try
- * again; FISH_EGONE: the server stops; if it began to while this waited the flow may have been started,
- * which with a key another start tells. */
+ * waits for fish_server_run to begin. From any thread. ret_id: gets the flow's id; may be NULL. flow: its
+ * name in the program's list. key: 1 to 255 bytes; NULL or "": none. The same key and flow name is the same
+ * flow, however often started. Result: 0. Records START. Fails: FISH_ENOTFOUND: the program has no such
+ * flow; FISH_EFORMAT: the template (words are in the log); FISH_ETOOBIG; FISH_EINVAL: the key; FISH_EBUSY,
+ * FISH_ESTORE: nothing was started, try again; FISH_EGONE: the server stops; if it began to while this
+ * waited the flow may have been started, which with a key another start tells. */
 int fish_start(fish_server *s, char ret_id[FISH_ID_SIZE], const char *flow, const char *key,
                const char *json, ...) FISH_PRINTF(5) FISH_USE;
 
-/* Waits up to timeout_ms (0 or less looks once; FISH_FOREVER) for the durable end of a flow, also one that
- * has ended already; the flow goes on whatever comes of it. From any thread. Result 0: done, *ret_json
- * is its result. FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED (it stands still, and a mended build may
- * end it): *ret_json is why, a JSON string. Else *ret_json is NULL. It is for free(), whatever was returned;
- * ret_json may be NULL. Records nothing. FISH_ETIMEOUT: not ended yet; FISH_ENOTFOUND: no such flow, or
- * ended more than 3 days ago; FISH_EINVAL: no id; FISH_ESTORE: the store is away, ask again; FISH_EGONE:
- * the server stops. */
+/* Waits for the durable end of a flow, also one that has ended already; the flow goes on whatever comes of
+ * it. From any thread. id: the flow's. timeout_ms: how long, in ms; 0 or less looks once; FISH_FOREVER.
+ * ret_json: may be NULL; gets the result, or with FISH_EFAILED, FISH_ECANCELLED and FISH_ESTOPPED why, as a
+ * JSON string; else NULL. Result: 0: done. Lives until free(), whatever was returned: what ret_json
+ * got. Records nothing. Fails: FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED (it stands still, and a
+ * mended build may end it); FISH_ETIMEOUT: not ended yet; FISH_ENOTFOUND: no such flow, or ended more than
+ * 3 days ago; FISH_EINVAL: no id; FISH_ESTORE: the store is away, ask again; FISH_EGONE: the server stops. */
 int fish_wait(fish_server *s, const char *id, int64_t timeout_ms, char **ret_json) FISH_USE;
 
-/* A constant sentence for one of enum fish_code; also for unknown codes. */
+/* Says a code in words. code: of enum fish_code, or any other. Result: a constant sentence. Lives for ever.
+ * Records nothing. Cannot fail. */
 const char *fish_strerror(int code) FISH_NONNULL;
 
 #pragma GCC visibility pop
@@ -407,6 +453,8 @@ template <class... H> inline const fish_msg *fish_any(fish_flow *f, int64_t time
 	return fish_any_of(f, timeout_ms, hooks, sizeof...(h));
 }
 #else
+/* const fish_msg *fish_any(fish_flow *f, int64_t timeout_ms, fish_hook *h, ...): fish_any_of with its hooks
+ * listed. h, ...: one or more hooks. Else like fish_any_of. */
 #define FISH_HOOKS(...) (fish_hook *const[]){ __VA_ARGS__ }
 #define fish_any(f, timeout_ms, ...) \
 	fish_any_of((f), (timeout_ms), FISH_HOOKS(__VA_ARGS__), sizeof(FISH_HOOKS(__VA_ARGS__)) / sizeof(fish_hook *))

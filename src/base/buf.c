@@ -59,9 +59,15 @@ static bool buf_reserve(struct buf *b, size_t len)
 	return true;
 }
 
+/* Mostly there is room: no limit can be passed then but bytes_max, which may be below what is there. */
+static inline bool buf_has_room(const struct buf *b, size_t len)
+{
+	return len < b->cap - b->len && !b->failed && len <= b->bytes_max - b->len;
+}
+
 void buf_put(struct buf *b, const void *bytes, size_t len)
 {
-	if (!buf_reserve(b, len))
+	if (!buf_has_room(b, len) && !buf_reserve(b, len))
 		return;
 	if (len > 0)
 		memcpy(b->ptr + b->len, bytes, len);

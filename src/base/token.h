@@ -25,7 +25,14 @@ struct token {
 };
 
 void token_text(const struct token_key *key, const struct id *flow, uint32_t hook, char ret_text[TOKEN_TEXT_SIZE]);
-/* FISH_EINVAL: not a token of any key in keys (malformed, unknown key, wrong MAC: not told apart). */
-int  token_parse(struct slice text, const struct token_key *keys, size_t nkeys, struct token *ret_token);
+
+/* Keys made ready to check tokens with: to make HMAC ready costs five times what it costs to use it. It
+ * keeps a copy of the keys; free takes NULL and gives NULL. */
+struct token_checker;
+struct token_checker *token_checker_new(const struct token_key *keys, size_t nkeys);
+struct token_checker *token_checker_free(struct token_checker *c);
+/* FISH_EINVAL: not a token of any key of c (malformed, unknown key, wrong MAC: not told apart). To ask
+ * for the same token twice in a row costs nothing the second time. */
+int  token_check(struct token_checker *c, struct slice text, struct token *ret_token);
 
 #endif

@@ -29,6 +29,12 @@ static struct step wait_step(struct run *r, enum step_kind kind, fish_hook *cons
 	struct buf label;
 	struct step s = { .kind = kind, .content = HASH64_SEED };
 
+	/* Most waits are for one hook, whose name lives as long as the run. */
+	if (n == 1 && hooks[0]) {
+		s.label = hooks[0]->name;
+		s.content = hash64_u64(s.content, (uint64_t)hooks[0]->source << 32 | hooks[0]->number);
+		return s;
+	}
 	buf_init(&label, SIZE_MAX);
 	for (size_t i = 0; i < n; i++) {
 		if (!hooks[i])
@@ -59,7 +65,7 @@ static struct inbox *oldest(const struct wait *w, size_t *ret_at)
 	for (size_t i = 0; i < w->n; i++) {
 		if (!wanted(w, i))
 			continue;
-		struct inbox *in = run_inbox(w->run, w->hooks[i]->source, w->hooks[i]->number);
+		struct inbox *in = run_inbox_of(w->hooks[i]);
 
 		if (in->first && (!best || in->first->seq < best->first->seq)) {
 			best = in;
@@ -70,11 +76,11 @@ static struct inbox *oldest(const struct wait *w, size_t *ret_at)
 }
 
 /* Did the journal close the hook before that entry? By its options, or a cancel. */
-static bool closed_by(struct run *r, const fish_hook *h, uint64_t seq)
+static bool closed_by(const fish_hook *h, uint64_t seq)
 {
 	if (h->source != SOURCE_HOOK)
 		return false;
-	uint64_t at = run_inbox(r, SOURCE_HOOK, h->number)->closed_seq;
+	uint64_t at = run_inbox_of(h)->closed_seq;
 
 	return at && at < seq;
 }
@@ -82,7 +88,7 @@ static bool closed_by(struct run *r, const fish_hook *h, uint64_t seq)
 static bool all_closed(const struct wait *w)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (wanted(w, i) && !w->hooks[i]->closed && !closed_by(w->run, w->hooks[i], UINT64_MAX))
+		if (wanted(w, i) && !w->hooks[i]->closed && !closed_by(w->hooks[i], UINT64_MAX))
 			return false;
 	return true;
 }
@@ -92,7 +98,7 @@ static bool all_closed(const struct wait *w)
 static void note_closed(const struct wait *w, uint64_t seq)
 {
 	for (size_t i = 0; i < w->n; i++)
-		if (w->hooks[i] && closed_by(w->run, w->hooks[i], seq))
+		if (w->hooks[i] && closed_by(w->hooks[i], seq))
 			w->hooks[i]->closed = true;
 }
 
@@ -100,12 +106,12 @@ static void note_closed(const struct wait *w, uint64_t seq)
 static struct msg *wait_one(const struct wait *w, size_t *ret_at)
 {
 	struct run *r = w->run;
-	struct inbox *own = run_inbox(r, SOURCE_WAIT, run_index(r));
 
 	for (;;) {
+		struct inbox *own = run_inbox_fed(r, SOURCE_WAIT, run_index(r));
 		struct inbox *in = oldest(w, ret_at);
 
-		if (own->first && (!in || own->first->seq < in->first->seq)) {
+		if (own && own->first && (!in || own->first->seq < in->first->seq)) {
 			note_closed(w, run_take(r, own)->seq);
 			return NULL;
 		}

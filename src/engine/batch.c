@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { ROWS_SPARE_MAX = 1024, ROW_BYTES_KEPT = 2 << 10 };
+
 struct batch *batch_new(struct engine *e, uint64_t no)
 {
 	struct batch *b = xalloc(sizeof *b);
@@ -25,17 +27,45 @@ struct batch *batch_new(struct engine *e, uint64_t no)
 	return b;
 }
 
-static void rows_free(struct batch *b)
+static struct row *row_free(struct row *row)
 {
-	for (struct list *l; (l = list_shift(&b->rows));) {
-		struct row *row = container_of(l, struct row, link);
+	buf_fini(&row->bytes);
+	free(row);
+	return NULL;
+}
 
-		buf_fini(&row->bytes);
-		free(row);
+void rows_free(struct engine *e)
+{
+	for (struct list *l; (l = list_shift(&e->rows_spare));)
+		row_free(container_of(l, struct row, link));
+	e->nrows_spare = 0;
+}
+
+/* Kept for the next batch, unless it grew large: to grow a buffer anew for each row costs more than
+ * what is put into it. */
+static void row_leave(struct engine *e, struct row *row)
+{
+	if (e->nrows_spare == ROWS_SPARE_MAX || row->bytes.cap > ROW_BYTES_KEPT) {
+		row_free(row);
+		return;
 	}
-	free(b->store_rows);
-	free(b->store_ended);
-	free(b->store_parks);
+	buf_reset(&row->bytes);
+	list_unshift(&e->rows_spare, &row->link);
+	e->nrows_spare++;
+}
+
+static struct row *row_take(struct engine *e)
+{
+	struct list *spare = list_shift(&e->rows_spare);
+	struct row *row;
+
+	if (spare) {
+		e->nrows_spare--;
+		return container_of(spare, struct row, link);
+	}
+	row = xalloc(sizeof *row);
+	buf_init(&row->bytes, SIZE_MAX);
+	return row;
 }
 
 static void ended_free(struct ended *x)
@@ -52,7 +82,11 @@ struct batch *batch_free(struct batch *b)
 	if (!b)
 		return NULL;
 	CHECK(!batch_has_outs(b));
-	rows_free(b);
+	for (struct list *l; (l = list_shift(&b->rows));)
+		row_leave(b->engine, container_of(l, struct row, link));
+	free(b->store_rows);
+	free(b->store_ended);
+	free(b->store_parks);
 	for (struct list *l; (l = list_shift(&b->ended));)
 		ended_free(container_of(l, struct ended, link));
 	while (list_shift(&b->stopped)) {}
@@ -75,11 +109,11 @@ bool batch_has_outs(const struct batch *b)
 
 struct row *batch_row(struct batch *b, const struct id *flow, uint64_t seq)
 {
-	struct row *row = xalloc(sizeof *row);
+	struct row *row = row_take(b->engine);
 
 	row->flow = *flow;
 	row->seq = seq;
-	buf_init(&row->bytes, SIZE_MAX);
+	row->last = false;
 	list_push(&b->rows, &row->link);
 	b->nrows++;
 	return row;

@@ -58,6 +58,7 @@ struct batch *batch_free(struct batch *b);                /* the outs must be em
 bool          batch_has_rows(const struct batch *b);      /* … or flows that leave */
 bool          batch_has_outs(const struct batch *b);
 struct row   *batch_row(struct batch *b, const struct id *flow, uint64_t seq);   /* a new one */
+void          rows_free(struct engine *e);                /* those that batches have left for use again */
 void          batch_submit(struct batch *b);              /* to the store; done runs on_durable or on_failed */
 void          batch_release(struct batch *b);             /* lets the outs out; the rows are durable */
 void          batch_refuse(struct batch *b);              /* the commit was rolled back */

@@ -195,7 +195,7 @@ void engine_deliver(struct engine *e, struct delivery *d)
 		return;
 	}
 	engine_catch_up(e);
-	if (token_parse(d->token, e->store->keys, e->store->nkeys, &token) < 0) {
+	if (token_check(e->tokens, d->token, &token) < 0) {
 		delivery_tell(d, 404);
 		return;
 	}
@@ -217,5 +217,5 @@ bool engine_token_genuine(const struct engine *e, struct slice token)
 	struct token t;
 
 	/* Nobody can tell any more when the end has begun; the delivery will be told 503. */
-	return !e->store || token_parse(token, e->store->keys, e->store->nkeys, &t) == 0;
+	return !e->store || token_check(e->tokens, token, &t) == 0;
 }

@@ -71,6 +71,7 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	e->store = config->store;
 	e->base_url = xstrndup(config->base_url ? config->base_url : "", config->base_url ? strlen(config->base_url) : 0);
 	e->stacks = co_pool_new();
+	e->tokens = token_checker_new(e->store->keys, e->store->nkeys);
 	map_init(&e->flows);
 	map_init(&e->start_keys);
 	map_init(&e->fetching);
@@ -87,6 +88,7 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	list_init(&e->works);
 	list_init(&e->acts);
 	list_init(&e->uncommitted);
+	list_init(&e->rows_spare);
 	e->gather = batch_new(e, 1);
 	e->away_pause_ms = AWAY_PAUSE_MS;
 	e->now_ms = config->seams.now_ms(config->seams.owner);
@@ -113,6 +115,7 @@ struct engine *engine_free(struct engine *e)
 	works_drop(e);
 	e->gather = batch_free(e->gather);
 	e->inflight = batch_free(e->inflight);
+	rows_free(e);
 	loads_free(e);
 	fetches_free(e);
 	walks_free(e);
@@ -123,6 +126,7 @@ struct engine *engine_free(struct engine *e)
 	heap_fini(&e->holds);
 	heap_fini(&e->pauses);
 	co_pool_free(e->stacks);
+	token_checker_free(e->tokens);
 	free(e->base_url);
 	free(e);
 	return NULL;
@@ -346,7 +350,8 @@ static bool come_back(struct engine *e)
 	return true;
 }
 
-void engine_turn(struct engine *e)
+/* All of a turn but its commit. False: the store is away. */
+static bool take_in(struct engine *e)
 {
 	/* What was handed in since the last turn came at the old time: it runs before the clock moves. */
 	if (!engine_away(e))
@@ -356,7 +361,7 @@ void engine_turn(struct engine *e)
 	if (e->failed)
 		go_away(e);
 	if (e->away && !come_back(e))
-		return;
+		return false;
 	calls_ring(e);
 	holds_ring(e);
 	deadlines_ring(e);
@@ -364,6 +369,22 @@ void engine_turn(struct engine *e)
 	due_look(e);
 	run_ready(e);
 	leave_idle(e);
+	return true;
+}
+
+bool engine_gather(struct engine *e)
+{
+	if (!take_in(e))
+		return false;
+	const struct batch *b = e->gather;
+
+	return !e->inflight && (batch_has_rows(b) || batch_has_outs(b) || !list_empty(&b->parents));
+}
+
+void engine_turn(struct engine *e)
+{
+	if (!take_in(e))
+		return;
 	submit(e);
 }
 

@@ -79,6 +79,9 @@ int            engine_recover(struct engine *e, struct err *err);   /* once, bef
 /* Reads the clock, rings deadlines, runs what is ready, submits the batch. Call it after every round
  * of the loop in which something was handed in, when the store notified, and at engine_next_ms. */
 void           engine_turn(struct engine *e);
+/* A turn without its commit, for a loop that has more to hand in at once: larger batches cost less. True:
+ * a batch could go and waits for engine_turn, which is due soon. */
+bool           engine_gather(struct engine *e);
 int64_t        engine_next_ms(const struct engine *e);   /* engine time of the next thing to do; INT64_MAX: none */
 int64_t        engine_now_ms(const struct engine *e);    /* engine time: max(store's, clock), as of the last turn or hand-in */
 void           engine_set_base_url(struct engine *e, const char *base_url); /* before the first flow: the real port is known late */

@@ -38,6 +38,7 @@ struct fish_hook {
 	uint32_t    number;        /* hook number, or the step that made it */
 	const char *name;
 	const char *url;           /* made when first asked for */
+	struct inbox *inbox;       /* found when first asked for */
 	bool        closed;        /* as the code has seen it */
 	struct fish_hook *next;    /* the run's chain */
 };
@@ -101,7 +102,7 @@ struct run {
 	struct buf     recorded;        /* packed steps of all PROGRESS fed before the run began */
 	struct slice   recorded_rest;   /* not yet compared */
 	struct buf     fresh;           /* packed steps since the last PROGRESS */
-	struct progress *progress;      /* all PROGRESS of this epoch */
+	struct progress *progress;      /* the PROGRESS of this epoch, but those that a running code has passed */
 	size_t         nprogress, progress_cap;
 	size_t         progress_at;     /* first that covers the present step; nprogress: none does */
 	struct timer  *timers;
@@ -177,6 +178,8 @@ void          run_here(struct run *r);                           /* misuse of th
 bool          run_recorded(const struct run *r);                 /* the present step was begun before: its effects are out */
 int64_t       run_reached(struct run *r);                        /* when the present step was first reached */
 struct inbox *run_inbox(struct run *r, enum source source, uint32_t number);
+struct inbox *run_inbox_of(const fish_hook *h);                  /* the same for a hook, found but once */
+struct inbox *run_inbox_fed(struct run *r, enum source source, uint32_t number); /* NULL: nothing was fed to it */
 fish_hook    *run_hook_new(struct run *r, enum source source, uint32_t number, const char *name);
 struct msg   *run_take(struct run *r, struct inbox *in);         /* its oldest message; time goes with it */
 void          run_give_back(struct run *r);                      /* a gather is given up: its deliveries are untaken again */

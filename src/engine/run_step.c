@@ -13,10 +13,15 @@
 
 /* ---- feeding ---- */
 
+static struct id inbox_key(enum source source, uint32_t number, enum inbox_reach reach)
+{
+	return (struct id){ { (uint8_t)source, (uint8_t)number, (uint8_t)(number >> 8),
+	                      (uint8_t)(number >> 16), (uint8_t)(number >> 24), (uint8_t)reach } };
+}
+
 static struct inbox *inbox(struct run *r, enum source source, uint32_t number, enum inbox_reach reach)
 {
-	struct id key = { { (uint8_t)source, (uint8_t)number, (uint8_t)(number >> 8),
-	                    (uint8_t)(number >> 16), (uint8_t)(number >> 24), (uint8_t)reach } };
+	struct id key = inbox_key(source, number, reach);
 	struct inbox *in = map_get(&r->inboxes, &key);
 
 	if (in)
@@ -32,6 +37,23 @@ static struct inbox *inbox(struct run *r, enum source source, uint32_t number, e
 struct inbox *run_inbox(struct run *r, enum source source, uint32_t number)
 {
 	return inbox(r, source, number, INBOX_OPEN);
+}
+
+struct inbox *run_inbox_fed(struct run *r, enum source source, uint32_t number)
+{
+	struct id key = inbox_key(source, number, INBOX_OPEN);
+
+	return map_get(&r->inboxes, &key);
+}
+
+struct inbox *run_inbox_of(const fish_hook *h)
+{
+	/* Where it is cannot change: the const is for those who only read the hook. */
+	struct fish_hook *own = (struct fish_hook *)h;
+
+	if (!h->inbox)
+		own->inbox = run_inbox(h->run, h->source, h->number);
+	return h->inbox;
 }
 
 static struct msg *msg_new(struct run *r, const struct entry *e, uint64_t seq)
@@ -86,6 +108,9 @@ static void feed_inbox(struct run *r, const struct entry *e, uint64_t seq, enum 
 
 static void feed_progress(struct run *r, const struct entry *e)
 {
+	/* Steps are only ever asked for in order: what is behind the present one is over. */
+	if (r->begun && r->progress_at == r->nprogress)
+		r->nprogress = r->progress_at = 0;
 	if (r->nprogress == r->progress_cap) {
 		r->progress_cap = r->progress_cap ? 2 * r->progress_cap : 4;
 		r->progress = xrealloc(r->progress, r->progress_cap * sizeof *r->progress);

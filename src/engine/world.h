@@ -26,6 +26,7 @@ struct engine {
 	struct list     fetches;        /* the same, and forgotten ones that the store has still */
 	struct list     walks;          /* over parked children */
 	struct due      due;            /* deadlines of parked flows */
+	struct token_checker *tokens;
 	struct map      start_keys;     /* hash → struct flow */
 	struct list     ready;
 	struct list     starved;        /* FLOW_READY without memory for a stack: tried again next turn */
@@ -40,6 +41,8 @@ struct engine {
 	struct heap     pauses;         /* calls between attempts */
 	struct batch   *gather;         /* never NULL */
 	struct batch   *inflight;       /* NULL: the store is free */
+	struct list     rows_spare;     /* with their memory, for the batches to come */
+	size_t          nrows_spare;
 	uint64_t        durable_no;     /* batches up to here are durable */
 	size_t          memory;         /* what flows in memory take, about */
 	uint64_t        resets;         /* everything in memory was dropped so often */

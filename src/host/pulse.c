@@ -1,19 +1,35 @@
 /* pulse.c - keeps engine and loop in step.
  *
  * Everything that a round of the loop brought in is taken together by one turn (in
- * check), so that one commit covers it. Invariant: the loop never sleeps while a turn is
- * due. Surprise: a turn may itself make the next one due, through what its done functions
- * hand in; prepare runs that one. */
+ * check), and a commit waits until a look at the sockets brought nothing new: who was
+ * just answered often asks again at once, and a commit costs as much for a hundred as for
+ * one. Invariant: the loop never sleeps while a turn or a commit is due. Surprise: a turn
+ * may itself make the next one due, through what its done functions hand in; prepare
+ * runs that one. */
 #include "host/pulse.h"
 
 /* The loop's timers stand still while the machine sleeps and the engine's clock does not:
  * so the loop looks at least so often. */
 enum { SLEEP_MS_MAX = 10000 };
 
+/* So long a batch waits for company, under requests that never pause. */
+enum { HOLD_NS_MAX = 1000000 };
+
 /* Marked as done before it runs, so that what it causes makes the next one due. */
+static void gather(struct pulse *p)
+{
+	p->due = false;
+	if (!engine_gather(p->engine))
+		p->held_ns = 0;
+	else if (p->held_ns == 0)
+		p->held_ns = uv_hrtime();
+	p->rest(p->rest_arg);
+}
+
 static void turn(struct pulse *p)
 {
 	p->due = false;
+	p->held_ns = 0;
 	engine_turn(p->engine);
 	p->rest(p->rest_arg);
 }
@@ -30,8 +46,11 @@ static void on_async(uv_async_t *async) { pulse_wake(async->data); }
 static void on_check(uv_check_t *check)
 {
 	struct pulse *p = check->data;
+	bool held_long = p->held_ns != 0 && uv_hrtime() - p->held_ns > HOLD_NS_MAX;
 
-	if (p->due)
+	if (p->due && !held_long)
+		gather(p);
+	else if (p->held_ns != 0)
 		turn(p);
 }
 
@@ -57,8 +76,8 @@ static void on_prepare(uv_prepare_t *prepare)
 	struct pulse *p = prepare->data;
 
 	if (p->due)
-		turn(p);
-	if (p->due) {
+		gather(p);
+	if (p->due || p->held_ns != 0) {
 		uv_idle_start(&p->idle, on_idle);
 		return;
 	}

@@ -86,6 +86,7 @@ static int open_engine(struct serve *s, const fish_program *program, struct err 
 		},
 		err);
 
+	s->pulse.engine = s->engine;
 	if (rc == 0)
 		rc = engine_recover(s->engine, err);
 	if (rc < 0)
@@ -200,7 +201,8 @@ static int open_admins(struct serve *s, struct err *err)
 	return rc;
 }
 
-/* After recovery, so that no signal or timer finds an engine without its flows. */
+/* Before recovery: what that asks of the store is handed back by its thread, which then
+ * has to know whom to notify. Nothing happens on the loop until it runs. */
 static int open_loop(struct serve *s, struct err *err)
 {
 	int rc = uv_loop_init(&s->loop);
@@ -208,7 +210,6 @@ static int open_loop(struct serve *s, struct err *err)
 	if (rc != 0)
 		return err_set(err, FISH_EIO, "the event loop: %s", uv_strerror(rc));
 	s->pulse = (struct pulse){
-		.engine = s->engine,
 		.world = &s->world,
 		.rest = serve_rest,
 		.rest_arg = s,
@@ -257,9 +258,11 @@ static int open_all(struct serve *s, const fish_program *program, struct err *er
 	if (rc == 0)
 		rc = open_blackbox(s, err);
 	if (rc == 0)
+		rc = open_loop(s, err);
+	if (rc == 0)
 		rc = open_engine(s, program, err);
 	if (rc == 0)
-		rc = open_loop(s, err);
+		serve_stop_listen(s);
 	if (rc == 0)
 		rc = open_client(s, err);
 	if (rc == 0)

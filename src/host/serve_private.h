@@ -42,8 +42,10 @@ struct serve {
 	uv_timer_t       patience;        /* how long a stop may take */
 };
 
-/* Signals and the timer of a stop; they cannot fail. */
+/* The timer of a stop, and its signals, which are not heard yet; cannot fail. */
 void serve_stop_open(struct serve *s);
+/* From now on a signal is a clean stop; until then, as long as recovery takes, it ends the process. */
+void serve_stop_listen(struct serve *s);
 /* After each turn: is there anything left to commit? */
 void serve_rest(void *serve);
 

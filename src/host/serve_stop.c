@@ -107,6 +107,12 @@ void serve_stop_open(struct serve *s)
 	uv_signal_init(&s->loop, &s->on_int);
 	s->on_term.data = s;
 	s->on_int.data = s;
+}
+
+void serve_stop_listen(struct serve *s)
+{
+	if (s->config->embedded)
+		return;
 	/* The kernel itself takes the handler away with the first signal, so that a second
 	 * of the same kind kills also while a flow keeps the loop from looking. */
 	uv_signal_start_oneshot(&s->on_term, on_signal, SIGTERM);

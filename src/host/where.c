@@ -16,12 +16,31 @@ static const char *base_name(const char *path)
 	return slash != NULL ? slash + 1 : path;
 }
 
+/* The file of an address and the number of its line; NULL if it has none. clang writes no index from
+ * addresses to units (.debug_aranges), which is all that dwfl_module_getsrc goes by: without it each
+ * unit is asked. */
+static const char *source_of(Dwfl_Module *module, Dwarf_Addr at, int *ret_number)
+{
+	Dwfl_Line *indexed = dwfl_module_getsrc(module, at);
+	Dwarf_Die *unit = NULL;
+	Dwarf_Addr bias = 0;
+
+	if (indexed != NULL)
+		return dwfl_lineinfo(indexed, NULL, ret_number, NULL, NULL, NULL);
+	while ((unit = dwfl_module_nextcu(module, unit, &bias)) != NULL) {
+		Dwarf_Line *line = dwarf_haspc(unit, at - bias) > 0 ? dwarf_getsrc_die(unit, at - bias) : NULL;
+
+		if (line != NULL && dwarf_lineno(line, ret_number) == 0)
+			return dwarf_linesrc(line, NULL, NULL);
+	}
+	return NULL;
+}
+
 static void put_place(struct buf *out, Dwfl *dwfl, Dwarf_Addr at)
 {
 	Dwfl_Module *module = dwfl_addrmodule(dwfl, at);
-	Dwfl_Line *line = module != NULL ? dwfl_module_getsrc(module, at) : NULL;
 	int number = 0;
-	const char *file = line != NULL ? dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL) : NULL;
+	const char *file = module != NULL ? source_of(module, at, &number) : NULL;
 
 	if (file != NULL) {
 		buf_printf(out, "%s:%d", base_name(file), number);

@@ -49,7 +49,11 @@ static void url_add(struct sim *s, const char *text)
 	for (size_t i = 0; i < s->nurls; i++)
 		if (strcmp(s->urls[i].token, url.token) == 0)
 			return;
-	if (token_parse(slice_of(url.token), s->store->keys, s->store->nkeys, &token) < 0)
+	struct token_checker *c = token_checker_new(s->store->keys, s->store->nkeys);
+	int rc = token_check(c, slice_of(url.token), &token);
+
+	token_checker_free(c);
+	if (rc < 0)
 		sim_broken(s, "a URL went out that the door would call forged: %s", url.token);
 	url.flow = token.flow;
 	url.hook = token.hook;

@@ -278,6 +278,7 @@ void sqlite_walk(struct sqlite_store *s, struct store_walk *w);
 /* sqlite_recover.c */
 int  sqlite_scan(struct sqlite_store *s, struct err *err);  /* at open: makes the index */
 void sqlite_rescan(struct sqlite_store *s);                 /* after a roll-back */
+extern const char sqlite_sums_sql[];
 int  sqlite_recover(struct store *s, struct store_recovery *r, struct err *err);
 int  sqlite_recover_flow(struct store *s, const struct id *flow, const struct store_recovery *r,
                          struct err *err);

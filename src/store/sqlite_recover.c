@@ -145,14 +145,16 @@ static int scan_young(struct sqlite_store *s, struct err *err)
 					    : rc;
 }
 
+const char sqlite_sums_sql[] =
+	"SELECT time_ms, parked, hooks, untaken, stripped, ended_bytes +"
+	" (SELECT coalesce(sum(weight), 0) FROM ended WHERE rowid > ended_last),"
+	" (SELECT coalesce(max(rowid), 0) FROM ended) FROM store";
+
 /* Counts in what has ended since the sums were written: no more than a segment's. */
 static int scan_sums(struct sqlite_store *s, struct err *err)
 {
 	sqlite3_stmt *stmt = NULL;
-	int rc = stmt_prepare(s, &stmt,
-		"SELECT time_ms, parked, hooks, untaken, stripped, ended_bytes +"
-		" (SELECT coalesce(sum(weight), 0) FROM ended WHERE rowid > ended_last),"
-		" (SELECT coalesce(max(rowid), 0) FROM ended) FROM store");
+	int rc = stmt_prepare(s, &stmt, sqlite_sums_sql);
 
 	if (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
 		s->sums = (struct sums){

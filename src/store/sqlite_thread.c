@@ -117,8 +117,9 @@ void sqlite_submit(struct store *base, struct store_request *r)
 
 	pthread_mutex_lock(&s->mutex);
 	list_push(&s->queue, &r->link);
-	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->mutex);
+	/* After the unlock: who wakes on another core would run into the mutex at once. */
+	pthread_cond_signal(&s->wake);
 }
 
 void sqlite_poll(struct store *base)

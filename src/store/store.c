@@ -33,6 +33,12 @@ int store_open(struct store **ret, const char *path, const struct store_options 
 /* The request is the store's until its done function is called. */
 static void submit(struct store *s, struct store_request *r, enum store_kind kind)
 {
+	/* The store's thread reads notify without a lock, and what it hands back before it
+	 * knows whom to tell may lie there for ever. */
+	if (!s->asked)
+		s->notified = s->notify;
+	s->asked = true;
+	CHECK(s->notify == s->notified);
 	r->kind = kind;
 	r->rc = 0;
 	r->results = NULL;

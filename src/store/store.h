@@ -156,6 +156,8 @@ struct store {
 	const struct store_ops *ops;
 	void (*notify)(void *arg);       /* set by the owner before the first request; may be NULL */
 	void  *notify_arg;
+	void (*notified)(void *arg);     /* notify as it was at the first request, from when on it stays */
+	bool   asked;                    /* there was one */
 	int64_t time_ms;                 /* greatest now_ms of any durable commit when it was opened */
 	struct token_key *keys;          /* MAC keys, newest first; the first is made with the store */
 	size_t  nkeys;

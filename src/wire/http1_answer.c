@@ -55,6 +55,11 @@ void http1_answer(struct buf *out, int status, const char *extra_lines, struct s
 {
 	CHECK(status >= 100);
 	CHECK(status <= 599);
+	/* What nearly every delivery hears. */
+	if (status == 200 && body.len == 0 && extra_lines[0] == '\0' && keep_alive) {
+		buf_puts(out, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+		return;
+	}
 	bool bodiless = status < 200 || status == 204 || status == 304;
 	buf_puts(out, "HTTP/1.1 ");
 	put_number(out, (size_t)status);

@@ -2,7 +2,8 @@
 
 Half of the kills come at the k-th write of the store, before or after its commit; the other half
 by the clock or as soon as something is at stake. The same again with every wait parked. SEED=n
-repeats one run's choices: python3 -m unittest broker_test (in this folder, with FISH_BUILD set).
+repeats one run's choices: python3 -m unittest broker_test (in this folder, with FISH_BUILD set). KILLS=n are
+those of each run.
 """
 import http.client
 import os
@@ -20,7 +21,7 @@ from judge import Judge, read_ledger
 from party import chance
 
 RUNS = 8                    # and as many with every wait parked
-KILLS = 25                  # of each run
+KILLS = int(os.environ.get("KILLS", "25"))     # of each run
 PARKED = "-parked"          # a seed that ends so parks every wait
 REGIONS = ("north", "south")
 WAIT_MS = 300
@@ -124,7 +125,7 @@ class TwoHundredKills(unittest.TestCase):
             print(told, flush=True)
             problems = judge.problems()
             self.assertEqual(problems[:20], [], f"{len(problems)} problems with {told}; repeat "
-                             f"with SEED={seed} python3 -m unittest broker_test")
+                             f"with SEED={seed} KILLS={KILLS} python3 -m unittest broker_test")
             self.assertEqual(len(judge.classes), len(judge.orders), told)
             self.assertEqual(run.broker.process.stop(), 0, "SIGTERM is a clean end")
             return run.kills

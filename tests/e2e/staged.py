@@ -7,6 +7,7 @@ after its commit or before it, and is started again and again; so all that a sto
 until it is heard, always with the same id.
 """
 import http.client
+import itertools
 import json
 import threading
 import unittest
@@ -20,10 +21,12 @@ BROKEN = (OSError, http.client.HTTPException, ValueError)
 
 
 class Way:
-    """How the server fares while a story is told."""
+    """How the server fares while a story is told. builds(example) are the programs that take turns, one
+    a life of the server; there is one program without it."""
 
-    def __init__(self, name, park=False, killed=False, dying=None):
+    def __init__(self, name, park=False, killed=False, dying=None, builds=None):
         self.name = name
+        self.builds = builds or (lambda example: [program(example)])
         self.killed = killed        # once at each middle() of the story
         self.dying = bool(dying)
         self.env = {"FISH_TEST_PARK": "1" if park else "0"}
@@ -39,12 +42,23 @@ WAYS = (Way("plain"), Way("killed", killed=True), Way("parked", park=True),
         Way("parked_dying", park=True, dying="after"))
 
 
-def in_each_way(cls):
+def in_each_way(cls, ways=WAYS):
     """Makes tests of a class's stories: test_NAME_WAY of each story_NAME."""
     for name in [name for name in dir(cls) if name.startswith("story_")]:
-        for way in WAYS:
+        for way in ways:
             setattr(cls, f"test_{name.removeprefix('story_')}_{way.name}", one_test(name, way))
     return cls
+
+
+def in_other_ways(ways):
+    """For a subclass: its stories are told in these ways only, instead of those that its parent has
+    tests for."""
+    def decorate(cls):
+        for name in [name for name in dir(cls) if name.startswith("test_")]:
+            if name not in vars(cls):
+                setattr(cls, name, None)
+        return in_each_way(cls, ways)
+    return decorate
 
 
 def one_test(story, way):
@@ -92,7 +106,8 @@ class Stage:
         self.way = way
         self.lives = 0
         self.closed = threading.Event()
-        self.server = Broker(crew, program(example), example, {**env, **way.env})
+        self.programs = itertools.cycle(way.builds(example))
+        self.server = Broker(crew, None, example, {**env, **way.env})
         self.note = Path(f"{self.server.store}.running")
         self.watch = threading.Thread(target=self.start_again_and_again, daemon=True)
         if way.dying:
@@ -102,6 +117,7 @@ class Stage:
 
     def live(self):
         self.lives += 1
+        self.server.program = next(self.programs)
         self.server.start()
 
     def start_again_and_again(self):
@@ -109,6 +125,7 @@ class Stage:
             # A flow that is on the CPU at three deaths in a row is put aside as their cause. Here
             # it never is the cause, so the server's note of who was on the CPU goes.
             self.note.unlink(missing_ok=True)
+            self.server.program = next(self.programs)
             process = self.server.begin()
             self.lives += process.wait_ready()
             while process.alive() and not self.closed.wait(0.002):

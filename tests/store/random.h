@@ -39,7 +39,8 @@ struct random_row {
 
 struct random_run {
 	struct fixture *fx;
-	void (*reopen)(struct fixture *fx);
+	void (*reopen)(struct fixture *fx); /* or NULL: it stays open */
+	bool tell; /* a dot on stderr for each commit that is done */
 	uint64_t seed, state;
 	int64_t now_ms;
 	struct random_flow flows[RANDOM_FLOWS_MAX];
@@ -458,6 +459,8 @@ static inline void random_commit_done(struct store_commit *c, int rc)
 	struct random_commit *commit = container_of(c, struct random_commit, c);
 
 	RANDOM_CHECK(commit->run, rc == 0);
+	if (commit->run->tell)
+		RANDOM_CHECK(commit->run, write(STDERR_FILENO, ".", 1) == 1);
 	commit->run->answers++;
 	free(commit);
 }
@@ -539,7 +542,7 @@ static inline void random_recover(struct random_run *run)
 
 static inline void random_steps(struct random_run *run, size_t steps)
 {
-	size_t asked = 0;
+	size_t asked = run->answers;
 
 	for (size_t step = 0; step < steps; step++) {
 		/* Reads before and behind the commit, all under way at once. */
@@ -553,7 +556,8 @@ static inline void random_steps(struct random_run *run, size_t steps)
 			random_ask(run);
 		settle(run->fx);
 		RANDOM_CHECK(run, run->answers == asked);
-		if (random_below(run, 15) == 0) {
+		bool reopen = random_below(run, 15) == 0;
+		if (reopen && run->reopen != NULL) {
 			run->reopen(run->fx);
 			RANDOM_CHECK(run, run->fx->s->time_ms == run->now_ms);
 		}

@@ -4,8 +4,7 @@
  * Surprise: to run out of disk, pages are forbidden to the file, and once the process's
  * file size limit is lowered, so that a write to the log fails half done as it does on a
  * full disk. */
-#include "fixture.h"
-#include "store/sqlite.h"
+#include "sqlite_kit.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -16,40 +15,6 @@
 
 #include <cmocka.h>
 
-static int setup(void **state)
-{
-	struct fixture *fx = xalloc(sizeof *fx);
-
-	fixture_init(fx);
-	*state = fx;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	fixture_fini(*state);
-	free(*state);
-	return 0;
-}
-
-static void open_small(struct fixture *fx)
-{
-	struct store *s = NULL;
-	struct err err = { 0 };
-	const struct store_options o = { .young_bytes_max = 8000 };
-
-	if (store_open_sqlite(&s, fx->path, &o, &err) != 0)
-		fprintf(stderr, "%s\n", err.text);
-	CHECK(s != NULL);
-	fixture_adopt(fx, s);
-}
-
-static void reopen_small(struct fixture *fx)
-{
-	fx->s = store_close(fx->s);
-	open_small(fx);
-}
-
 static void write_file(const char *path, const void *bytes, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
@@ -57,16 +22,6 @@ static void write_file(const char *path, const void *bytes, size_t len)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, bytes, len), len);
 	close(fd);
-}
-
-/* Runs sql on the store's file while no store has it open. */
-static void sql_on_file(const struct fixture *fx, const char *sql)
-{
-	sqlite3 *db = NULL;
-
-	assert_int_equal(sqlite3_open(fx->path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-	sqlite3_close(db);
 }
 
 static void assert_refused(const char *path, int code, const char *words)
@@ -81,11 +36,6 @@ static void assert_refused(const char *path, int code, const char *words)
 	assert_non_null(strstr(err.text, path));
 	if (strstr(err.text, words) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", err.text, words);
-}
-
-static struct store_row bytes_row(unsigned flow, uint64_t seq, struct slice bytes)
-{
-	return (struct store_row){ .flow = flow_id(flow), .seq = seq, .bytes = bytes };
 }
 
 static void wrong_places_are_refused(void **state)
@@ -209,22 +159,6 @@ static void second_opener_is_refused(void **state)
 	assert_int_equal(commit_row(fx, bytes_row(1, 0, SLICE_LIT("a")), 1), 0);
 	assert_int_equal(refused_elsewhere(fx), 0);
 	reopen_small(fx);
-}
-
-static int64_t pragma(struct fixture *fx, const char *sql)
-{
-	struct sqlite_store *s = container_of(fx->s, struct sqlite_store, base);
-	sqlite3_stmt *stmt = NULL;
-
-	sqlite_borrow(s);
-	assert_int_equal(sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	int64_t value = sqlite3_column_type(stmt, 0) == SQLITE_TEXT
-		? strcmp((const char *)sqlite3_column_text(stmt, 0), "wal") == 0
-		: sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	sqlite_give_back(s);
-	return value;
 }
 
 static void file_is_set_up_as_designed(void **state)
@@ -360,107 +294,6 @@ static void doubtful_write_ends_the_process(void **state)
 	assert_string_equal(got.text, "0:a");
 }
 
-/* A flow's first and only row, with or without its end. */
-static void commit_flow(struct fixture *fx, unsigned flow, bool last)
-{
-	static char bytes[600];
-	struct store_row row = bytes_row(flow, 0, (struct slice){ bytes, sizeof bytes });
-
-	row.last = last;
-	assert_int_equal(commit_row(fx, row, flow), 0);
-}
-
-static void segments_go_when_all_their_flows_ended(void **state)
-{
-	struct fixture *fx = *state;
-	struct sync_load got;
-
-	open_small(fx);
-	assert_int_equal(sqlite_store_counts(fx->s).young, 1);
-	for (unsigned flow = 0; flow < 20; flow++)
-		commit_flow(fx, flow, false);
-	size_t most = sqlite_store_counts(fx->s).young;
-	assert_true(most >= 5);
-	reopen_small(fx);
-	assert_int_equal(sqlite_store_counts(fx->s).young, most);
-	/* All but one end; the segments between the first and the last go, only they. */
-	for (unsigned flow = 1; flow < 20; flow++) {
-		struct store_row row = bytes_row(flow, 1, SLICE_LIT("end"));
-		row.last = true;
-		assert_int_equal(commit_row(fx, row, 50), 0);
-	}
-	for (unsigned flow = 100; flow < 130; flow++)
-		commit_flow(fx, flow, true);
-	for (int round = 0; round < 2; round++) {
-		assert_in_range(sqlite_store_counts(fx->s).young, 2, 3);
-		assert_int_equal(load_text(fx, flow_id(0), &got), 0);
-		assert_int_equal(load_text(fx, flow_id(10), &got), FISH_ENOTFOUND);
-		reopen_small(fx);
-	}
-}
-
-static void dropped_ends_do_not_bring_flows_back(void **state)
-{
-	struct fixture *fx = *state;
-	struct recovered all;
-
-	/* 0 holds the first segment, where 1 and 2 begin; 1 and 2 end in later ones,
-	 * which go. */
-	open_small(fx);
-	const struct store_row rows[] = { bytes_row(0, 0, SLICE_LIT("a")),
-		bytes_row(1, 0, SLICE_LIT("b")), bytes_row(2, 0, SLICE_LIT("c")) };
-	assert_int_equal(commit_both(fx, rows, 3, NULL, 0, 1), 0);
-	for (unsigned flow = 100; flow < 110; flow++)
-		commit_flow(fx, flow, true);
-	for (unsigned flow = 1; flow <= 2; flow++) {
-		struct store_row row = bytes_row(flow, 1, SLICE_LIT("end"));
-		row.last = true;
-		assert_int_equal(commit_row(fx, row, 50), 0);
-		for (unsigned i = 0; i < 10; i++)
-			commit_flow(fx, 100 + flow * 100 + i, true);
-	}
-	for (int round = 0; round < 3; round++) {
-		assert_in_range(sqlite_store_counts(fx->s).young, 2, 3);
-		assert_string_equal(recover_text(fx, &all), "0/0:a ");
-		reopen_small(fx);
-	}
-	assert_true(pragma(fx, "SELECT count(*) FROM journal_1 WHERE last = 2") >= 1);
-}
-
-static void rows_behind_a_mark_do_not_hold_their_segment(void **state)
-{
-	struct fixture *fx = *state;
-
-	/* 0 holds the first segment and 9 a later one; 1 has rows in both and ends in one
-	 * that goes. */
-	open_small(fx);
-	const struct store_row first[] = { bytes_row(0, 0, SLICE_LIT("a")),
-		bytes_row(1, 0, SLICE_LIT("b")) };
-	struct sync_load got;
-	const struct store_row later[] = { bytes_row(9, 0, SLICE_LIT("c")),
-		bytes_row(1, 1, SLICE_LIT("d")) };
-	struct store_row ends[] = { bytes_row(1, 2, SLICE_LIT("end")),
-		bytes_row(9, 1, SLICE_LIT("end")) };
-	ends[0].last = ends[1].last = true;
-	assert_int_equal(commit_both(fx, first, 2, NULL, 0, 1), 0);
-	for (unsigned i = 0; i < 10; i++)
-		commit_flow(fx, 100 + i, true);
-	assert_int_equal(commit_both(fx, later, 2, NULL, 0, 200), 0);
-	for (unsigned i = 0; i < 10; i++)
-		commit_flow(fx, 200 + i, true);
-	assert_int_equal(commit_row(fx, ends[0], 300), 0);
-	for (unsigned i = 0; i < 10; i++)
-		commit_flow(fx, 300 + i, true);
-	reopen_small(fx);
-	assert_in_range(sqlite_store_counts(fx->s).young, 3, 4);
-	assert_int_equal(commit_row(fx, ends[1], 400), 0);
-	for (unsigned i = 0; i < 10; i++)
-		commit_flow(fx, 400 + i, true);
-	assert_int_equal(load_text(fx, flow_id(9), &got), FISH_ENOTFOUND);
-	struct recovered all;
-	assert_string_equal(recover_text(fx, &all), "0/0:a ");
-}
-
 static void time_outlives_the_rows(void **state)
 {
 	struct fixture *fx = *state;
@@ -558,9 +391,6 @@ int main(void)
 		T(disk_full_is_no_news_and_passes),
 		T(half_written_log_is_rolled_back),
 		T(doubtful_write_ends_the_process),
-		T(segments_go_when_all_their_flows_ended),
-		T(dropped_ends_do_not_bring_flows_back),
-		T(rows_behind_a_mark_do_not_hold_their_segment),
 		T(time_outlives_the_rows),
 		T(rolled_back_expiry_is_tried_again),
 		T(kill_switch_hits_before_or_after),

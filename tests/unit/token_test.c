@@ -19,6 +19,16 @@ static struct token_key key_of(uint8_t id, uint8_t first_byte)
 	return key;
 }
 
+/* By a checker that has seen nothing yet. */
+static int check(struct slice text, const struct token_key *keys, size_t nkeys, struct token *ret)
+{
+	struct token_checker *c = token_checker_new(keys, nkeys);
+	int rc = token_check(c, text, ret);
+
+	assert_null(token_checker_free(c));
+	return rc;
+}
+
 static struct id flow_of_known(void)
 {
 	struct id flow;
@@ -39,7 +49,7 @@ static void token_is_as_known(void **state)
 	assert_string_equal(text, known);
 	struct token t;
 
-	assert_int_equal(token_parse(slice_of(known), &key, 1, &t), 0);
+	assert_int_equal(check(slice_of(known), &key, 1, &t), 0);
 	assert_int_equal(t.key_id, 7);
 	assert_int_equal(t.hook, 0x01020304);
 	assert_true(id_eq(&t.flow, &flow));
@@ -53,17 +63,17 @@ static void old_keys_go_on_working(void **state)
 	};
 	struct token t;
 
-	assert_int_equal(token_parse(slice_of(known), keys, 4, &t), 0);
-	assert_int_equal(token_parse(slice_of(known), keys, 2, &t), FISH_EINVAL);
-	assert_int_equal(token_parse(slice_of(known), keys + 3, 1, &t), FISH_EINVAL);
-	assert_int_equal(token_parse(slice_of(known), NULL, 0, &t), FISH_EINVAL);
+	assert_int_equal(check(slice_of(known), keys, 4, &t), 0);
+	assert_int_equal(check(slice_of(known), keys, 2, &t), FISH_EINVAL);
+	assert_int_equal(check(slice_of(known), keys + 3, 1, &t), FISH_EINVAL);
+	assert_int_equal(check(slice_of(known), NULL, 0, &t), FISH_EINVAL);
 	for (uint32_t i = 0; i < 32; i++) {
 		struct id flow = { { (uint8_t)i } };
 		char text[TOKEN_TEXT_SIZE];
 
 		token_text(&keys[i % 4], &flow, UINT32_C(1) << i, text);
 		assert_int_equal(strlen(text), TOKEN_TEXT_SIZE - 1);
-		assert_int_equal(token_parse(slice_of(text), keys, 4, &t), 0);
+		assert_int_equal(check(slice_of(text), keys, 4, &t), 0);
 		assert_int_equal(t.hook, UINT32_C(1) << i);
 		assert_int_equal(t.key_id, keys[i % 4].id);
 		assert_true(id_eq(&t.flow, &flow));
@@ -76,8 +86,12 @@ static void no_other_byte_anywhere_is_accepted(void **state)
 {
 	(void)state;
 	struct token_key key = key_of(7, 0);
-	struct token t = { .hook = 42 };
+	struct token_checker *checker = token_checker_new(&key, 1);
+	struct token t;
 
+	/* It has just seen the genuine one, so that its memory is tried as well. */
+	assert_int_equal(token_check(checker, slice_of(known), &t), 0);
+	t.hook = 42;
 	for (size_t i = 0; i < sizeof(known) - 1; i++) {
 		for (int c = 0; c < 256; c++) {
 			char text[sizeof(known)];
@@ -88,10 +102,35 @@ static void no_other_byte_anywhere_is_accepted(void **state)
 				continue;
 			struct slice forged = { text, sizeof(text) - 1 };
 
-			assert_int_equal(token_parse(forged, &key, 1, &t), FISH_EINVAL);
+			assert_int_equal(token_check(checker, forged, &t), FISH_EINVAL);
 		}
 	}
 	assert_int_equal(t.hook, 42);
+	token_checker_free(checker);
+}
+
+/* What it remembers of the last one is neither mixed up with another nor there at first. */
+static void each_is_answered_with_its_own(void **state)
+{
+	(void)state;
+	struct token_key keys[] = { key_of(7, 0), key_of(8, 1) };
+	struct token_checker *c = token_checker_new(keys, 2);
+	const char zeros[TOKEN_TEXT_SIZE] = { 0 };
+	struct id flow = flow_of_known();
+	struct token t = { .hook = 42 };
+
+	assert_int_equal(token_check(c, (struct slice){ zeros, TOKEN_TEXT_SIZE - 1 }, &t), FISH_EINVAL);
+	assert_int_equal(t.hook, 42);
+	for (uint32_t i = 0; i < 12; i++) {
+		char text[TOKEN_TEXT_SIZE];
+
+		token_text(&keys[i / 2 % 2], &flow, i / 3, text);
+		assert_int_equal(token_check(c, slice_of(text), &t), 0);
+		assert_int_equal(t.hook, i / 3);
+		assert_int_equal(t.key_id, keys[i / 2 % 2].id);
+	}
+	assert_null(token_checker_free(c));
+	assert_null(token_checker_free(NULL));
 }
 
 static void other_lengths_are_refused(void **state)
@@ -104,12 +143,12 @@ static void other_lengths_are_refused(void **state)
 	for (size_t len = 0; len < sizeof(known) - 1; len++) {
 		struct slice cut = { known, len };
 
-		assert_int_equal(token_parse(cut, &key, 1, &t), FISH_EINVAL);
+		assert_int_equal(check(cut, &key, 1, &t), FISH_EINVAL);
 	}
 	memcpy(longer, known, sizeof(known));
 	memcpy(longer + sizeof(known) - 1, "=", 2);
-	assert_int_equal(token_parse(slice_of(longer), &key, 1, &t), FISH_EINVAL);
-	assert_int_equal(token_parse(SLICE_NONE, &key, 1, &t), FISH_EINVAL);
+	assert_int_equal(check(slice_of(longer), &key, 1, &t), FISH_EINVAL);
+	assert_int_equal(check(SLICE_NONE, &key, 1, &t), FISH_EINVAL);
 }
 
 int main(void)
@@ -118,6 +157,7 @@ int main(void)
 		cmocka_unit_test(token_is_as_known),
 		cmocka_unit_test(old_keys_go_on_working),
 		cmocka_unit_test(no_other_byte_anywhere_is_accepted),
+		cmocka_unit_test(each_is_answered_with_its_own),
 		cmocka_unit_test(other_lengths_are_refused),
 	};
 

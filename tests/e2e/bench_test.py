@@ -1,0 +1,62 @@
+"""The bench still runs: every group of rows once, as small as can be. What it measures here is not
+looked at: a figure is never passed or failed."""
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+from lib import ROOT
+
+BUILD = Path(os.environ.get("FISH_BUILD", ROOT / "build" / "release"))
+
+
+def bench(*words, env=()):
+    return subprocess.run([sys.executable, "-B", ROOT / "bench" / "bench.py", "--build", BUILD, *words],
+                          text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=120,
+                          env={**os.environ, "ROWS": "", "RUNS": "", **dict(env)})
+
+
+class Bench(unittest.TestCase):
+    def rows(self, groups, env=()):
+        with tempfile.TemporaryDirectory() as folder:
+            ran = bench("--rows", groups, "--runs", "1", "--seconds", "0.1", "--connections", "1,4",
+                        "--waiting", "8", "--parked", "20", "--dir", folder,
+                        "--out", f"{folder}/bench.json", "--json", env=env)
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+            told = json.loads(ran.stdout)
+            self.assertEqual(told, json.loads(Path(folder, "bench.json").read_text()))
+            self.assertEqual(os.listdir(folder), ["bench.json"], "the stores are tidied away")
+        for row in told["rows"]:
+            self.assertLessEqual({"name", "settings", "value", "unit", "ratio"}, set(row))
+            if row["name"] not in ("parked.lost", "parked.rss_each", "parked.disk_each"):
+                self.assertGreater(row["value"], 0, row)
+        return {row["name"]: row for row in told["rows"]}
+
+    @unittest.skipUnless(shutil.which("nginx"), "nginx is not installed")
+    def test_ingest_has_its_ratios(self):
+        rows = self.rows("ingest")
+        self.assertEqual(rows["ingest.cpu"]["of"], "nginx")
+        self.assertEqual(rows["ingest.ack_p50_of_disk"]["of"], "fdatasync")
+
+    def test_round_trips(self):
+        self.assertIn("order.resumed_p99", self.rows("trip,order"))
+
+    def test_parked_flows_are_all_delivered(self):
+        self.assertEqual(self.rows("parked,growth", {"FISH_TEST_PARK": "1"})["parked.lost"]["value"], 0)
+
+    def test_errors_are_words(self):
+        for words, said in ((("--rows", "nonsense"), "there are no rows 'nonsense'"),
+                            (("--connections", "0"), "each must be more than 0"),
+                            (("--rows", "trip", "--build", "/nonexistent"), "`make bench` builds it")):
+            ran = bench(*words)
+            self.assertNotEqual(ran.returncode, 0)
+            self.assertIn(said, ran.stderr)
+            self.assertNotIn("Traceback", ran.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

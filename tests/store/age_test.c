@@ -1,0 +1,323 @@
+/* age_test.c - how the SQLite store keeps what a restart reads short, and for how long it
+ * keeps what has ended.
+ *
+ * Surprise: segments have 2000 bytes here and the young ones 8000, so that a few dozen
+ * commits take a flow through all that takes weeks elsewhere. */
+#include "sqlite_kit.h"
+
+enum { DAY_MS = 24 * 60 * 60 * 1000 };
+
+static void park(struct fixture *fx, unsigned flow)
+{
+	struct store_park p = { .flow = flow_id(flow), .wake_ms = INT64_MAX };
+
+	assert_int_equal(commit_all(fx, (struct store_commit){ .parks = &p, .nparks = 1 }), 0);
+}
+
+static struct slice many_bytes(size_t len)
+{
+	static char bytes[200000];
+
+	return (struct slice){ bytes, len };
+}
+
+static void end_flow(struct fixture *fx, unsigned flow, uint64_t seq, int64_t now_ms)
+{
+	struct store_row row = last_row_of(flow, seq, "end");
+	struct store_ended e = keyed(ended_of(flow, now_ms), flow);
+
+	e.result = SLICE_LIT("its result");
+	e.seen = SLICE_LIT("its ids");
+	assert_int_equal(commit_both(fx, &row, 1, &e, 1, now_ms), 0);
+}
+
+/* Rows that end at once, to fill segments. */
+static void fill(struct fixture *fx, unsigned from, unsigned n, int64_t now_ms)
+{
+	for (unsigned i = 0; i < n; i++) {
+		struct store_row row = bytes_row(from + i, 0, many_bytes(600));
+		struct store_ended e = ended_of(from + i, now_ms);
+		row.last = true;
+		assert_int_equal(commit_both(fx, &row, 1, &e, 1, now_ms), 0);
+	}
+}
+
+static void what_parks_leaves_no_segment_behind(void **state)
+{
+	struct fixture *fx = *state;
+	struct recovered all;
+
+	open_small(fx);
+	for (unsigned flow = 0; flow < 100; flow++) {
+		assert_int_equal(commit_row(fx, bytes_row(flow, 0, many_bytes(600)), 1), 0);
+		park(fx, flow);
+	}
+	assert_in_range(sqlite_store_counts(fx->s).young, 1, 2);
+	assert_int_equal(sqlite_store_counts(fx->s).retired, 0);
+	reopen_small(fx);
+	recover_text(fx, &all);
+	assert_int_equal(all.nflows, 0);
+	assert_int_equal(all.r.ret_parked.flows, 100);
+}
+
+static void what_lives_on_ages(void **state)
+{
+	struct fixture *fx = *state;
+	struct recovered all;
+	size_t most = 0;
+
+	open_small(fx);
+	for (unsigned i = 0; i < 300; i++) {
+		/* 0 to 4 get rows for ever, the others one. */
+		struct store_row rows[] = { bytes_row(i % 5, i / 5, many_bytes(100)),
+			bytes_row(10 + i, 0, many_bytes(100)) };
+		assert_int_equal(commit_both(fx, rows, 2, NULL, 0, i), 0);
+		size_t young = sqlite_store_counts(fx->s).young;
+		most = young > most ? young : most;
+		if (i % 50 == 49)
+			reopen_small(fx);
+	}
+	assert_true(most <= 6);
+	assert_true(pragma(fx, "SELECT count(*) FROM parked WHERE awake = 1") > 200);
+	assert_true(pragma(fx, "SELECT count(*) FROM chunk") > 5);
+	for (int round = 0; round < 2; round++) {
+		recover_text(fx, &all);
+		assert_int_equal(all.nflows, 305);
+		assert_int_equal(all.nrows, 600);
+		assert_int_equal(all.r.ret_parked.flows, 0);
+		reopen_small(fx);
+	}
+	/* What has aged parks, wakes and ends as anything does. */
+	park(fx, 0);
+	park(fx, 10);
+	end_flow(fx, 11, 1, 400);
+	end_flow(fx, 1, 60, 400);
+	struct sync_load got;
+	assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+	assert_int_equal(got.l.nrows, 61);
+	for (int round = 0; round < 2; round++) {
+		recover_text(fx, &all);
+		assert_int_equal(all.nflows, 301);
+		assert_int_equal(all.r.ret_parked.flows, 2);
+		reopen_small(fx);
+	}
+	assert_int_equal(pragma(fx, "SELECT parked FROM store"), 2);
+}
+
+static void history_is_kept_for_a_while(void **state)
+{
+	struct fixture *fx = *state;
+	struct sync_load got;
+
+	open_small(fx);
+	assert_int_equal(commit_row(fx, bytes_row(1, 0, SLICE_LIT("a")), 1), 0);
+	park(fx, 1);
+	assert_int_equal(commit_row(fx, bytes_row(1, 1, many_bytes(100000)), 1), 0);
+	park(fx, 1);
+	assert_int_equal(commit_row(fx, bytes_row(1, 2, many_bytes(5000)), 1), 0);
+	park(fx, 1);
+	assert_int_equal(commit_row(fx, bytes_row(1, 3, SLICE_LIT("d")), 1), 0);
+	end_flow(fx, 1, 4, 1000);
+	fill(fx, 100, 20, 2000);
+	assert_in_range(sqlite_store_counts(fx->s).retired, 3, 12);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+		assert_int_equal(got.l.nrows, 5);
+		assert_int_equal(load_text(fx, flow_id(100), &got), 0);
+		assert_int_equal(got.l.nrows, 1);
+		reopen_small(fx);
+	}
+	assert_int_equal(commit_row(fx, row_of(9, 0, "x"), 1000 + DAY_MS), 0);
+	assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(commit_row(fx, row_of(9, i, "x"), 2001 + DAY_MS), 0);
+	assert_int_equal(load_text(fx, flow_id(1), &got), FISH_ENOTFOUND);
+	assert_int_equal(load_text(fx, flow_id(100), &got), FISH_ENOTFOUND);
+	assert_int_equal(sqlite_store_counts(fx->s).retired, 0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM chunk"), 0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM big"), 0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM ended WHERE length(result) > 0"), 0);
+	/* What tells duplicates apart stays. */
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM ended WHERE length(seen) > 0"), 1);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM ended"), 21);
+}
+
+static void history_is_kept_up_to_a_size(void **state)
+{
+	struct fixture *fx = *state;
+	const struct store_options o = { .young_bytes_max = 8000, .retain_bytes_max = 30000 };
+	struct sync_load got;
+	struct sqlite_store *s = NULL;
+
+	open_with(fx, &o);
+	for (unsigned i = 0; i < 50; i++) {
+		assert_int_equal(
+			commit_row(fx, bytes_row(200 + i, 0, many_bytes(1000)), i), 0);
+		park(fx, 200 + i);
+		end_flow(fx, 200 + i, 1, i);
+		fill(fx, 300 + i, 1, i);
+	}
+	/* Each commit takes a few off; no more come for a while. */
+	for (unsigned i = 0; i < 30; i++)
+		assert_int_equal(commit_row(fx, row_of(9, i, "x"), 100), 0);
+	s = container_of(fx->s, struct sqlite_store, base);
+	assert_true(retained_bytes(s) <= 30000);
+	assert_true(retained_bytes(s) > 15000);
+	assert_int_equal(load_text(fx, flow_id(200), &got), FISH_ENOTFOUND);
+	assert_int_equal(load_text(fx, flow_id(249), &got), 0);
+	assert_int_equal(got.l.nrows, 2);
+	uint64_t before = retained_bytes(s);
+	fx->s = store_close(fx->s);
+	open_with(fx, &o);
+	s = container_of(fx->s, struct sqlite_store, base);
+	assert_int_equal(retained_bytes(s), before);
+}
+
+static void a_little_history_does_not_hold_a_segment(void **state)
+{
+	struct fixture *fx = *state;
+	struct sync_load got;
+	struct store_row rows[60];
+	struct store_park parks[59];
+	struct store_ended e = ended_of(0, 5);
+
+	open_small(fx);
+	for (unsigned i = 0; i < 60; i++)
+		rows[i] = bytes_row(i, 0, many_bytes(300));
+	rows[0].last = true;
+	assert_int_equal(commit_both(fx, rows, 60, &e, 1, 5), 0);
+	for (unsigned i = 0; i < 59; i++)
+		parks[i] = (struct store_park){ .flow = flow_id(i + 1) };
+	assert_int_equal(
+		commit_all(fx, (struct store_commit){ .parks = parks, .nparks = 59 }), 0);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(commit_row(fx, row_of(100, i, "x"), 5), 0);
+	assert_int_equal(sqlite_store_counts(fx->s).retired, 1);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM journal_1"), 1);
+	assert_true(pragma(fx, "SELECT bytes FROM retired") < 1000);
+	reopen_small(fx);
+	assert_int_equal(load_text(fx, flow_id(0), &got), 0);
+	assert_int_equal(got.l.nrows, 1);
+}
+
+static void from_seq_lets_long_bytes_go(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_row row = bytes_row(1, 20, many_bytes(100000));
+
+	open_small(fx);
+	assert_int_equal(commit_row(fx, bytes_row(1, 0, many_bytes(100000)), 1), 0);
+	assert_int_equal(commit_row(fx, bytes_row(1, 1, many_bytes(5000)), 1), 0);
+	park(fx, 1);
+	assert_int_equal(commit_row(fx, bytes_row(1, 2, many_bytes(100000)), 1), 0);
+	park(fx, 1);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM big"), 2);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM chunk"), 1);
+	row.from_seq = 20;
+	assert_int_equal(commit_row(fx, row, 1), 0);
+	row.seq = row.from_seq = 21;
+	assert_int_equal(commit_row(fx, row, 1), 0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM big"), 1);
+	park(fx, 1);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM big"), 1);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM chunk"), 0);
+	struct sync_load got;
+	assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+	assert_int_equal(got.l.nrows, 1);
+}
+
+static void a_full_disk_parks_nothing_half(void **state)
+{
+	struct fixture *fx = *state;
+	struct recovered all;
+	unsigned parked = 0;
+
+	open_small(fx);
+	for (unsigned flow = 0; flow < 200; flow++)
+		assert_int_equal(commit_row(fx, bytes_row(flow, 0, many_bytes(1900)), 1), 0);
+	sqlite_store_pages_max(fx->s, 1);
+	int rc = 0;
+	for (unsigned flow = 0; flow < 400; flow++) {
+		struct store_row row = bytes_row(500 + flow, 0, many_bytes(1900));
+		struct store_park p = { .flow = flow_id(500 + flow) };
+		rc = commit_all(fx, (struct store_commit){ .rows = &row, .nrows = 1, .parks = &p, .nparks = 1 });
+		assert_true(rc == 0 || rc == FISH_ESTORE);
+		parked += rc == 0;
+		if (rc < 0) {
+			recover_text(fx, &all);
+			assert_int_equal(all.nflows, 200);
+			assert_int_equal(all.r.ret_parked.flows, parked);
+			break;
+		}
+	}
+	assert_int_equal(rc, FISH_ESTORE);
+	sqlite_store_pages_max(fx->s, 0);
+	for (unsigned flow = 0; flow < 200; flow++)
+		park(fx, flow);
+	for (int round = 0; round < 2; round++) {
+		recover_text(fx, &all);
+		assert_int_equal(all.nflows, 0);
+		assert_int_equal(all.r.ret_parked.flows, parked + 200);
+		reopen_small(fx);
+	}
+}
+
+/* Those that read tables without an index: the first row of one, or what is bounded. */
+static bool may_scan(const char *plan)
+{
+	static const char *const scans[] = { "SCAN store", "SCAN mac_key", "SCAN sqlite_master",
+		"SCAN retired" };
+
+	for (size_t i = 0; i < sizeof scans / sizeof scans[0]; i++) {
+		if (strstr(plan, scans[i]) != NULL)
+			return true;
+	}
+	return false;
+}
+
+static void assert_plan(struct sqlite_store *s, const char *sql)
+{
+	char explain[700];
+	sqlite3_stmt *stmt = NULL;
+
+	snprintf(explain, sizeof explain, "EXPLAIN QUERY PLAN %s", sql);
+	assert_int_equal(sqlite3_prepare_v2(s->db, explain, -1, &stmt, NULL), SQLITE_OK);
+	while (sqlite3_step(stmt) == SQLITE_ROW) {
+		const char *plan = (const char *)sqlite3_column_text(stmt, 3);
+		bool first = strstr(sql, "ORDER BY rowid LIMIT 1") != NULL;
+		if (strstr(plan, "USE TEMP B-TREE") != NULL ||
+			(strncmp(plan, "SCAN", 4) == 0 && !first && !may_scan(plan)))
+			fail_msg("%s\n%s", sql, plan);
+	}
+	sqlite3_finalize(stmt);
+}
+
+static void no_statement_reads_all_of_a_table(void **state)
+{
+	struct fixture *fx = *state;
+
+	open_small(fx);
+	struct sqlite_store *s = container_of(fx->s, struct sqlite_store, base);
+	sqlite_borrow(s);
+	for (size_t i = ST_STORE_PUT; i < STATEMENTS; i++)
+		assert_plan(s, sqlite3_sql(s->statements[i]));
+	assert_plan(s, sqlite_sums_sql);
+	sqlite_give_back(s);
+}
+
+int main(void)
+{
+#define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		T(what_parks_leaves_no_segment_behind),
+		T(what_lives_on_ages),
+		T(history_is_kept_for_a_while),
+		T(history_is_kept_up_to_a_size),
+		T(a_little_history_does_not_hold_a_segment),
+		T(from_seq_lets_long_bytes_go),
+		T(a_full_disk_parks_nothing_half),
+		T(no_statement_reads_all_of_a_table),
+	};
+#undef T
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
