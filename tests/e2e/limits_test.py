@@ -20,6 +20,7 @@ BODIES_MAX = MEMORY // 4
 SLACK = 128 * MEBIBYTE
 SENDERS = 192          # who would take more than all of that together
 FLOWS = 64
+SOONER_S = 8           # than the default of --park-after
 
 
 def body_of(number):
@@ -153,7 +154,7 @@ class Limits(MirrorCase):
     def test_flows_at_rest_are_parked_and_told_of(self):
         flow, url = self.mirror(1)
         # One who looks sees what stood before: the list itself brings what it lists into memory.
-        poll(lambda: "\n1 parked, " in self.server.command("ls"), PATIENCE_S,
+        poll(lambda: "\n1 parked, " in self.server.command("ls"), SOONER_S,
              lambda: f"it was never parked: {self.server.figures()}")
         self.assertEqual(send(url, b"wake")[0], 200)
         self.assertEqual(self.wait_end(flow)["result"], {"messages": 1})
