@@ -3,7 +3,7 @@
  * A scenario is a C function that plays the world around the flows: it says how partners answer, posts
  * what senders post, lets time pass and looks at what came of it. It meets the real engine over a
  * store in memory, in virtual time, in microseconds. fish_sim_each_crash runs it once for each write
- * of the journal, lets the process die there, recovers, and compares.
+ * of the journal, lets the process die there, recovers, and compares. docs/testing.md shows how.
  *
  *     static void paid(fish_sim *s, void *arg)
  *     {
@@ -22,6 +22,11 @@
  * Link with libfish-sim in place of libfish: it holds all of that too. Each function tells its six facts in
  * the form of fish.h; "Fails the scenario" is to be told on stderr and by the result of the run, and the
  * scenario goes on. All are for the scenario's thread only, and none may be called from inside a flow.
+ *
+ * Things happen one at a time, and after each the flows run until they rest. In one millisecond the
+ * deadlines of flows come first, then what the world does, in the order in which that became due. A
+ * crash takes no time. Functions of fish_work take none either, and run in the scenario's thread. In peers
+ * "${NAME}" reads as NAME: the environment has no say in a test.
  *
  * s: the simulator, as the scenario was given it. json, ...: a JSON template as in fish.h. id: a flow's, as
  * fish_sim_start gave it. */
@@ -42,38 +47,42 @@ typedef void fish_sim_fn(fish_sim *s, void *arg);
  * seed, so one seed is one history. In each_crash leave them at zero: there the same must come out. */
 typedef struct fish_sim_options {
 	const fish_program *program;
+	const char *name;                /* of the scenario, in what is told of it; NULL: none */
 	uint64_t    seed;                /* of ids and faults */
 	int64_t     now_ms;              /* the clock at first, unix ms; 0: 2030-01-01 00:00 UTC */
 	bool        park;                /* flows park at each wait */
 	uint32_t    crash_at;            /* the process dies at this write of the journal, from 1; 0: at none */
 	bool        crash_keeps;         /* … and the write is durable, though nobody was told */
+	uint32_t    store_fails_at;      /* this write is rolled back, as on a full disk; 0: none is */
 	uint32_t    crash_percent;       /* of writes: the process dies there */
 	uint32_t    store_fails_percent; /* of writes: rolled back, as on a full disk */
 	uint32_t    duplicate_percent;   /* of deliveries that got 2xx: sent once more, later */
-	uint32_t    reorder_percent;     /* of deliveries: overtaken by the next one */
+	uint32_t    reorder_percent;     /* of deliveries by fish_sim_call_back: overtaken by the next one */
 	uint32_t    drop_percent;        /* of deliveries by fish_sim_call_back: never sent */
 	int64_t     delay_ms;            /* each delivery comes up to so much later */
 	uint32_t    call_fails_percent;  /* of attempts of calls: connection lost, half of them after the partner has seen them */
 	/* Told each event, for a person; NULL: silence, or stderr when FISH_SIM_SAY is set in the environment. */
 	void      (*say)(void *owner, const char *line);
 	void       *owner;
-	const void *reserved[4];
+	const void *reserved[4];         /* the first is for Fish's own tests */
 } fish_sim_options;
 
 /* ---- running a scenario ----
  * o: what goes wrong; its program is kept, the rest copied. scenario: plays the world. arg: handed to it.
  * Records what the flows do, in memory. */
 
-/* Runs scenario(s, arg) once, with the faults that o asks for. Result: 0: every fish_sim_check held and
- * no promise of Fish was broken; 1: not, and stderr has said what, with the seed. Fit for main's return.
+/* Runs scenario(s, arg) once, with the faults that o asks for. Result: 0: every fish_sim_check held, no
+ * flow diverged from its own journal, and no promise of Fish was broken; 1: not, and stderr has said what,
+ * and how to have this run again. Fit for main's return.
  * Fails: by its result. */
 int fish_sim_run(const fish_sim_options *o, fish_sim_fn *scenario, void *arg) FISH_USE;
 
-/* Runs the scenario once plainly, then for each write of the journal three times over: the process dies
+/* Runs the scenario, which must begin each run alike, twice plainly, then for each write of the journal three times over: the process dies
  * there and the write is lost; dies and it is kept; the write is rolled back. All of that again with
  * flows parked at each wait. Each time every flow must end as it did, or stand where it stood, publish
  * the same, and send the same calls in the same order with the same bodies (a call that was in doubt
- * may be repeated); a run that differs is told with its write and both sides. Else like fish_sim_run. */
+ * may be repeated); the first run that differs is told with its write and both sides. Not compared are lines
+ * of the log, which a crash takes along, and how often the effects of fish_once and fish_work ran. Else like fish_sim_run. */
 int fish_sim_each_crash(const fish_sim_options *o, fish_sim_fn *scenario, void *arg) FISH_USE;
 
 /* Runs the scenario under several seeds, with o's faults; ends with the first that breaks, which is told
@@ -123,10 +132,30 @@ void fish_sim_call_back(fish_sim *s, const char *call, const char *pointer, cons
  * such flow, the template. */
 const char *fish_sim_start(fish_sim *s, const char *flow, const char *json, ...) FISH_PRINTF(3) FISH_NONNULL;
 
-/* Posts the template to a hook's URL, as application/json, until somebody has answered. url: the hook's.
- * message_id: of the delivery; NULL: one that is never used again. Result: the status; 0 when it was
- * dropped. Records what a delivery does. Fails the scenario: the template. */
+/* Posts the template to a hook's URL, as application/json, until somebody has answered; lets time pass while
+ * the sender is held for a reply. url: the hook's. message_id: of the delivery; NULL: one that is never
+ * used again. Result: the status; 0 after a failure. Records what a delivery does. Fails the scenario: the
+ * template. */
 int fish_sim_post(fish_sim *s, const char *url, const char *message_id, const char *json, ...) FISH_PRINTF(4);
+
+/* Any delivery; zero is the default. */
+typedef struct fish_sim_delivery {
+	const char        *message_id;   /* NULL: one that is never used again */
+	const char        *method;       /* NULL: POST */
+	const char        *query;        /* what would stand behind the '?'; NULL: nothing */
+	const char *const *headers;      /* "Name: value", NULL at the end; NULL: a Content-Type of JSON */
+	const void        *body;
+	size_t             len;
+	const void        *reserved[4];
+} fish_sim_delivery;
+
+/* Posts like fish_sim_post with any headers and body, bytes as they are. d: is copied. Fails the scenario:
+ * a header that is none. */
+int fish_sim_post_with(fish_sim *s, const char *url, const fish_sim_delivery *d);
+
+/* Gives what the last fish_sim_post heard. Result: its status, and the body that fish_reply gave; NULL: none
+ * was posted. Lives as long as the scenario. Records nothing. Cannot fail. */
+const fish_msg *fish_sim_heard(const fish_sim *s);
 
 /* Cancels a flow. Result: 0. Records CANCEL. Fails: FISH_ENOTFOUND: no such flow; FISH_EGONE: it has
  * ended. */
@@ -137,7 +166,8 @@ int fish_sim_cancel(fish_sim *s, const char *id);
 void fish_sim_pass(fish_sim *s, int64_t ms);
 
 /* Lets all happen that will happen by itself: until nothing is due any more. Records what happens
- * meanwhile. Fails the scenario: after 100 virtual years or 1,000,000 events. */
+ * meanwhile. Fails the scenario: after 100 virtual years or 1,000,000 events, as do all that let time pass
+ * "until", or when flows do not come to rest in one millisecond; then nothing more happens in it. */
 void fish_sim_settle(fish_sim *s);
 
 /* Tells the virtual clock. Result: Unix time in ms. Records nothing. Cannot fail. */
@@ -174,14 +204,15 @@ const char *fish_sim_url(fish_sim *s, const char *id, const char *hook) FISH_NON
  * what never comes. */
 int fish_sim_wait(fish_sim *s, const char *id, const fish_msg **ret_end);
 
-/* Gives what that flow has published. name: under this name. Result: as a message's body; NULL: nothing. */
+/* Gives what that flow has published by now. name: under this name. Result: as a message's body; NULL: nothing. */
 const fish_msg *fish_sim_published(fish_sim *s, const char *id, const char *name);
 
 /* Gives all that `show` would print of that flow. Result: JSON. */
 const char *fish_sim_show(fish_sim *s, const char *id) FISH_NONNULL;
 
-/* Gives all lines that flows have logged so far. Result: the lines, each with its '\n'. Lives until the next
- * call of the simulator. */
+/* Gives all lines that flows have logged so far. Result: the lines, each with its '\n'; those of a
+ * process that died before it could print them are lost, so this is nothing to check in
+ * fish_sim_each_crash. Lives until the next call of the simulator. */
 const char *fish_sim_log(const fish_sim *s) FISH_NONNULL;
 
 /* ---- judging ---- */

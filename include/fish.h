@@ -60,7 +60,7 @@ typedef struct fish_msg fish_msg;
 typedef void fish_fn(fish_flow *f, const fish_msg *in);
 
 /* Anything that arrives at a hook, and a flow's input. Lives as long as the flow's run, like all that
- * Fish hands out: a flow frees nothing. status: of a call's answer, 0 when none ever came; of a child
+ * Fish hands out (but see release in fish_hook_options): a flow frees nothing. status: of a call's answer, 0 when none ever came; of a child
  * 200 done, 500 failed, 499 cancelled; 200 for everything else. */
 struct fish_msg {
 	const char *body;         /* bytes as they came; a NUL stands behind them */
@@ -101,7 +101,9 @@ typedef struct fish_request {
  *
  * "The run" is the time from one (re-)start of the flow's function to its parking or end. "Misuse"
  * stops the flow, visibly, with the reason; nothing is lost, and a mended build goes on. In each step it
- * is misuse to name another flow, or a hook of one, or to take the step inside fish_once.
+ * is misuse to name another flow, or a hook of one, to take the step inside fish_once, or to go over the
+ * server's steps_max in one life of the flow; fish_renew begins another life. A NULL where a hook belongs
+ * is misuse, but among several it is skipped.
  *
  * f: the calling flow. h: a hook that the calling flow was given in this run. json, ...: a JSON template
  * and what it asks for.
@@ -128,12 +130,16 @@ typedef struct fish_hook_options {
 	int64_t     reply_ms;        /* holds each sender so long for fish_reply; 0: 200 at once */
 	int         reply_status;    /* what it hears when no reply came in time; 0: 202 */
 	const char *reply_json;      /* the body of that; NULL: empty */
-	const void *reserved[6];
+	bool        release;         /* a message goes when the hook's next one is taken; false: with the run */
+	const void *reserved[5];
 } fish_hook_options;
 
-/* fish_spawn with options; a hook that closes itself hands out what it holds first. o: is copied; NULL:
- * none. Records HOOK with the options, and a re-run goes by what was recorded. Misuse: the name; negative
- * times, a reply_status that is no status, a reply_json that is not one JSON value. Else like fish_spawn. */
+/* fish_spawn with options; a hook that closes itself hands out what it holds first. With release, the
+ * memory of a delivery, of its parsed body and of all that readers handed out of it is freed as soon as
+ * the next one is taken from this hook: a loop without an end stays as big as it is, and what it is to
+ * keep longer it copies (fish_fmt). o: is copied; NULL: none. Records HOOK with the options, and a re-run,
+ * and a life after fish_renew, goes by what was recorded. Misuse: the name; negative times, a reply_status
+ * that is no status, a reply_json that is not one JSON value. Else like fish_spawn. */
 fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_options *o) FISH_NONNULL;
 
 /* Answers the sender that is held for m, with the template as the body. It leaves when REPLY is durable;
@@ -154,8 +160,9 @@ const char *fish_name(const fish_hook *h) FISH_NONNULL;
 /* Takes the hook's next message in order of arrival, and waits for it. timeout_ms: how long, in ms; 0 or
  * less looks once, FISH_FOREVER never ends. It counts from when the step was first reached and survives
  * restarts. Result: the message; NULL: time ran out, or the hook is closed and empty. Lives as long as
- * the run. Records TIMEOUT for NULL, and nothing for a message, which is in the journal since it came.
- * Misuse: a hook of another run. */
+ * the run; with release, until the next message of this hook is taken, by whatever wait. Records TIMEOUT
+ * for NULL, and nothing for a message, which is in the journal since it came. Misuse: a hook of another
+ * run. */
 const fish_msg *fish_next(fish_hook *h, int64_t timeout_ms);
 
 /* Takes the oldest message of several hooks; the losers keep what they hold. hooks, n: NULLs among them
@@ -208,7 +215,7 @@ fish_hook *fish_send_with(fish_flow *f, const fish_request *r) FISH_NONNULL;
 
 /* Gives a hook whose one message says that somebody cancelled this flow. A flow that asked for it has 30 s
  * from then on to wind up and end by itself; then it is dropped. One that never asks is dropped when it
- * next waits. Records nothing; CANCEL is the canceller's. Cannot fail. */
+ * next waits, or has taken 1,000 steps without. Records nothing; CANCEL is the canceller's. Cannot fail. */
 fish_hook *fish_cancelled(fish_flow *f) FISH_NONNULL;
 
 /* Cancels a child, or gives up a call after the attempt under way; the hook still gets its one message
@@ -279,7 +286,9 @@ void fish_fail(fish_flow *f, const char *why, ...) FISH_PRINTF(2) FISH_NORETURN;
 /* Begins the flow's next life: the same id, the template as its input, an empty journal. Does not return:
  * waits for calls under way; open hooks keep their URLs and untaken messages and are had again by
  * fish_spawn with the same name; children go on; timers, call hooks and child hooks do not survive.
- * fish_key, fish_random and fish_patch begin anew. Records RENEW. Misuse: the template. */
+ * fish_key, fish_random, fish_patch and the count of steps begin anew: each re-run takes all steps of the
+ * present life again, so `show` and the log warn of a life of 10,000, and the server's steps_max (1,000,000)
+ * stops the flow. Records RENEW. Misuse: the template. */
 void fish_renew(fish_flow *f, const char *json, ...) FISH_PRINTF(2) FISH_NORETURN;
 
 /* ---- reading ----
@@ -323,7 +332,8 @@ const char *fish_key(fish_flow *f, const char *name) FISH_NONNULL;
  *
  * name: 1 to 200 bytes. Result: true for flows that come here live for the first time, false for those
  * that went by here in an older build, and from then on the same for that name in this life of the flow.
- * Records PATCH when true for the first time. Misuse: the name. */
+ * Records PATCH when true for the first time. Misuse: the name, a 1,001st name in one life, a million
+ * calls without a step between them. */
 bool fish_patch(fish_flow *f, const char *name);
 /* Tells the time. Result: Unix time in ms of the newest entry taken so far: never goes back, the same in
  * each re-run. */
@@ -388,7 +398,8 @@ typedef struct fish_options {
 	int64_t             retain_ms;      /* an ended flow's input, result and history are kept so long; 1 s to 3 days; 0: a day */
 	int64_t             retain_bytes;   /* and so much of them all, the oldest go first; from 1 MiB; 0: 1 GiB */
 	int64_t             park_after_ms;  /* a flow that waits so long leaves memory until there is news; from 10 ms; 0: 10 s */
-	const void         *reserved[1];
+	size_t              steps_max;    /* a flow is stopped after so many steps without fish_renew; 0: 1,000,000 */
+	const void         *reserved[4];
 } fish_options;
 
 /* Opens the store, reads what it holds and listens; no flow runs yet, and senders wait in line. ret: gets

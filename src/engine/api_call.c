@@ -136,6 +136,7 @@ static const fish_msg *answer(struct run *r, fish_hook *h)
 
 	h->closed = true;
 	m->pub.hook = h;
+	run_step_end(r);
 	return &m->pub;
 }
 
@@ -175,6 +176,7 @@ fish_hook *fish_send(fish_flow *f, const fish_peer *to, const char *path, const 
 	fish_hook *h = ask_json(r, STEP_SEND, "fish_send", to, path, json, ap);
 
 	va_end(ap);
+	run_step_end(r);
 	return h;
 }
 
@@ -228,6 +230,11 @@ const fish_msg *fish_call(fish_flow *f, const fish_request *q)
 
 fish_hook *fish_send_with(fish_flow *f, const fish_request *q)
 {
-	RUN_AT(run_of(f));
-	return ask_request(run_of(f), STEP_SEND, "fish_send_with", q);
+	struct run *r = run_of(f);
+
+	RUN_AT(r);
+	fish_hook *h = ask_request(r, STEP_SEND, "fish_send_with", q);
+
+	run_step_end(r);
+	return h;
 }

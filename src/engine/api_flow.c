@@ -134,7 +134,7 @@ void fish_log(fish_flow *f, const char *fmt, ...)
 		line.len = LOG_LINE_BYTES_MAX;
 		buf_puts(&line, " … (cut)");
 	}
-	batch_log(r->engine->gather, buf_slice(&line));
+	batch_log(r->engine->gather, "flow.log", buf_slice(&line));
 	buf_fini(&line);
 }
 

@@ -34,7 +34,8 @@ static struct hook_options check_options(struct run *r, const char *name, const 
 	if (o->reply_json && template_check_value(slice_of(o->reply_json), &err) < 0)
 		run_misuse(r, "fish_spawn_with(\"%s\"): reply_json: %s", name, err.text);
 	got = (struct hook_options){
-		.expires_ms = o->expires_ms, .shots = o->shots, .json = o->json, .reply_ms = o->reply_ms };
+		.expires_ms = o->expires_ms, .shots = o->shots, .json = o->json, .release = o->release,
+		.reply_ms = o->reply_ms };
 	if (o->reply_ms) {
 		got.reply_status = o->reply_status ? o->reply_status : 202;
 		got.reply_body = slice_of(o->reply_json);
@@ -85,7 +86,10 @@ static fish_hook *spawn(fish_flow *f, const char *name, const fish_hook_options 
 			run_diverge(r, "the journal has no hook %u (\"%s\")", number, name);
 		hook_append(r, number, name, &options);
 	}
-	return run_hook_new(r, SOURCE_HOOK, number, name);
+	fish_hook *h = run_hook_new(r, SOURCE_HOOK, number, name);
+
+	run_step_end(r);
+	return h;
 }
 
 fish_hook *fish_spawn(fish_flow *f, const char *name)
@@ -100,7 +104,7 @@ fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_optio
 	return spawn(f, name, o);
 }
 
-const char *fish_url(const fish_hook *h)
+const char *run_hook_url(const fish_hook *h)
 {
 	struct run *r = h->run;
 	struct flow *f = r->flow;
@@ -127,6 +131,12 @@ const char *fish_url(const fish_hook *h)
 	return h->url;
 }
 
+const char *fish_url(const fish_hook *h)
+{
+	(void)RUN_OF_HOOK(h, "fish_url");
+	return run_hook_url(h);
+}
+
 const char *run_input_path(struct run *r)
 {
 	const struct flow *f = r->flow;
@@ -142,32 +152,32 @@ const char *run_input_path(struct run *r)
 
 const char *fish_name(const fish_hook *h)
 {
+	(void)RUN_OF_HOOK(h, "fish_name");
 	return h->name;
 }
 
 bool fish_closed(const fish_hook *h)
 {
+	(void)RUN_OF_HOOK(h, "fish_closed");
 	return h->closed;
 }
 
 void fish_close(fish_hook *h)
 {
-	struct run *r = h->run;
+	struct run *r = RUN_OF_HOOK(h, "fish_close");
 	struct flow *f = r->flow;
 
-	RUN_AT(r);
 	run_here(r);
 	run_step(r, &(struct step){ .kind = STEP_CLOSE, .label = h->name, .content = h->number });
 	h->closed = true;
 	if (h->source == SOURCE_TIMER)
 		run_timer_remove(r, h->number);
-	if (h->source != SOURCE_HOOK)
-		return;
-	struct hook *row = flow_hook(f, h->number);
+	const struct hook *row = h->source == SOURCE_HOOK ? flow_hook(f, h->number) : NULL;
 
 	if (row && !row->closed)
 		flow_append(f, &(struct entry){
 			.kind = ENTRY_CLOSED, .number = h->number, .name = SLICE_LIT("by the flow") });
+	run_step_end(r);
 }
 
 /* What had come before the hook began to start flows becomes flows in the same commit. A replay
@@ -191,11 +201,10 @@ static void each_begin(struct run *r, fish_hook *h, const fish_def *def)
 
 void fish_each(fish_hook *h, fish_fn *fn)
 {
-	struct run *r = h->run;
+	struct run *r = RUN_OF_HOOK(h, "fish_each");
 	const fish_def *def = engine_def_of(r->engine, fn);
 	struct inbox *own;
 
-	RUN_AT(r);
 	run_here(r);
 	if (h->source != SOURCE_HOOK)
 		run_misuse(r, "fish_each: \"%s\" is a timer, call or child; only a hook with a URL starts flows", h->name);
@@ -212,8 +221,9 @@ void fish_each(fish_hook *h, fish_fn *fn)
 		else
 			run_block(r);
 	}
-	(void)run_take(r, own);
+	run_wait_over(r, own, run_take(r, own));
 	h->closed = true;
+	run_step_end(r);
 }
 
 fish_hook *fish_timer(fish_flow *f, int64_t after_ms)
@@ -231,7 +241,10 @@ fish_hook *fish_timer(fish_flow *f, int64_t after_ms)
 		*t = (struct timer){ .step = step, .due_ms = due_ms, .next = r->timers };
 		r->timers = t;
 	}
-	return run_hook_new(r, SOURCE_TIMER, step, "timer");
+	fish_hook *h = run_hook_new(r, SOURCE_TIMER, step, "timer");
+
+	run_step_end(r);
+	return h;
 }
 
 fish_hook *fish_child(fish_flow *f, fish_fn *fn, const char *json, ...)
@@ -254,5 +267,8 @@ fish_hook *fish_child(fish_flow *f, fish_fn *fn, const char *json, ...)
 		(void)flow_start(r->engine, &(struct birth){
 			.name = slice_of(def->name), .input = input, .parent = r->flow,
 			.source = SOURCE_CHILD, .number = run_index(r), .epoch = r->epoch });
-	return run_hook_new(r, SOURCE_CHILD, run_index(r), def->name);
+	fish_hook *h = run_hook_new(r, SOURCE_CHILD, run_index(r), def->name);
+
+	run_step_end(r);
+	return h;
 }

@@ -31,6 +31,7 @@ void fish_publish(fish_flow *f, const char *name, const char *json, ...)
 	if (!run_recorded(r))
 		flow_append(r->flow, &(struct entry){
 			.kind = ENTRY_PUBLISH, .name = slice_of(name), .body = body });
+	run_step_end(r);
 }
 
 static struct patch *patch_find(const struct run *r, const char *name)
@@ -41,12 +42,20 @@ static struct patch *patch_find(const struct run *r, const char *name)
 	return NULL;
 }
 
+/* It is no step, at whose end others could run: so a loop of nothing else has an end. */
+static void check_asks(struct run *r)
+{
+	if (++r->patch_asks > PATCH_ASKS_MAX)
+		run_misuse(r, "fish_patch was asked %d times since the last step", PATCH_ASKS_MAX);
+}
+
 bool fish_patch(fish_flow *f, const char *name)
 {
 	struct run *r = run_of(f);
 
 	RUN_AT(r);
 	check_name(r, "fish_patch", name);
+	check_asks(r);
 	if (rule_off(r->engine, RULE_PATCH_NO_STEP))
 		run_step(r, &(struct step){ .kind = STEP_PUBLISH, .label = name });
 	struct patch *p = patch_find(r, name);
@@ -58,6 +67,9 @@ bool fish_patch(fish_flow *f, const char *name)
 			run_patch_keep(r, slice_of(name), false);
 		return false;
 	}
+	if (r->npatches >= PATCHES_MAX)
+		run_misuse(r, "fish_patch(\"%s\"): %d names in one life of the flow are as many as there may be",
+		           name, PATCHES_MAX);
 	if (rule_off(r->engine, RULE_PATCH_RECORDED)) {
 		run_patch_keep(r, slice_of(name), true);
 		return true;

@@ -36,20 +36,27 @@ static bool recorded(struct run *r, void *result, size_t size)
 	return true;
 }
 
-/* Returns when a PROGRESS that covers the present step is durable: at rest one is written. */
-static void wait_durable(struct run *r)
+/* Returns when a PROGRESS that covers the present step is durable: at rest one is written. True: what an
+ * earlier run began has ended meanwhile, and its result is taken. It is taken as soon as it is there, for
+ * what comes behind it in the journal (a cancel) a replay meets behind it too. */
+static bool wait_durable(struct run *r, void *result, size_t size)
 {
+	bool taken = false;
+
 	if (!run_live(r) && rule_off(r->engine, RULE_ONCE_INSIDE))
-		return;
+		return false;
 	if (!run_live(r))
 		run_diverge(r, "its effect is not in the journal, though later steps are");
 	if (rule_off(r->engine, RULE_ONCE_DURABLE) || (rule_off(r->engine, RULE_ONCE_PROGRESS) && flow_durable(r->flow)))
-		return;
+		return false;
 	r->awaits = true;
 	r->awaited = RUN_UNWRITTEN;
-	while (r->awaited > r->engine->durable_no)
+	while (!taken && r->awaited > r->engine->durable_no) {
 		run_block(r);
+		taken = recorded(r, result, size);
+	}
 	r->awaits = false;
+	return taken;
 }
 
 bool fish_once(fish_flow *f, const char *name, void *result, size_t size)
@@ -68,9 +75,14 @@ bool fish_once(fish_flow *f, const char *name, void *result, size_t size)
 		check_name(r, "fish_once", name, size);
 		run_step(r, &(struct step){ .kind = STEP_ONCE, .label = name });
 	}
-	if (recorded(r, result, size))
+	if (recorded(r, result, size)) {
+		run_step_end(r);
 		return false;
-	wait_durable(r);
+	}
+	if (wait_durable(r, result, size)) {
+		run_step_end(r);
+		return false;
+	}
 	r->once = arena_dup(&r->arena, slice_of(name));
 	return true;
 }
@@ -85,10 +97,10 @@ void fish_work(fish_flow *f, const char *name, void (*fn)(const void *arg, void 
 	if (!r->engine->config.seams.work)
 		run_misuse(r, "fish_work(\"%s\"): this host has no threads to work on", name);
 	run_step(r, &(struct step){ .kind = STEP_WORK, .label = name });
-	if (recorded(r, result, size))
-		return;
-	wait_durable(r);
-	work_begin(r, name, fn, arg, size);
-	while (!recorded(r, result, size))
-		run_block(r);
+	if (!recorded(r, result, size) && !wait_durable(r, result, size)) {
+		work_begin(r, name, fn, arg, size);
+		while (!recorded(r, result, size))
+			run_block(r);
+	}
+	run_step_end(r);
 }

@@ -39,9 +39,10 @@ void fish_reply(fish_flow *f, const fish_msg *m, int status, const char *json, .
 	run_step(r, &(struct step){ .kind = STEP_REPLY, .label = m->hook->name, .content = content });
 	/* What it marks is the run's own: the const is for its user. */
 	((struct msg *)msg_of(m))->replied = true;
-	if (run_recorded(r))
-		return;
-	flow_append(r->flow, &(struct entry){
-		.kind = ENTRY_REPLY, .message_seq = seq, .status = status, .body = body });
-	holds_reply(r->flow, seq, status, body);
+	if (!run_recorded(r)) {
+		flow_append(r->flow, &(struct entry){
+			.kind = ENTRY_REPLY, .message_seq = seq, .status = status, .body = body });
+		holds_reply(r->flow, seq, status, body);
+	}
+	run_step_end(r);
 }

@@ -16,7 +16,10 @@ fish_hook *fish_cancelled(fish_flow *f)
 	RUN_AT(r);
 	run_step(r, &(struct step){ .kind = STEP_CANCELLED, .label = "" });
 	r->asked_cancelled = true;
-	return run_hook_new(r, SOURCE_CANCEL, 0, "cancelled");
+	fish_hook *h = run_hook_new(r, SOURCE_CANCEL, 0, "cancelled");
+
+	run_step_end(r);
+	return h;
 }
 
 /* NULL: it has ended, and has been told of. */
@@ -30,14 +33,14 @@ static const struct id *kid_of(const struct run *r, uint32_t step)
 	return NULL;
 }
 
-static void cancel_child(struct run *r, uint32_t step)
+static void cancel_child(struct run *r, uint32_t step, const char *label)
 {
 	const struct id *kid = kid_of(r, step);
 	struct id to = kid ? *kid : (struct id){ { 0 } };      /* f->kids may move */
 
 	if (!kid && !run_recorded(r))
 		return;
-	if (run_acts(r, &to) && kid)
+	if (run_acts(r, &to, label) && kid)
 		act_new(r, ACT_CANCEL, step)->to = to;
 }
 
@@ -54,22 +57,22 @@ static void cancel_call(struct run *r, uint32_t step)
 
 void fish_cancel(fish_hook *h)
 {
-	struct run *r = h->run;
+	struct run *r = RUN_OF_HOOK(h, "fish_cancel");
 
-	RUN_AT(r);
 	if (h->source == SOURCE_HOOK || h->source == SOURCE_CANCEL)
 		run_misuse(r, "fish_cancel: \"%s\" is neither a child nor a call nor a timer; fish_close closes hooks",
 		           h->name);
 	run_step(r, &(struct step){
 		.kind = STEP_CANCEL, .label = h->name, .content = (uint64_t)h->source << 32 | h->number });
 	if (h->source == SOURCE_CHILD)
-		cancel_child(r, h->number);
+		cancel_child(r, h->number, h->name);
 	else if (h->source == SOURCE_CALL)
 		cancel_call(r, h->number);
 	else
 		run_timer_remove(r, h->number);
 	if (h->source == SOURCE_TIMER)
 		h->closed = true;
+	run_step_end(r);
 }
 
 void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const char *json, ...)
@@ -90,13 +93,14 @@ void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const c
 	run_step(r, &(struct step){
 		.kind = STEP_TELL, .label = hook_name,
 		.content = hash64(hash64(HASH64_SEED, slice_of(flow_id)), body) });
-	if (!run_acts(r, &id))
-		return;
-	struct act *a = act_new(r, ACT_TELL, run_index(r));
+	if (run_acts(r, &id, hook_name) || rule_off(r->engine, RULE_TELL_ONCE)) {
+		struct act *a = act_new(r, ACT_TELL, run_index(r));
 
-	a->to = id;
-	a->hook_name = xstrndup(hook_name, strlen(hook_name));
-	buf_put_slice(&a->body, body);
+		a->to = id;
+		a->hook_name = xstrndup(hook_name, strlen(hook_name));
+		buf_put_slice(&a->body, body);
+	}
+	run_step_end(r);
 }
 
 void fish_renew(fish_flow *f, const char *json, ...)

@@ -26,7 +26,7 @@ static bool wanted(const struct wait *w, size_t i)
 /* Names of the hooks, for the label; their numbers, for the digest. */
 static struct step wait_step(struct run *r, enum step_kind kind, fish_hook *const *hooks, size_t n)
 {
-	struct buf label;
+	struct buf *label = &r->label;
 	struct step s = { .kind = kind, .content = HASH64_SEED };
 
 	/* Most waits are for one hook, whose name lives as long as the run. */
@@ -35,18 +35,17 @@ static struct step wait_step(struct run *r, enum step_kind kind, fish_hook *cons
 		s.content = hash64_u64(s.content, (uint64_t)hooks[0]->source << 32 | hooks[0]->number);
 		return s;
 	}
-	buf_init(&label, SIZE_MAX);
+	buf_reset(label);
 	for (size_t i = 0; i < n; i++) {
 		if (!hooks[i])
 			continue;
-		if (label.len && label.len < LABEL_BYTES_MAX)
-			buf_putc(&label, '|');
-		if (label.len < LABEL_BYTES_MAX)
-			buf_puts(&label, hooks[i]->name);
+		if (label->len && label->len < LABEL_BYTES_MAX)
+			buf_putc(label, '|');
+		if (label->len < LABEL_BYTES_MAX)
+			buf_puts(label, hooks[i]->name);
 		s.content = hash64_u64(s.content, (uint64_t)hooks[i]->source << 32 | hooks[i]->number);
 	}
-	s.label = arena_dup(&r->arena, buf_slice(&label));
-	buf_fini(&label);
+	s.label = label->len ? label->ptr : "";
 	return s;
 }
 
@@ -103,16 +102,18 @@ static void note_closed(const struct wait *w, uint64_t seq)
 }
 
 /* The next message, or NULL by a TIMEOUT entry. *ret_at: the hook it came to. */
-static struct msg *wait_one(const struct wait *w, size_t *ret_at)
+static struct msg *wait_one(const struct wait *w, struct inbox *own, size_t *ret_at)
 {
 	struct run *r = w->run;
 
 	for (;;) {
-		struct inbox *own = run_inbox_fed(r, SOURCE_WAIT, run_index(r));
 		struct inbox *in = oldest(w, ret_at);
 
-		if (own && own->first && (!in || own->first->seq < in->first->seq)) {
-			note_closed(w, run_take(r, own)->seq);
+		if (own->first && (!in || own->first->seq < in->first->seq)) {
+			struct msg *rang = run_take(r, own);
+
+			note_closed(w, rang->seq);
+			run_wait_over(r, own, rang);
 			return NULL;
 		}
 		if (in) {
@@ -142,6 +143,15 @@ static void wait_begin(struct wait *w, enum step_kind kind)
 	w->run->wait_due_ms = engine_wait_until(run_reached(w->run), w->timeout_ms);
 }
 
+/* A flow that is cut short here, before it has seen what it took, has not taken it. */
+static void step_end(struct run *r, const fish_msg **got, size_t n)
+{
+	r->gathered = got;
+	r->ngathered = n;
+	run_step_end(r);
+	r->gathered = NULL;
+}
+
 static const fish_msg *any_of(struct run *r, int64_t timeout_ms, fish_hook *const *hooks, size_t n)
 {
 	struct wait w = { .run = r, .hooks = hooks, .n = n, .timeout_ms = timeout_ms };
@@ -149,9 +159,15 @@ static const fish_msg *any_of(struct run *r, int64_t timeout_ms, fish_hook *cons
 
 	check_hooks(r, hooks, n);
 	wait_begin(&w, STEP_WAIT);
-	struct msg *m = wait_one(&w, &at);
+	struct inbox *own = run_inbox(r, SOURCE_WAIT, run_index(r));
+	struct msg *m = wait_one(&w, own, &at);
 
-	return m ? &m->pub : NULL;
+	const fish_msg *got = m ? &m->pub : NULL;
+
+	if (m)
+		run_wait_over(r, own, NULL);
+	step_end(r, &got, 1);
+	return got;
 }
 
 const fish_msg *fish_any_of(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n)
@@ -162,9 +178,10 @@ const fish_msg *fish_any_of(fish_flow *f, int64_t timeout_ms, fish_hook *const *
 
 const fish_msg *fish_next(fish_hook *h, int64_t timeout_ms)
 {
-	RUN_AT(h->run);
-	run_here(h->run);
-	return any_of(h->run, timeout_ms, &h, 1);
+	struct run *r = RUN_OF_HOOK(h, "fish_next");
+
+	run_here(r);
+	return any_of(r, timeout_ms, &h, 1);
 }
 
 size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, size_t n, size_t need,
@@ -173,6 +190,7 @@ size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, si
 	struct wait w = { .run = run_of(f), .hooks = hooks, .got = ret, .n = n, .timeout_ms = timeout_ms };
 	size_t got = 0;
 	size_t at = 0;
+	struct inbox *own;
 	struct msg *m;
 
 	RUN_AT(w.run);
@@ -182,11 +200,14 @@ size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, si
 	wait_begin(&w, STEP_GATHER);
 	w.run->gathered = ret;
 	w.run->ngathered = n;
-	while (got < need && (m = wait_one(&w, &at))) {
+	own = run_inbox(w.run, SOURCE_WAIT, run_index(w.run));
+	while (got < need && (m = wait_one(&w, own, &at))) {
 		ret[at] = &m->pub;
 		got++;
 	}
-	w.run->gathered = NULL;
+	if (got >= need)
+		run_wait_over(w.run, own, NULL);
+	step_end(w.run, ret, n);
 	return got;
 }
 
@@ -205,5 +226,6 @@ void fish_sleep(fish_flow *f, int64_t ms)
 		else
 			run_block(r);
 	}
-	(void)run_take(r, own);
+	run_wait_over(r, own, run_take(r, own));
+	run_step_end(r);
 }

@@ -119,10 +119,11 @@ struct row *batch_row(struct batch *b, const struct id *flow, uint64_t seq)
 	return row;
 }
 
-void batch_log(struct batch *b, struct slice line)
+void batch_log(struct batch *b, const char *event, struct slice line)
 {
 	struct log_line *l = xalloc(sizeof *l);
 
+	l->event = event;
 	buf_init(&l->text, SIZE_MAX);
 	buf_put_slice(&l->text, line);
 	list_push(&b->logs, &l->link);
@@ -195,7 +196,7 @@ static void logs_out(struct batch *b, bool print)
 		struct log_line *line = container_of(l, struct log_line, link);
 
 		if (print)
-			s->log(s->owner, "flow.log", buf_slice(&line->text));
+			s->log(s->owner, line->event, buf_slice(&line->text));
 		buf_fini(&line->text);
 		free(line);
 	}

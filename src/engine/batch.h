@@ -33,6 +33,7 @@ struct ended {
 
 struct log_line {
 	struct list link;          /* in batch->logs */
+	const char *event;         /* a constant */
 	struct buf  text;
 };
 
@@ -62,6 +63,6 @@ void          rows_free(struct engine *e);                /* those that batches 
 void          batch_submit(struct batch *b);              /* to the store; done runs on_durable or on_failed */
 void          batch_release(struct batch *b);             /* lets the outs out; the rows are durable */
 void          batch_refuse(struct batch *b);              /* the commit was rolled back */
-void          batch_log(struct batch *b, struct slice line);
+void          batch_log(struct batch *b, const char *event, struct slice line);
 
 #endif

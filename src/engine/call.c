@@ -170,6 +170,9 @@ static bool retryable(int status)
 static int64_t next_pause(struct call *c, int64_t retry_after_ms)
 {
 	struct seams *s = &c->flow->engine->config.seams;
+
+	if (c->flow->engine->config.simulated)
+		return retry_after_ms > 0 ? retry_after_ms : 0;
 	int64_t pause = c->pause_ms ? 2 * c->pause_ms : PAUSE_FIRST_MS;
 
 	c->pause_ms = pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS;
@@ -196,7 +199,8 @@ static void attempt_done(struct attempt *a, int status, struct slice meta, struc
 	uint32_t epoch = c->epoch;
 	uint32_t step = c->step;
 
-	flow_settle(f);
+	if (!rule_off(e, RULE_DEADLINE_BEFORE_RESP))
+		flow_settle(f);
 	if (call_find(f, epoch, step) != c)
 		return;
 	c->state = CALL_PAUSING;

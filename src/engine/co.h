@@ -32,6 +32,9 @@ struct co *co_free(struct co *co);                        /* NULL is fine; not f
 /* Runs co until it yields or its function returns. true: it yielded; false: it is over. */
 bool       co_resume(struct co *co);
 void       co_yield(struct co *co);                       /* from inside co only: back to who resumed it */
+/* The arg of the coroutine on whose stack the caller runs. It must run on one: the memory above its frame
+ * is looked through for the mark in the first. For reports only, where nothing else leads there. */
+void      *co_here(void);
 size_t     co_pool_stacks(const struct co_pool *p);       /* stacks in use, for figures */
 size_t     co_stack_used(const struct co *co);            /* bytes from the stack's top to where it last yielded */
 

@@ -66,6 +66,10 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 		e->config.park_after_ms = PARK_AFTER_MS;
 	if (!e->config.memory_bytes)
 		e->config.memory_bytes = MEMORY_BYTES;
+	if (!e->config.steps_max)
+		e->config.steps_max = STEPS_MAX_DEFAULT;
+	if (!e->config.turn_steps_max)
+		e->config.turn_steps_max = STEPS_PER_TURN;
 	if (!e->config.run_ahead_bytes)
 		e->config.run_ahead_bytes = RUN_AHEAD_BYTES;
 	e->store = config->store;
@@ -82,6 +86,7 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	heap_init(&e->pauses);
 	list_init(&e->ready);
 	list_init(&e->starved);
+	list_init(&e->paused);
 	list_init(&e->idle);
 	list_init(&e->cancelling);
 	list_init(&e->loads);
@@ -232,7 +237,8 @@ bool engine_away(const struct engine *e)
 
 bool engine_idle(const struct engine *e)
 {
-	return !e->inflight && list_empty(&e->ready) && list_empty(&e->starved) && list_empty(&e->loads)
+	return !e->inflight && list_empty(&e->ready) && (list_empty(&e->paused) || e->winds_down)
+	       && list_empty(&e->starved) && list_empty(&e->loads)
 	       && list_empty(&e->fetches) && list_empty(&e->walks) && !e->due.asked
 	       && list_empty(&e->acts) && list_empty(&e->cancelling) && !batch_has_rows(e->gather) && !batch_has_outs(e->gather);
 }
@@ -246,6 +252,34 @@ void engine_run_flow(struct engine *e, struct flow *f)
 	run_go(f->run);
 }
 
+/* Is some flow on its way from the store, or about to be asked for? */
+static bool reads(const struct engine *e)
+{
+	return !list_empty(&e->loads) || !list_empty(&e->fetches) || e->due.asked || due_next_ms(e) <= e->now_ms;
+}
+
+static bool older(const struct flow *a, const struct flow *b)
+{
+	return memcmp(a->id.b, b->id.b, sizeof a->id.b) < 0;
+}
+
+/* A simulated engine runs nobody while another is still being read, and the oldest first: so who happens
+ * to be in memory, and in which order a restart woke them, has no say in what they do to each other. */
+static struct list *next_ready(struct engine *e)
+{
+	struct list *first = e->ready.next;
+
+	if (!e->config.simulated || list_empty(&e->ready))
+		return list_shift(&e->ready);
+	if (reads(e))
+		return NULL;
+	for (struct list *l = first->next; l != &e->ready; l = l->next)
+		if (older(container_of(l, struct flow, ready), container_of(first, struct flow, ready)))
+			first = l;
+	list_remove(first);
+	return first;
+}
+
 /* Starved flows are tried once a turn: a stack may have come free. */
 static void run_ready(struct engine *e)
 {
@@ -254,16 +288,44 @@ static void run_ready(struct engine *e)
 	while ((l = list_shift(&e->starved)))
 		list_push(&e->ready, l);
 	/* What flows did to others belongs to the batch that tells of it, full or not. */
-	for (acts_do(e); !engine_overfull(e) && (l = list_shift(&e->ready)); acts_do(e))
+	for (acts_do(e); !engine_overfull(e) && (l = next_ready(e)); acts_do(e))
 		run_go(container_of(l, struct flow, ready)->run);
+}
+
+/* Once a turn, and at the end of those that wait to run: each has its share. */
+static void go_on_paused(struct engine *e)
+{
+	for (struct list *l; !e->winds_down && (l = list_shift(&e->paused));)
+		list_push(&e->ready, l);
+}
+
+static struct flow *next_due(struct engine *e)
+{
+	struct heap_node *first = heap_first(&e->deadlines);
+
+	if (!first || first->due_ms > e->now_ms)
+		return NULL;
+	for (size_t i = 0; e->config.simulated && i < e->deadlines.len; i++) {
+		struct heap_node *n = e->deadlines.nodes[i];
+		struct flow *f = container_of(n, struct flow, due);
+
+		if (n->due_ms > e->now_ms)
+			continue;
+		/* All of them are read before the first one rings. */
+		if (f->state == FLOW_PARKED && !f->run)
+			flow_load(f);
+		if (older(f, container_of(first, struct flow, due)))
+			first = n;
+	}
+	return e->config.simulated && reads(e) ? NULL : container_of(first, struct flow, due);
 }
 
 static void deadlines_ring(struct engine *e)
 {
-	struct heap_node *n;
+	struct flow *f;
 
-	while ((n = heap_first(&e->deadlines)) && n->due_ms <= e->now_ms && !engine_overfull(e))
-		flow_settle(container_of(n, struct flow, due));
+	while (!engine_overfull(e) && (f = next_due(e)))
+		flow_settle(f);
 }
 
 static void submit(struct engine *e)
@@ -271,6 +333,9 @@ static void submit(struct engine *e)
 	struct batch *b = e->gather;
 
 	if (e->inflight)
+		return;
+	/* Simulated: a commit is what a whole round has come to, however many had to be read for it. */
+	if (e->config.simulated && !engine_overfull(e) && (!list_empty(&e->ready) || reads(e)))
 		return;
 	for (struct list *l; (l = list_shift(&b->parents));)
 		tree_flush(container_of(l, struct flow, parents_link));
@@ -319,11 +384,13 @@ void engine_batch_done(struct engine *e, struct batch *b, int rc)
 /* A commit that failed is a crash that spares the process. */
 static void go_away(struct engine *e)
 {
+	int64_t pause_ms = e->config.simulated ? 0 : e->away_pause_ms;
+
 	engine_log(e, "store.away", "for=%lldms why=\"a commit was rolled back; what came is refused with 503\"",
-	           (long long)e->away_pause_ms);
+	           (long long)pause_ms);
 	e->failed = false;
 	e->away = true;
-	e->away_until_ms = e->now_ms + e->away_pause_ms;
+	e->away_until_ms = e->now_ms + pause_ms;
 	e->away_pause_ms = 2 * e->away_pause_ms < AWAY_PAUSE_MAX_MS ? 2 * e->away_pause_ms : AWAY_PAUSE_MAX_MS;
 	engine_forget(e);
 	batch_refuse(e->gather);                  /* what came in since the commit failed */
@@ -353,9 +420,12 @@ static bool come_back(struct engine *e)
 /* All of a turn but its commit. False: the store is away. */
 static bool take_in(struct engine *e)
 {
-	/* What was handed in since the last turn came at the old time: it runs before the clock moves. */
-	if (!engine_away(e))
+	/* What was handed in since the last turn came at the old time: it runs before the clock moves. And a
+	 * flow that goes on now may come to rest with a deadline that has passed, as another build counts. */
+	if (!engine_away(e)) {
+		go_on_paused(e);
 		run_ready(e);
+	}
 	clock_look(e);
 	store_poll(e->store);
 	if (e->failed)
@@ -364,9 +434,9 @@ static bool take_in(struct engine *e)
 		return false;
 	calls_ring(e);
 	holds_ring(e);
+	due_look(e);
 	deadlines_ring(e);
 	tree_walk(e);
-	due_look(e);
 	run_ready(e);
 	leave_idle(e);
 	return true;
@@ -408,11 +478,25 @@ int64_t engine_next_ms(const struct engine *e)
 		next = leave_next_ms(e);
 	if (due_next_ms(e) < next)
 		next = due_next_ms(e) > e->now_ms ? due_next_ms(e) : e->now_ms;
-	if (!list_empty(&e->cancelling) || !list_empty(&e->acts) || (!list_empty(&e->ready) && !e->inflight))
+	bool goes_on = !list_empty(&e->paused) && !e->winds_down && !(e->inflight && engine_overfull(e));
+	bool has_more = !list_empty(&e->cancelling) || !list_empty(&e->acts)
+	                || (!list_empty(&e->ready) && !e->inflight) || goes_on;
+
+	if (has_more && e->now_ms < next)
 		next = e->now_ms;
 	if (!list_empty(&e->starved) && e->now_ms + 10 < next)
 		next = e->now_ms + 10;
 	return next;
+}
+
+void engine_wind_down(struct engine *e)
+{
+	e->winds_down = true;
+}
+
+size_t engine_memory(const struct engine *e)
+{
+	return e->memory;
 }
 
 void engine_figures(const struct engine *e, struct engine_figures *ret)

@@ -137,6 +137,7 @@ static bool options_feed(struct hook *h, const struct entry *e)
 		return false;
 	o.reply_body.ptr = o.reply_body.len ? dup(o.reply_body) : NULL;
 	h->options = o;
+	h->shots_left = o.shots;
 	if (o.expires_ms)
 		h->expires_ms = engine_wait_until(e->time_ms, o.expires_ms);
 	return true;
@@ -174,9 +175,14 @@ static int feed_hook(struct flow *f, const struct entry *e)
 			flow_deadline_add(f, (struct entry_deadline){ SOURCE_HOOK, h->number, h->expires_ms });
 			flow_deadlines_changed(f);
 		}
+	} else if (e->options.len) {
+		struct hook_options left;
+
+		if (options_take(e->options, &left) < 0)
+			return FISH_EFORMAT;
+		h->shots_left = left.shots;
 	}
-	if (e->each.len) {
-		free(h->each);
+	if (e->each.len && !h->each) {
 		h->each = dup(e->each);
 		f->waiting = 0;       /* what had come has become children */
 	}
@@ -204,6 +210,7 @@ static void feed_message(struct flow *f, const struct entry *e)
 	f->news = true;
 	if (h) {
 		hook_seen(h, e, f->batch, f->seq_next - 1);
+		h->shots_left -= h->shots_left > 0;
 		f->waiting++;
 		if (!f->run)          /* else that counts */
 			flow_waiting_more(f, e->number, message_bytes(e->meta, e->body));
@@ -239,8 +246,11 @@ static int feed_progress(struct flow *f, const struct entry *e)
 	f->waiting = e->waiting;
 	if (!f->waiting && !f->run)
 		flow_waiting_none(f);
+	if (e->rest == REST_CLOSING && !f->closing && !f->cancelled)
+		f->closing_batch = f->batch;
 	f->closing = e->rest == REST_CLOSING;
-	f->news = e->rest == REST_MISUSED;
+	f->news = e->rest == REST_MISUSED || e->rest == REST_PAUSED;
+	f->steps = e->number;
 	return rc;
 }
 
@@ -303,6 +313,8 @@ static void feed_cancel(struct flow *f, const struct entry *e)
 		flow_deadline_remove(f, SOURCE_CANCEL, 0);
 		return;
 	}
+	if (!f->closing)
+		f->closing_batch = f->batch;
 	f->cancelled = true;
 	f->cancelled_ms = e->time_ms;
 	f->cancelled_seq = f->seq_next - 1;
@@ -316,7 +328,7 @@ static void feed_cancel(struct flow *f, const struct entry *e)
 static void feed_reply(struct flow *f, const struct entry *e)
 {
 	f->news = true;
-	for (size_t i = 0; i < f->nhooks; i++)
+	for (size_t i = 0; i < f->nhooks && !rule_off(f->engine, RULE_REPLY_KEPT); i++)
 		if (f->hooks[i].seen && f->hooks[i].options.reply_ms)
 			seen_reply(f->hooks[i].seen, e->message_seq, f->batch, e->status, e->body);
 }
@@ -335,8 +347,10 @@ static void feed_renew(struct flow *f, const struct entry *e)
 	f->key_id = e->key_id;
 	f->build = e->build;
 	f->ndeadlines = 0;
+	flow_expiries_add(f);
 	flow_deadlines_changed(f);
 	f->doubt = 0;
+	f->steps = 0;
 	f->closing = false;
 	f->news = true;
 	for (size_t i = 0; rule_off(f->engine, RULE_RENEW_KEEPS_SEEN) && i < f->nhooks; i++)

@@ -41,11 +41,12 @@ struct hook {
 	int64_t      expires_ms;   /* when; INT64_MAX: never */
 	uint64_t     batch;        /* that made its last change */
 	size_t       waiting_bytes;/* its part of the flow's */
-	uint64_t     received;     /* deliveries accepted */
+	uint64_t     received;     /* deliveries accepted, as far as is known after a restart */
+	uint32_t     shots_left;   /* of options.shots */
 	struct seen *seen;         /* NULL: none yet */
 };
 
-struct published {
+struct flow_published {
 	char      *name;
 	struct buf body;
 };
@@ -93,7 +94,7 @@ struct flow {
 	size_t            nkids;
 	bool              walked;       /* its parked children have been cancelled */
 	bool              walking;      /* … are being */
-	struct published *published;
+	struct flow_published *published;
 	size_t            npublished;
 	struct list       parents_link; /* in batch->parents */
 
@@ -107,6 +108,8 @@ struct flow {
 	size_t            waiting_bytes;/* … and their bytes: exact while it has a run, else at least so many */
 	bool              cancelled;    /* CANCEL stands */
 	bool              closing;      /* the function had returned at the last PROGRESS */
+	uint64_t          closing_batch;/* that made it closing or cancelled, if it is; 0: durable */
+	uint32_t          steps;        /* of this life, as the last PROGRESS says */
 	bool              news;         /* entries after the last PROGRESS that may move it */
 
 	struct run       *run;

@@ -12,7 +12,9 @@ void hold_begin(struct delivery *d, struct flow *f, const struct hook *h, uint64
 
 	*o = (struct hold){ .delivery = d, .flow = f, .seq = seq, .batch = batch };
 	list_push(&f->holds, &o->link);
-	heap_set(&f->engine->holds, &o->due, engine_wait_until(f->engine->now_ms, h->options.reply_ms));
+	int64_t from_ms = d->asked_ms ? d->asked_ms : f->engine->now_ms;
+
+	heap_set(&f->engine->holds, &o->due, engine_wait_until(from_ms, h->options.reply_ms));
 	d->status = h->options.reply_status;
 	delivery_answer_set(d, h->options.reply_body);
 }

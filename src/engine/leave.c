@@ -52,7 +52,7 @@ static bool may_leave(const struct flow *f)
 	       && (!f->ndeadlines || f->deadlines[0].due_ms > e->now_ms + leave_lead_ms(e));
 }
 
-static struct store_park park_of(const struct flow *f)
+struct store_park leave_park(const struct flow *f)
 {
 	struct store_park p = {
 		.flow = f->id,
@@ -100,7 +100,7 @@ static bool leave(struct flow *f)
 	}
 	if (!list_empty(&f->leaving) || b->nleaving >= PARKS_PER_BATCH)
 		return true;
-	f->park = park_of(f);
+	f->park = leave_park(f);
 	list_push(&b->leaving, &f->leaving);
 	f->leaving_no = b->no;
 	b->nleaving++;
@@ -161,6 +161,12 @@ void leave_idle(struct engine *e)
 	}
 	while ((l = list_shift(&seen)))
 		list_push(&e->idle, l);
+}
+
+void leave_soon(struct engine *e)
+{
+	for (struct list *l = e->idle.next; l != &e->idle; l = l->next)
+		container_of(l, struct flow, idle)->idle_since_ms = e->now_ms - e->config.park_after_ms;
 }
 
 int64_t leave_next_ms(const struct engine *e)

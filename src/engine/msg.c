@@ -152,7 +152,7 @@ json_t *msg_json(const struct msg *m)
 	own->json = body_read(m->meta, (struct slice){ m->pub.body, m->pub.len }, NULL);
 	own->parse = m->json ? MSG_PARSED : MSG_REFUSED;
 	/* The run's chain: the tree is jansson's, and not in the arena. */
-	if (m->json) {
+	if (m->json && m->parsed) {
 		own->parsed_next = *m->parsed;
 		*own->parsed = own;
 	}

@@ -1,7 +1,8 @@
 /* msg.h - a message as a flow sees it: the public part first, so that a fish_msg is a struct msg.
  *
  * Body and meta are copies in the run's arena. Parsed lazily: json is made by the first reader that
- * asks and released with the run, which keeps all parsed messages in a chain. */
+ * asks and released with the run, which keeps all parsed messages in a chain. Surprise: a passing
+ * message, of a hook with the release option, is memory of its own and in no chain; see release.c. */
 #ifndef FISH_MSG_H
 #define FISH_MSG_H
 
@@ -17,13 +18,14 @@ struct run;
 struct msg {
 	fish_msg       pub;
 	struct run    *input_of;       /* a flow's input: the run; NULL for all others */
-	struct arena  *arena;          /* the run's: what readers hand out lives there */
-	struct msg   **parsed;         /* head of the run's chain of parsed messages */
+	struct arena  *arena;          /* the run's, or its own if it passes: what readers hand out lives there */
+	struct msg   **parsed;         /* head of the run's chain of parsed messages; NULL if it passes */
 	struct msg    *parsed_next;
 	struct msg    *next;           /* in its inbox */
 	struct slice   meta;           /* header lines "name: value\n" */
 	struct json_t *json;           /* MSG_PARSED: owned */
 	bool           replied;        /* by fish_reply */
+	bool           passes;         /* goes when the next one of its hook is taken */
 	enum msg_parse parse;
 	uint64_t       seq;            /* its place in the journal: the oldest wins */
 	int64_t        time_ms;

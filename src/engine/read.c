@@ -204,7 +204,7 @@ size_t fish_count(const fish_msg *m, const char *pointer)
 /* The part of the URL behind the public URL, which may have a path of its own. */
 static const char *path_of(const fish_hook *h)
 {
-	const char *url = fish_url(h);
+	const char *url = run_hook_url(h);
 	const char *token = strrchr(url, '/');
 
 	CHECK(token - url >= 2);

@@ -54,6 +54,27 @@ static bool wants_run(const struct flow *f)
 	       || f->build != f->engine->config.build;
 }
 
+/* A parked flow comes into memory beside the others, if there is one of that id. */
+static int pull(struct recovery *rec, const struct id *id)
+{
+	struct engine *e = rec->engine;
+	struct store_recovery r = { .flow = flow_in, .owner = rec };
+	int rc = store_recover_flow(e->store, id, &r, rec->err);
+	struct flow *f = map_get(&e->flows, id);
+
+	if (rc < 0 || rec->rc < 0)
+		return rc < 0 ? rc : rec->rc;
+	if (!f)
+		return 0;
+	f->news = false;                          /* it was at rest when it was parked */
+	f->stored = true;
+	f->park = leave_park(f);
+	e->parked.flows--;
+	e->parked.hooks -= f->park.hooks;
+	e->parked.untaken -= f->park.untaken;
+	return 0;
+}
+
 /* All there are now; the caller frees the array. */
 static struct flow **flows_now(struct engine *e, size_t *ret_n)
 {
@@ -67,7 +88,7 @@ static struct flow **flows_now(struct engine *e, size_t *ret_n)
 }
 
 /* Parents that are parked come too, and theirs. */
-static void parents_in(struct recovery *rec, struct store_recovery *r)
+static void parents_in(struct recovery *rec)
 {
 	struct engine *e = rec->engine;
 	size_t before = 0;
@@ -79,7 +100,7 @@ static void parents_in(struct recovery *rec, struct store_recovery *r)
 		before = n;
 		for (size_t i = 0; i < n && rec->rc == 0; i++)
 			if (all[i]->parent_source && !map_get(&e->flows, &all[i]->parent_id))
-				rec->rc = store_recover_flow(e->store, &all[i]->parent_id, r, rec->err);
+				rec->rc = pull(rec, &all[i]->parent_id);
 		free(all);
 	}
 }
@@ -93,10 +114,10 @@ int engine_rebuild(struct engine *e, struct err *err)
 
 	if (rc < 0)
 		return rc;
-	parents_in(&rec, &r);
+	e->parked = r.ret_parked;
+	parents_in(&rec);
 	if (rec.rc < 0)
 		return rec.rc;
-	e->parked = r.ret_parked;
 	due_begin(e);
 	struct flow **all = flows_now(e, &n);
 
@@ -109,6 +130,23 @@ int engine_rebuild(struct engine *e, struct err *err)
 	}
 	free(all);
 	return 0;
+}
+
+bool engine_reached(struct engine *e, const struct id *flow, uint64_t *ret_reached)
+{
+	struct err err = { .code = 0 };
+	struct recovery rec = { .engine = e, .err = &err };
+	struct flow *f = map_get(&e->flows, flow);
+
+	if (!f && pull(&rec, flow) == 0 && (f = map_get(&e->flows, flow))) {
+		parents_in(&rec);
+		flow_link(f);
+		flow_idle(f);
+	}
+	if (!f || f->state == FLOW_ENDED)
+		return false;
+	*ret_reached = (uint64_t)f->epoch << 32 | f->steps;
+	return true;
 }
 
 void engine_forget(struct engine *e)

@@ -19,8 +19,8 @@ static int retry(struct engine *e, struct flow *f)
 		return FISH_EINVAL;
 	if (!flow_durable(f))
 		return FISH_EBUSY;
-	if (s->progressed)
-		s->progressed(s->owner, &f->id);
+	if (s->forgive)
+		s->forgive(s->owner, &f->id);
 	free(f->why);
 	f->why = NULL;
 	f->state = FLOW_PARKED;

@@ -21,6 +21,8 @@ struct run *run_new(struct flow *f)
 	map_init(&r->inboxes);
 	buf_init(&r->recorded, SIZE_MAX);
 	buf_init(&r->fresh, SIZE_MAX);
+	buf_init(&r->label, SIZE_MAX);
+	list_init(&r->passing);
 	r->epoch = f->epoch;
 	list_init(&r->acts);
 	r->digest = HASH64_SEED;
@@ -53,10 +55,12 @@ static void run_free(struct run *r)
 	deferred_run(r);
 	co_free(r->co);
 	msgs_release(&r->parsed);
+	run_passing_free(r);
 	acts_drop(&r->acts);
 	map_fini(&r->inboxes);
 	buf_fini(&r->recorded);
 	buf_fini(&r->fresh);
+	buf_fini(&r->label);
 	free(r->progress);
 	arena_fini(&r->arena);
 	free(r);
@@ -123,10 +127,10 @@ static void fetch(struct run *r, const struct id *id)
 
 /* Mostly PROGRESS alone says that the act was done, in one commit. But a run that has to wait for the
  * other flow rests with the step begun and the act not done; then RESULT says it, in the act's commit. */
-bool run_acts(struct run *r, const struct id *id)
+bool run_acts(struct run *r, const struct id *id, const char *label)
 {
 	struct inbox *done = run_inbox(r, SOURCE_RESULT, run_index(r));
-	bool pending = r->steps == r->border && r->rest == REST_NEEDS;
+	bool pending = r->act_open == r->steps;
 
 	if (done->first) {
 		(void)run_take(r, done);
@@ -136,8 +140,12 @@ bool run_acts(struct run *r, const struct id *id)
 		return false;
 	if (!pending && map_get(&r->engine->flows, id))
 		return true;
+	/* One that was cut short while it waited for the other flow goes no further here. */
+	while (pending && !run_answers(r))
+		run_block(r);
 	fetch(r, id);
-	flow_append(r->flow, &(struct entry){ .kind = ENTRY_RESULT, .number = run_index(r) });
+	flow_append(r->flow, &(struct entry){
+		.kind = ENTRY_RESULT, .number = run_index(r), .name = run_label(label) });
 	(void)run_take(r, done);
 	return true;
 }
@@ -216,9 +224,25 @@ static enum entry_rest rest_of(const struct run *r)
 {
 	if (r->misused)
 		return REST_MISUSED;
-	if (r->needs && !r->returned)
+	if (r->returned)
+		return REST_CLOSING;
+	if (r->needs)
 		return REST_NEEDS;
-	return r->returned ? REST_CLOSING : REST_WAITS;
+	return r->paused ? REST_PAUSED : REST_WAITS;
+}
+
+static void tell_long(const struct run *r)
+{
+	const struct flow *f = r->flow;
+	char id[ID_TEXT_SIZE];
+	struct buf line;
+
+	id_text(&f->id, id);
+	buf_init(&line, SIZE_MAX);
+	buf_printf(&line, "flow=%s name=%s steps=%u most=%u why=\"each re-run takes them all again; begin a new life "
+	           "with fish_renew now and then\"", id, f->name, r->steps, r->engine->config.steps_max);
+	batch_log(r->engine->gather, "flow.long", buf_slice(&line));
+	buf_fini(&line);
 }
 
 /* Rule 3. Nothing new since the last one: nothing to write. That the function is over is news too: it
@@ -237,17 +261,17 @@ static void progress_put(struct run *r)
 	};
 	struct buf deadlines;
 
-	if (r->steps <= r->border && r->rest == rest_of(r))
+	if (rule_off(r->engine, RULE_PROGRESS) || (r->steps <= r->border && r->rest == rest_of(r)))
 		return;
 	buf_init(&deadlines, SIZE_MAX);
 	if (!r->returned && !rule_off(r->engine, RULE_PROGRESS_DEADLINES))
 		deadlines_put(r, &deadlines);
 	e.deadlines = buf_slice(&deadlines);
+	if (r->border < STEPS_LONG && r->steps >= STEPS_LONG)
+		tell_long(r);
 	flow_append(r->flow, &e);
 	buf_fini(&deadlines);
 	buf_reset(&r->fresh);
-	if (r->engine->config.seams.progressed)
-		r->engine->config.seams.progressed(r->engine->config.seams.owner, &r->flow->id);
 }
 
 /* The door goes by the running code's deadlines: a new build may wait longer or shorter. */
@@ -363,6 +387,7 @@ static void cut_short(struct run *r)
 	run_give_back(r);
 	r->returned = true;
 	r->renews = false;
+	r->paused = false;
 	r->end_status = END_CANCELLED;
 	r->end_result = SLICE_LIT("cancelled");
 }
@@ -411,7 +436,11 @@ static void rest(struct run *r)
 	}
 	deadlines_follow(r);
 	f->waiting = r->untaken;
-	f->news = false;                          /* it has seen all there is */
+	f->news = r->paused;                      /* else it has seen all there is */
+	if (r->paused) {
+		run_queue(r);
+		return;
+	}
 	if (await_commit(r)) {
 		f->state = FLOW_READY;
 		list_push(&e->ready, &f->ready);
@@ -449,11 +478,15 @@ void run_go(struct run *r)
 	}
 	f->state = FLOW_RUNNING;
 	e->current = f;
+	r->taken = 0;
+	r->paused = false;
 	if (!r->returned)
 		on_cpu(r);
 	e->current = NULL;
 	if (r->stop_why)
 		stop(r);
+	else if (r->paused && !run_live(r))
+		run_queue(r);
 	else
 		rest(r);
 }

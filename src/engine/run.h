@@ -30,6 +30,8 @@ struct inbox {
 	uint64_t    received;      /* also those taken */
 	uint64_t    closed_seq;    /* SOURCE_HOOK: where the journal closed it; 0: it did not */
 	bool        asked;         /* SOURCE_CALL: the code has asked for the call */
+	struct msg *held;          /* the last one taken, if it passes: the flow may read it */
+	struct inbox *spare;       /* in run->spare_inboxes */
 };
 
 struct fish_hook {
@@ -90,11 +92,16 @@ struct run {
 	struct arena   arena;
 	struct msg    *input;
 	struct msg    *parsed;          /* chain of messages with json */
+	struct list    passing;         /* messages that go before the run does: see release.c */
+	struct inbox  *spare_inboxes;   /* of waits that are over … */
+	struct msg    *spare_msgs;      /* … and their TIMEOUTs: used again */
+	struct buf     label;           /* of the wait that is begun */
 	struct map     inboxes;         /* by (source, number) */
 	struct fish_hook *hooks;
 	uint32_t       epoch;
 	uint32_t       hook_next;       /* number of the next hook */
 	uint32_t       steps;           /* begun so far; the present one is steps - 1 */
+	uint32_t       taken;           /* … since it was last given the CPU */
 	uint32_t       border;          /* steps that the last PROGRESS covers */
 	uint64_t       digest;
 	int64_t        now_ms;          /* fish_now */
@@ -109,12 +116,15 @@ struct run {
 	uint32_t       doubt;           /* calls asked for and not answered */
 	uint32_t       untaken;         /* deliveries in inboxes */
 	struct held_call *held;
-	const fish_msg **gathered;      /* what the gather it is in has so far, NULL where nothing is; NULL: in none */
+	const fish_msg **gathered;      /* what the wait it is in has taken so far, NULL where nothing is; NULL: in none */
 	size_t         ngathered;
 	struct deferred  *deferred;
 	struct patch  *patches;
+	uint32_t       npatches;        /* of them true */
+	uint32_t       patch_asks;      /* since the last step */
 	struct carried *carried;
 	const char    *once;            /* fish_once has handed over: its name; NULL: not */
+	uint32_t       act_open;        /* the step of that number, from 1, rested with its act not done; 0: none */
 	bool           needs;           /* waits for a flow that a step acts on … */
 	struct wanted  need;            /* … to be in memory */
 	bool           need_lives;      /* it does */
@@ -129,6 +139,7 @@ struct run {
 	struct list    acts;            /* what its steps do to other flows, in order: see act.h */
 	int64_t        wait_due_ms;     /* deadline of the wait it is in; INT64_MAX: none */
 	bool           waits;
+	bool           paused;          /* interrupted at the end of a step: in engine->paused, or ->ready again */
 	bool           begun;           /* feeding is over, the function runs */
 	bool           effects;         /* calls were asked for since the flow last came to rest */
 	enum entry_rest rest;           /* as the last PROGRESS says */
@@ -158,10 +169,15 @@ struct step {
 	uint64_t       content;      /* hash of bytes that belong to the step (a call's, the hooks of a wait); 0: none */
 };
 void          run_step(struct run *r, const struct step *s);     /* begins the next step; may not return (diverged) */
+/* Ends the step, last thing in each function that takes one: others may run before it returns, and it does
+ * not return when the flow was cut short there. */
+void          run_step_end(struct run *r);
+void          run_queue(struct run *r);                          /* a paused run: goes on in a later turn */
 void          run_block(struct run *r);                          /* until there is news */
 /* For a step that acts on that flow, which may be parked: returns when it is in memory, or known not to
- * live. True: the act is to be done now; false: it was. */
-bool          run_acts(struct run *r, const struct id *id);
+ * live. label: the step's. True: the act is to be done now; false: it was. */
+bool          run_acts(struct run *r, const struct id *id, const char *label);
+struct slice  run_label(const char *label);                      /* as PROGRESS keeps it */
 void          run_work_over(struct run *r);                      /* one of its works has returned: frees a dropped run */
 void          run_patch_keep(struct run *r, struct slice name, bool answer);
 __attribute__((noreturn, format(printf, 2, 3))) void run_misuse(struct run *r, const char *fmt, ...);
@@ -174,19 +190,33 @@ bool          run_answers(const struct run *r);
 /* Notes where in the user's code the present call is, for reports; first thing in each public function. */
 #define RUN_AT(r)  run_at((r), __builtin_return_address(0))
 void          run_at(struct run *r, const void *return_address);
+/* The same for a function that has a hook instead of a flow: its run. NULL is misuse of the flow on the CPU. */
+#define RUN_OF_HOOK(h, verb)  run_of_hook((h), (verb), __builtin_return_address(0))
+struct run   *run_of_hook(const fish_hook *h, const char *verb, const void *return_address)
+	__attribute__((returns_nonnull));
 void          run_here(struct run *r);                           /* misuse of the flow on the CPU, unless it is this one */
 bool          run_recorded(const struct run *r);                 /* the present step was begun before: its effects are out */
 int64_t       run_reached(struct run *r);                        /* when the present step was first reached */
 struct inbox *run_inbox(struct run *r, enum source source, uint32_t number);
 struct inbox *run_inbox_of(const fish_hook *h);                  /* the same for a hook, found but once */
-struct inbox *run_inbox_fed(struct run *r, enum source source, uint32_t number); /* NULL: nothing was fed to it */
 fish_hook    *run_hook_new(struct run *r, enum source source, uint32_t number, const char *name);
 struct msg   *run_take(struct run *r, struct inbox *in);         /* its oldest message; time goes with it */
 void          run_give_back(struct run *r);                      /* a gather is given up: its deliveries are untaken again */
 void          run_timer_remove(struct run *r, uint32_t step);
+/* release.c: memory that goes before the run does. */
+bool          run_passes(const struct run *r, const struct entry *e);           /* is it a message that does? */
+struct msg   *run_passing_new(struct run *r, const struct entry *e);
+void          run_passing_free(struct run *r);                                  /* all of them */
+void          run_took(struct run *r, struct inbox *in, struct msg *m);         /* out of in: the one before may go */
+struct inbox *run_spare_inbox(struct run *r);                                   /* zeroed */
+struct msg   *run_spare_msg(struct run *r);                                     /* zeroed */
+void          run_wait_over(struct run *r, struct inbox *in, struct msg *rang); /* a wait's own; rang may be NULL */
+void          run_inbox_remove(struct run *r, struct inbox *in);                /* nothing finds it any more */
 /* A call asked for below the border: let out once that has matched, unless its answer is there or it
  * is under way. */
 void          run_hold(struct run *r, const struct call_request *q);
+/* The URL of a hook; misuse for one that has none. */
+const char   *run_hook_url(const fish_hook *h);
 /* The path of the hook whose delivery began this flow; "" when it began otherwise. */
 const char   *run_input_path(struct run *r);
 /* The JSON of a template, in the arena; misuse, naming verb, when it does not come out as JSON. */

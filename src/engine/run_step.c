@@ -26,7 +26,7 @@ static struct inbox *inbox(struct run *r, enum source source, uint32_t number, e
 
 	if (in)
 		return in;
-	in = arena_alloc(&r->arena, sizeof *in);
+	in = run_spare_inbox(r);
 	in->tail = &in->first;
 	in->source = source;
 	in->number = number;
@@ -39,13 +39,6 @@ struct inbox *run_inbox(struct run *r, enum source source, uint32_t number)
 	return inbox(r, source, number, INBOX_OPEN);
 }
 
-struct inbox *run_inbox_fed(struct run *r, enum source source, uint32_t number)
-{
-	struct id key = inbox_key(source, number, INBOX_OPEN);
-
-	return map_get(&r->inboxes, &key);
-}
-
 struct inbox *run_inbox_of(const fish_hook *h)
 {
 	/* Where it is cannot change: the const is for those who only read the hook. */
@@ -56,16 +49,36 @@ struct inbox *run_inbox_of(const fish_hook *h)
 	return h->inbox;
 }
 
-static struct msg *msg_new(struct run *r, const struct entry *e, uint64_t seq)
+void run_inbox_remove(struct run *r, struct inbox *in)
 {
-	struct msg *m = arena_alloc(&r->arena, sizeof *m);
+	struct id key = inbox_key(in->source, in->number, INBOX_OPEN);
 
-	m->pub.body = arena_dup(&r->arena, e->body);
+	(void)map_remove(&r->inboxes, &key);
+}
+
+/* In the run's arena, but for what is empty. */
+static const char *copy(struct run *r, struct slice s)
+{
+	return s.len ? arena_dup(&r->arena, s) : "";
+}
+
+static struct msg *lasting_new(struct run *r, const struct entry *e)
+{
+	struct msg *m = run_spare_msg(r);
+
+	m->pub.body = copy(r, e->body);
 	m->pub.len = e->body.len;
-	m->pub.status = e->status;
 	m->arena = &r->arena;
 	m->parsed = &r->parsed;
-	m->meta = (struct slice){ arena_dup(&r->arena, e->meta), e->meta.len };
+	m->meta = (struct slice){ copy(r, e->meta), e->meta.len };
+	return m;
+}
+
+static struct msg *msg_new(struct run *r, const struct entry *e, uint64_t seq)
+{
+	struct msg *m = run_passes(r, e) ? run_passing_new(r, e) : lasting_new(r, e);
+
+	m->pub.status = e->status;
 	m->seq = seq;
 	m->time_ms = e->time_ms;
 	return m;
@@ -108,9 +121,11 @@ static void feed_inbox(struct run *r, const struct entry *e, uint64_t seq, enum 
 
 static void feed_progress(struct run *r, const struct entry *e)
 {
-	/* Steps are only ever asked for in order: what is behind the present one is over. */
-	if (r->begun && r->progress_at == r->nprogress)
-		r->nprogress = r->progress_at = 0;
+	/* What stands behind a run that goes on live is never asked for again. */
+	if (r->begun && run_live(r)) {
+		r->nprogress = 0;
+		r->progress_at = 0;
+	}
 	if (r->nprogress == r->progress_cap) {
 		r->progress_cap = r->progress_cap ? 2 * r->progress_cap : 4;
 		r->progress = xrealloc(r->progress, r->progress_cap * sizeof *r->progress);
@@ -119,6 +134,8 @@ static void feed_progress(struct run *r, const struct entry *e)
 	r->border = e->number > r->border ? e->number : r->border;
 	r->closing = r->closing || e->rest == REST_CLOSING;
 	r->rest = (enum entry_rest)e->rest;
+	if (e->rest == REST_NEEDS)
+		r->act_open = e->number;
 	if (!r->begun)
 		buf_put_slice(&r->recorded, e->steps);
 }
@@ -129,6 +146,7 @@ void run_patch_keep(struct run *r, struct slice name, bool answer)
 
 	*p = (struct patch){ .name = arena_dup(&r->arena, name), .answer = answer, .next = r->patches };
 	r->patches = p;
+	r->npatches += answer;
 }
 
 /* The first entry of a later life stands in the place of START. */
@@ -223,8 +241,9 @@ struct msg *run_take(struct run *r, struct inbox *in)
 		r->untaken--;
 		flow_waiting_less(r->flow, in->number, bytes_of(m));
 	}
-	if (m->time_ms > r->now_ms)
+	if (m->time_ms > r->now_ms || rule_off(r->engine, RULE_NOW_MAX))
 		r->now_ms = m->time_ms;
+	run_took(r, in, m);
 	return m;
 }
 
@@ -333,7 +352,7 @@ int64_t run_reached(struct run *r)
 	return r->progress_at < r->nprogress ? r->progress[r->progress_at].time_ms : r->engine->now_ms;
 }
 
-static struct slice label_cut(const char *label)
+struct slice run_label(const char *label)
 {
 	struct slice s = slice_of(label);
 
@@ -387,18 +406,46 @@ void run_here(struct run *r)
 		run_misuse(current->run, "a hook or flow of another flow (%s) is used", r->flow->name);
 }
 
+struct run *run_of_hook(const fish_hook *h, const char *verb, const void *return_address)
+{
+	struct run *r = h ? h->run : co_here();
+
+	run_at(r, return_address);
+	if (!h)
+		run_misuse(r, "%s: the hook is NULL", verb);
+	return r;
+}
+
+/* Steps that end a life are what it is told to take. */
+static bool ends_life(enum step_kind kind)
+{
+	return kind == STEP_DONE || kind == STEP_FAIL || kind == STEP_RENEW;
+}
+
+static void check_length(struct run *r, enum step_kind kind)
+{
+	uint32_t most = r->engine->config.steps_max;
+
+	if (r->steps >= most && r->steps >= r->border && !ends_life(kind))
+		run_misuse(r, "%u steps in one life of the flow, and at most %u are taken; begin a new life with "
+		           "fish_renew now and then, or serve with a higher --steps-max", r->steps, most);
+}
+
 void run_step(struct run *r, const struct step *s)
 {
 	run_here(r);
 	if (r->once)
 		run_misuse(r, "a step inside fish_once(\"%s\")", r->once);
+	check_length(r, s->kind);
 	struct entry_step step = {
 		.kind = s->kind,
 		.content = (uint32_t)(s->content ^ s->content >> 32),
-		.label = label_cut(s->label),
+		.label = run_label(s->label),
 	};
 
 	r->steps++;
+	r->taken++;
+	r->patch_asks = 0;
 	r->digest = hash64_u64(r->digest, (uint64_t)s->kind);
 	r->digest = hash64(r->digest, slice_of(s->label));
 	r->digest = hash64_u64(r->digest, s->content);

@@ -48,11 +48,11 @@ struct seams {
 	/* A return address as a place in the source, for reports; puts nothing when it is not known. NULL: never. */
 	void    (*where)(void *owner, struct buf *out, const void *return_address);
 	/* So that a crash can be laid at a flow's door (NULL: nobody keeps count). on_cpu comes before a
-	 * flow's code runs and, with NULL, after it; a quarantined flow is not run; progressed: it has
-	 * come to rest further on than before. */
+	 * flow's code runs and, with NULL, after it; a quarantined flow is not run; forgive: somebody wants
+	 * it run again all the same. */
 	void    (*on_cpu)(void *owner, const struct id *flow);
 	bool    (*quarantined)(void *owner, const struct id *flow);
-	void    (*progressed)(void *owner, const struct id *flow);
+	void    (*forgive)(void *owner, const struct id *flow);
 	/* Chance for pauses between attempts; need not be unforeseeable. */
 	uint32_t (*jitter)(void *owner);
 };

@@ -1,7 +1,8 @@
 /* show.c - a flow as JSON, for people who ask what it waits on: its hooks, calls and journal.
  *
  * Invariant: made from the journal and the door's state alone, so a parked or stopped flow shows as
- * much as a running one. Surprise: only what is durable is shown. */
+ * much as a running one. Surprise: only what is durable is shown; a flow that has returned, but not
+ * durably yet, is ready: a restart would run it again. */
 #include "engine/run.h"
 #include "engine/view.h"
 #include "engine/world.h"
@@ -16,21 +17,20 @@ static const char *state_name(const struct flow *f)
 	if (f->state == FLOW_STOPPED)
 		return "stopped";
 	if (f->closing || f->cancelled)
-		return "closing";
+		return f->closing_batch <= f->engine->durable_no ? "closing" : "ready";
 	switch (f->state) {
 	case FLOW_PARKED:
 		return "parked";
 	case FLOW_LOADING:
 	case FLOW_READY:
 	case FLOW_RUNNING:
+	case FLOW_STOPPED:
+	case FLOW_ENDED:      /* not durably yet: until then it has not */
 		return "ready";
 	case FLOW_WAITING:
 		return "waiting";
-	case FLOW_STOPPED:
-	case FLOW_ENDED:      /* not durably yet: until then it has not */
-		return "closing";
 	}
-	return "closing";
+	return "ready";
 }
 
 static void put_id(struct buf *out, const char *name, const struct id *id)
@@ -199,6 +199,15 @@ static void put_last_published(struct buf *out, const struct view *v)
 	buf_putc(out, '}');
 }
 
+/* What somebody should do something about. */
+static void put_warning(struct buf *out, const struct view *v)
+{
+	if (v->steps < STEPS_LONG)
+		return;
+	buf_printf(out, ", \"warning\": \"%u steps in one life, and each re-run takes them all again; "
+	           "begin a new life with fish_renew now and then\"", v->steps);
+}
+
 static void put_journal(struct buf *out, const struct view *v)
 {
 	if (!v->steps && !v->journal.len)
@@ -216,6 +225,7 @@ static void show_live(struct show *s, const struct flow *f, struct view *v)
 	show_flow(&out, f);
 	buf_puts(&out, ", \"input\": ");
 	put_value(&out, v->input);
+	put_warning(&out, v);
 	put_waiting(&out, f, v);
 	put_hooks(&out, f);
 	put_calls(&out, f);

@@ -99,6 +99,8 @@ static void put_progress(struct buf *t, const struct entry *e)
 	if (e->rest == REST_CLOSING)
 		/* Without a step since it last came to rest, it may have been cancelled. */
 		buf_puts(t, first ? "; it goes no further" : "; its function has returned");
+	if (e->rest == REST_PAUSED)
+		buf_puts(t, "; interrupted there, for others to run");
 }
 
 static void put_born(struct buf *t, const struct entry *e)

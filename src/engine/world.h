@@ -30,6 +30,7 @@ struct engine {
 	struct map      start_keys;     /* hash → struct flow */
 	struct list     ready;
 	struct list     starved;        /* FLOW_READY without memory for a stack: tried again next turn */
+	struct list     paused;         /* FLOW_READY, interrupted: go on in the next turn */
 	struct list     idle;
 	struct list     cancelling;
 	struct list     loads;
@@ -51,13 +52,14 @@ struct engine {
 	int64_t         away_until_ms;
 	int64_t         away_pause_ms;
 	struct flow    *current;        /* on the CPU */
+	bool            winds_down;     /* paused flows stay so */
 	struct engine_figures figures;
 };
 
 /* A planted bug, in tests only. */
 static inline bool rule_off(const struct engine *e, enum engine_rule rule)
 {
-	return e->config.test_rules_off & (unsigned)rule;
+	return e->config.test_rules_off & RULE_BIT(rule);
 }
 
 /* An event for those who operate the server: printed at once. */
@@ -108,6 +110,7 @@ struct delivery_key {
 void deliver_each(struct flow *f, const struct hook *h, struct slice body, struct slice meta, struct delivery_key key);
 /* To an open hook: a child, or a MESSAGE. */
 void deliver_to(struct flow *f, const struct hook *h, struct slice body, struct slice meta, struct delivery_key key);
+void deliver_shots(struct flow *f, uint32_t number);        /* after a delivery: closes the hook that has had all it was to have */
 struct msg;
 void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m);   /* one that had come before */
 

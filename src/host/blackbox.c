@@ -14,12 +14,13 @@
 
 enum { SUSPECTS_MAX = 64, CRASHES_MAX = 3 };
 #define CRASH_WINDOW_MS  (INT64_C(60) * 60 * 1000)
-#define MAGIC            UINT64_C(0x31786f62687369)      /* "ishbox1" */
+#define MAGIC            UINT64_C(0x32786f62687369)      /* "ishbox2" */
 
 struct suspect {
 	struct id flow;          /* zero: free */
 	uint32_t  crashes;
 	int64_t   first_ms;
+	uint64_t  reached;       /* how far it had come, durably, at the last of them */
 };
 
 /* The file as it is mapped. Another layout gets another magic and begins afresh. */
@@ -31,9 +32,8 @@ struct page {
 
 struct blackbox {
 	struct page *page;
-	size_t       nsuspects;      /* so that progress costs nothing while there is none */
-	struct id    crashed;
-	unsigned     crashes;
+	size_t       nsuspects;      /* so that to ask costs nothing while there is none */
+	struct id    crashed;        /* zero: none, or it is judged */
 };
 
 static struct suspect *suspect_find(const struct blackbox *b, const struct id *flow)
@@ -58,21 +58,6 @@ static struct suspect *suspect_place(const struct blackbox *b)
 			oldest = s;
 	}
 	return oldest;
-}
-
-static void count_crash(struct blackbox *b, int64_t now_ms)
-{
-	struct id flow = b->page->running;
-	struct suspect *s = suspect_find(b, &flow);
-
-	if (!s || s->first_ms + CRASH_WINDOW_MS < now_ms) {
-		s = s ? s : suspect_place(b);
-		*s = (struct suspect){ .flow = flow, .first_ms = now_ms };
-	}
-	s->crashes++;
-	b->crashed = flow;
-	b->crashes = s->crashes;
-	b->page->running = (struct id){ { 0 } };
 }
 
 static int map_file(struct blackbox *b, const char *path, struct err *err)
@@ -116,8 +101,7 @@ int blackbox_open(struct blackbox **ret, const struct blackbox_config *config, s
 	}
 	if (b->page->magic != MAGIC || b->page->build != config->build)
 		*b->page = (struct page){ .magic = MAGIC, .build = config->build };
-	if (!id_is_zero(&b->page->running))
-		count_crash(b, config->now_ms);
+	b->crashed = b->page->running;
 	for (size_t i = 0; i < SUSPECTS_MAX; i++)
 		b->nsuspects += !id_is_zero(&b->page->suspects[i].flow);
 	*ret = b;
@@ -147,7 +131,7 @@ bool blackbox_quarantined(const struct blackbox *b, const struct id *flow)
 	return s && s->crashes >= CRASHES_MAX;
 }
 
-void blackbox_progressed(struct blackbox *b, const struct id *flow)
+void blackbox_forgive(struct blackbox *b, const struct id *flow)
 {
 	struct suspect *s = b->nsuspects ? suspect_find(b, flow) : NULL;
 
@@ -157,9 +141,39 @@ void blackbox_progressed(struct blackbox *b, const struct id *flow)
 	b->nsuspects--;
 }
 
-bool blackbox_crashed(const struct blackbox *b, struct id *ret_flow, unsigned *ret_crashes)
+bool blackbox_crashed(const struct blackbox *b, struct id *ret_flow)
 {
 	*ret_flow = b->crashed;
-	*ret_crashes = b->crashes;
-	return b->crashes > 0;
+	return !id_is_zero(&b->crashed);
+}
+
+/* The last thing in judging it: a process that dies in the middle leaves it to the next. */
+static void judged(struct blackbox *b)
+{
+	b->crashed = (struct id){ { 0 } };
+	b->page->running = b->crashed;
+}
+
+unsigned blackbox_count(struct blackbox *b, uint64_t reached, int64_t now_ms)
+{
+	struct suspect *s = suspect_find(b, &b->crashed);
+
+	CHECK(!id_is_zero(&b->crashed));
+	if (!s) {
+		s = suspect_place(b);
+		b->nsuspects += id_is_zero(&s->flow);
+		*s = (struct suspect){ .flow = b->crashed, .first_ms = now_ms };
+	}
+	if (s->reached < reached || s->first_ms + CRASH_WINDOW_MS < now_ms)
+		*s = (struct suspect){ .flow = b->crashed, .first_ms = now_ms };
+	s->reached = reached;
+	s->crashes++;
+	judged(b);
+	return s->crashes;
+}
+
+void blackbox_acquit(struct blackbox *b)
+{
+	blackbox_forgive(b, &b->crashed);
+	judged(b);
 }

@@ -59,6 +59,8 @@ const struct flag_def flag_defs[FLAGS] = {
 		"and how much of it [1g]; the oldest goes first" },
 	[FLAG_PARK_AFTER] = { "--park-after", "TIME", "FISH_PARK_AFTER", SERVE,
 		"a flow that waits so long [10s] leaves memory until there is news for it" },
+	[FLAG_STEPS_MAX] = { "--steps-max", "N", "FISH_STEPS_MAX", SERVE,
+		"a flow is stopped after N steps without fish_renew [1000000]" },
 	[FLAG_LOG] = { "--log", "WHERE", "FISH_LOG", SERVE,
 		"where log lines go [stderr]: stderr, off, or a file" },
 	[FLAG_KEY] = { "--key", "KEY", NULL, START,
@@ -286,6 +288,8 @@ static int use_numbers(struct config *c, struct err *err)
 	const char *wait = c->values[FLAG_WAIT];
 	const char *limit = c->values[FLAG_LIMIT];
 	uint64_t n = BODY_BYTES_MAX_DEFAULT;
+	const char *steps = c->values[FLAG_STEPS_MAX];
+	uint64_t steps_max = STEPS_MAX_DEFAULT;
 
 	if (max_body != NULL &&
 		(units_size(max_body, &n) < 0 || n == 0 || n > MAX_BODY_BYTES_MAX))
@@ -294,6 +298,13 @@ static int use_numbers(struct config *c, struct err *err)
 			"64k or 4m",
 			max_body);
 	c->body_bytes_max = (size_t)n;
+	if (steps != NULL && (units_size(steps, &steps_max) < 0 || steps_max == 0 ||
+				     steps_max > STEPS_MAX_MAX))
+		return err_set(err, FISH_EINVAL,
+			"--steps-max '%.40s': give a number from 1 to %d, for example "
+			"2000000",
+			steps, STEPS_MAX_MAX);
+	c->steps_max = (uint32_t)steps_max;
 	c->wait_ms = -1;
 	if (wait != NULL && admin_wait_parse(slice_of(wait), &c->wait_ms) < 0)
 		return err_set(err, FISH_EINVAL,
@@ -359,6 +370,10 @@ static int check_options(const fish_options *o, struct err *err)
 		return err_set(err, FISH_EINVAL,
 			"the options name no store: give a file, or ':memory:' for one that "
 			"keeps nothing");
+	if (o->steps_max > STEPS_MAX_MAX)
+		return err_set(err, FISH_EINVAL,
+			"steps_max is %zu: give 1 to %d, or 0 for %d", o->steps_max,
+			STEPS_MAX_MAX, STEPS_MAX_DEFAULT);
 	for (size_t i = 0; i < sizeof(o->reserved) / sizeof(o->reserved[0]); i++) {
 		if (o->reserved[i] != NULL)
 			return err_set(err, FISH_EINVAL,
@@ -377,6 +392,7 @@ int config_embed(struct config *c, const fish_options *o, struct err *err)
 		.listen = default_listen,
 		.log = "off",
 		.body_bytes_max = BODY_BYTES_MAX_DEFAULT,
+		.steps_max = STEPS_MAX_DEFAULT,
 		.wait_ms = -1,
 	};
 	int rc = check_options(o, err);
@@ -399,6 +415,8 @@ int config_embed(struct config *c, const fish_options *o, struct err *err)
 		rc = limit_take((enum limit)i, given[i], &c->limits[i], err);
 	if (rc < 0)
 		return rc;
+	if (o->steps_max != 0)
+		c->steps_max = (uint32_t)o->steps_max;
 	rc = use_address("listen", c->listen, err);
 	if (rc == 0)
 		rc = use_public_url(c, "public_url", o->public_url, err);

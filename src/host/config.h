@@ -7,7 +7,10 @@
 
 #include "host/limits.h"
 
-enum { MAX_BODY_BYTES_MAX = 256 << 20 };     /* what --max-body may come to: a body is held more than once */
+enum {
+	MAX_BODY_BYTES_MAX = 256 << 20,      /* what --max-body may come to: a body is held more than once */
+	STEPS_MAX_MAX      = 2000000000,     /* and --steps-max: steps are counted in 32 bits */
+};
 
 enum command {
 	COMMAND_SERVE, COMMAND_START, COMMAND_LS, COMMAND_SHOW, COMMAND_CANCEL,
@@ -27,7 +30,7 @@ extern const struct command_def command_defs[COMMANDS];
 enum flag {
 	FLAG_LISTEN, FLAG_PUBLIC_URL, FLAG_STORE, FLAG_SOCKET, FLAG_ADMIN, FLAG_MAX_BODY,
 	FLAG_MEMORY, FLAG_YOUNG, FLAG_RETAIN_FOR, FLAG_RETAIN_BYTES, FLAG_PARK_AFTER,   /* as in enum limit */
-	FLAG_LOG,
+	FLAG_STEPS_MAX, FLAG_LOG,
 	FLAG_KEY, FLAG_WAIT, FLAG_ALL, FLAG_LIMIT, FLAG_JSON, FLAG_HELP,
 };
 enum { FLAGS = FLAG_HELP + 1 };
@@ -53,6 +56,7 @@ struct config {
 	const char  *log;                    /* "stderr", "off" or a file */
 	size_t       body_bytes_max;
 	int64_t      limits[LIMITS];
+	uint32_t     steps_max;              /* of one life of a flow; never 0 */
 	int64_t      wait_ms;                /* start --wait; -1: not given */
 	size_t       limit;                  /* ls --limit; 0: all */
 	bool         all, json, help;

@@ -8,12 +8,30 @@
  * runs that one. */
 #include "host/pulse.h"
 
+#include <malloc.h>
+
 /* The loop's timers stand still while the machine sleeps and the engine's clock does not:
  * so the loop looks at least so often. */
 enum { SLEEP_MS_MAX = 10000 };
 
 /* So long a batch waits for company, under requests that never pause. */
 enum { HOLD_NS_MAX = 1000000 };
+
+/* Flows that left memory have freed so much of it: worth the milliseconds of giving it back. */
+enum { TRIM_BYTES = 32 << 20 };
+
+/* The allocator keeps what is freed in the middle of its heap, and parked flows are to cost disk only. */
+static void trim(struct pulse *p)
+{
+	size_t memory = engine_memory(p->engine);
+
+	if (memory > p->memory_most)
+		p->memory_most = memory;
+	if (p->memory_most - memory < TRIM_BYTES)
+		return;
+	malloc_trim(0);
+	p->memory_most = memory;
+}
 
 /* Marked as done before it runs, so that what it causes makes the next one due. */
 static void gather(struct pulse *p)
@@ -82,6 +100,7 @@ static void on_prepare(uv_prepare_t *prepare)
 		return;
 	}
 	uv_idle_stop(&p->idle);
+	trim(p);
 	uv_update_time(prepare->loop);
 	uv_timer_start(&p->timer, on_timer, (uint64_t)sleep_ms(p), 0);
 }

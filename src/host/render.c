@@ -92,6 +92,11 @@ static void put_head(struct buf *out, const struct render *r, const json_t *flow
 		words_text(out, slice_of(member_text(flow, "why")));
 		buf_puts(out, "\n");
 	}
+	if (member_text(flow, "warning")[0] != '\0') {
+		buf_puts(out, "  warning  ");
+		words_text(out, slice_of(member_text(flow, "warning")));
+		buf_puts(out, "\n");
+	}
 }
 
 /* A blank line and a heading. */

@@ -190,9 +190,9 @@ static bool seam_quarantined(void *owner, const struct id *flow)
 	return blackbox_quarantined(((struct world *)owner)->blackbox, flow);
 }
 
-static void seam_progressed(void *owner, const struct id *flow)
+static void seam_forgive(void *owner, const struct id *flow)
 {
-	blackbox_progressed(((struct world *)owner)->blackbox, flow);
+	blackbox_forgive(((struct world *)owner)->blackbox, flow);
 }
 
 struct seams world_seams(struct world *w)
@@ -209,6 +209,6 @@ struct seams world_seams(struct world *w)
 		.where = seam_where,
 		.on_cpu = w->blackbox ? seam_on_cpu : NULL,
 		.quarantined = w->blackbox ? seam_quarantined : NULL,
-		.progressed = w->blackbox ? seam_progressed : NULL,
+		.forgive = w->blackbox ? seam_forgive : NULL,
 	};
 }

@@ -50,21 +50,29 @@ static void raise_descriptor_limit(void)
 /* Opened when the store is ours: two servers must not write one black box. */
 static int open_blackbox(struct serve *s, struct err *err)
 {
-	struct id flow;
-	unsigned crashes = 0;
-	char text[ID_TEXT_SIZE];
-	int rc = blackbox_open(&s->world.blackbox, &(struct blackbox_config){
+	return blackbox_open(&s->world.blackbox, &(struct blackbox_config){
 		.path = s->paths->running.len ? s->paths->running.ptr : NULL,
 		.build = build_id(),
-		.now_ms = world_now_ms(&s->world),
 	}, err);
+}
 
-	if (rc < 0 || !blackbox_crashed(s->world.blackbox, &flow, &crashes))
-		return rc;
+/* Of the flow that was on the CPU as the last process died: its journal tells how far it came. */
+static void judge_crash(struct serve *s)
+{
+	struct id flow;
+	char text[ID_TEXT_SIZE];
+	uint64_t reached = 0;
+	unsigned crashes = 0;
+
+	if (!blackbox_crashed(s->world.blackbox, &flow))
+		return;
+	if (engine_reached(s->engine, &flow, &reached))
+		crashes = blackbox_count(s->world.blackbox, reached, world_now_ms(&s->world));
+	else
+		blackbox_acquit(s->world.blackbox);
 	id_text(&flow, text);
 	world_log(&s->world, "server.crashed", "flow=%s crashes=%u why=\"the last process ended while it ran\"",
 	          text, crashes);
-	return 0;
 }
 
 /* Engine and recovery; no flow runs yet. */
@@ -83,6 +91,7 @@ static int open_engine(struct serve *s, const fish_program *program, struct err 
 			.store = s->store,
 			.park_after_ms = s->config->test_park ? -1 : limits[LIMIT_PARK_AFTER],
 			.memory_bytes = (size_t)limits[LIMIT_MEMORY] - s->bodies.bytes_max,
+			.steps_max = s->config->steps_max,
 		},
 		err);
 
@@ -91,6 +100,7 @@ static int open_engine(struct serve *s, const fish_program *program, struct err 
 		rc = engine_recover(s->engine, err);
 	if (rc < 0)
 		return rc;
+	judge_crash(s);
 	engine_figures(s->engine, &figures);
 	world_log(&s->world, "server.recovered", "flows=%zu ms=%" PRId64 " store=%s",
 		figures.flows, world_now_ms(&s->world) - began_ms, s->paths->store.ptr);

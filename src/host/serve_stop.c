@@ -45,6 +45,7 @@ static void on_drained(void *arg)
 	if (--s->drains > 0)
 		return;
 	s->phase = PHASE_RESTING;
+	engine_wind_down(s->engine);
 	/* From here on the engine's calls go nowhere; their journals bring them back. */
 	s->world.client = NULL;
 	s->drains = 1;

@@ -95,7 +95,8 @@ static int file_make(const char *path, struct err *err)
 /* Opens the connection; whether the file is a store is not known yet. */
 static int file_open(struct sqlite_store *s, struct err *err)
 {
-	int rc = file_make(s->path, err);
+	int rc = s->vfs == NULL ? file_make(s->path, err) : 0;
+	int make = s->vfs == NULL ? 0 : SQLITE_OPEN_CREATE;
 
 	if (rc < 0)
 		return rc;
@@ -104,7 +105,8 @@ static int file_open(struct sqlite_store *s, struct err *err)
 	/* A path never begins with "file:" then, which SQLite may read as a URI. */
 	char *path = sqlite3_mprintf("%s%s", s->path[0] == '/' ? "" : "./", s->path);
 	rc = sqlite3_open_v2(path, &s->db,
-		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
+		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+			make,
 		s->vfs);
 	sqlite3_free(path);
 	if (rc != SQLITE_OK)
@@ -141,9 +143,6 @@ static void test_switches_read(struct sqlite_store *s)
 
 static void options_read(struct sqlite_store *s, const struct store_options *o)
 {
-	const struct store_options none = { 0 };
-
-	o = o != NULL ? o : &none;
 	s->young_bytes_max = o->young_bytes_max != 0 ? o->young_bytes_max : YOUNG_BYTES_MAX;
 	s->segment_bytes_max = s->young_bytes_max / 4 < SEGMENT_BYTES_MAX
 		? s->young_bytes_max / 4
@@ -157,12 +156,14 @@ static void options_read(struct sqlite_store *s, const struct store_options *o)
 	s->vfs = o->vfs;
 }
 
-static struct sqlite_store *store_new(const char *path, const struct store_options *o)
+static struct sqlite_store *store_new(const char *path, const struct sqlite_options *o)
 {
 	struct sqlite_store *s = xalloc(sizeof *s);
 
 	s->path = xstrndup(path, strlen(path));
-	options_read(s, o);
+	options_read(s, &o->store);
+	s->wal_frames_max = o->wal_frames_max != 0 ? o->wal_frames_max : WAL_FRAMES_MAX;
+	s->dead_rows_min = o->dead_rows_min != 0 ? o->dead_rows_min : DEAD_ROWS_MIN;
 	test_switches_read(s);
 	map_init(&s->flows);
 	buf_init(&s->packed, SIZE_MAX);
@@ -177,7 +178,7 @@ static struct sqlite_store *store_new(const char *path, const struct store_optio
 	return s;
 }
 
-int store_open_sqlite(struct store **ret, const char *path, const struct store_options *o,
+int sqlite_store_open(struct store **ret, const char *path, const struct sqlite_options *o,
 	struct err *err)
 {
 	struct sqlite_store *s = store_new(path, o);
@@ -198,6 +199,16 @@ int store_open_sqlite(struct store **ret, const char *path, const struct store_o
 close:
 	sqlite_close(&s->base);
 	return rc;
+}
+
+int store_open_sqlite(struct store **ret, const char *path, const struct store_options *o,
+	struct err *err)
+{
+	struct sqlite_options options = { .wal_frames_max = 0 };
+
+	if (o != NULL)
+		options.store = *o;
+	return sqlite_store_open(ret, path, &options, err);
 }
 
 /* All that are left, whoever made them: a connection with statements does not close. */
@@ -221,6 +232,7 @@ static void sqlite_close(struct store *base)
 		statements_free(s);
 	sqlite3_close(s->db);
 	index_fini(s);
+	purge_reset(s);
 	buf_fini(&s->packed);
 	buf_fini(&s->places);
 	buf_fini(&s->ids);

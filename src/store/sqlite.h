@@ -19,7 +19,7 @@ enum {
 	SQLITE_STORE_FORMAT     = 2,            /* user_version */
 	SQLITE_STORE_ID         = 0x46697368,   /* application_id: "Fish" */
 	SQLITE_STORE_PAGE_BYTES = 16384,
-	SEGMENT_BYTES_MAX       = 16 << 20,     /* then the next segment is begun, or at a quarter of … */
+	SEGMENT_BYTES_MAX       = 8 << 20,      /* then the next segment is begun, or at a quarter of … */
 	YOUNG_BYTES_MAX         = 64 << 20,     /* … what all young ones may have */
 	SEGMENT_ROW_BYTES       = 32,           /* of a row beside its bytes, about */
 	BIG_BYTES_MIN           = 64 << 10,     /* longer rows lie in the table big, once */
@@ -27,12 +27,24 @@ enum {
 	CHUNK_BYTES_MAX         = 256 << 10,    /* of those that go to one row of chunk, about */
 	AGE_FLOWS_MAX           = 256,          /* survivors that move after one commit, … */
 	AGE_BYTES_MAX           = 1 << 20,      /* … and their bytes, about */
+	DEAD_ROWS_MIN           = 500,          /* so many rows of parked have died at least … */
+	DEAD_ROWS_LIVE          = 4,            /* … and one for so many that live, before they go; … */
+	PURGE_ROWS_MAX          = 200000,       /* … that many at one go, … */
+	PURGE_READ_MAX          = 5000,         /* … found and … */
+	PURGE_DELETE_MAX        = 1000,         /* … deleted in pieces, one after each commit */
 	THIN_ROWS_MAX           = 1000,         /* rows of a retired segment looked at after one commit */
 	WAL_FRAMES_MAX          = 1000,         /* then its pages are copied home */
 	LIST_BYTES_MAX          = 4 << 20,      /* then a page of the list ends early */
 };
 #define RETAIN_MS_DEFAULT   (INT64_C(24) * 60 * 60 * 1000)
 #define RETAIN_BYTES_MAX    (UINT64_C(1) << 30)
+
+/* What only tests set; zero means the default. */
+struct sqlite_options {
+	struct store_options store;
+	int      wal_frames_max;
+	uint64_t dead_rows_min;
+};
 
 /* What a row of a journal is, in its column last. 2 was a mark of format 1. */
 enum row_last {
@@ -86,9 +98,20 @@ struct retired {
 	uint64_t rows, ended_rows; /* while it is thinned */
 };
 
+/* Dead rows of parked that are on their way out. */
+struct purge {
+	bool     under_way, found;   /* found: rows holds all of them, in order */
+	int64_t *rows;               /* their n; owned */
+	size_t   n, cap, at;         /* those before at are deleted */
+	int64_t  upto;               /* rows of ended that were looked at */
+};
+
 /* Sums that stand in the row of store; what a roll-back must bring back. */
 struct sums {
-	struct store_parked parked;       /* rows of parked with awake 0 */
+	struct store_parked parked;       /* rows of parked with awake 0 whose flows live */
+	int64_t             parked_last;  /* the greatest n that a row of parked ever had */
+	uint64_t            dead;         /* rows of parked whose flows have ended; … */
+	int64_t             purged;       /* … they ended after this row of ended */
 	uint64_t            ended_bytes;  /* what ended rows keep beyond their window */
 	int64_t             stripped;     /* the youngest ended row that keeps nothing more */
 	int64_t             ended_last;   /* the youngest ended row */
@@ -99,7 +122,7 @@ struct sums {
 enum statement {
 	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_STORE_PUT,
 	ST_ENDED_INSERT, ST_ENDED_OLDEST, ST_ENDED_DELETE, ST_ENDED_WHOLE, ST_ENDED_STRIP,
-	ST_ENDED_KEPT, ST_ENDED_PLACES, ST_FIND_FLOW, ST_FIND_KEY, ST_LIST,
+	ST_ENDED_KEPT, ST_ENDED_PLACES, ST_ENDED_FLOW, ST_ENDED_PARKED, ST_FIND_FLOW, ST_FIND_KEY, ST_LIST,
 	ST_PARKED_GET, ST_PARKED_INSERT, ST_PARKED_UPDATE, ST_PARKED_DELETE,
 	ST_PARKED_FLOW, ST_PARKED_KEY, ST_PARKED_AWAKE,
 	ST_WALK_ALL, ST_WALK_CHILDREN, ST_WALK_DUE,
@@ -112,7 +135,7 @@ enum statement {
 struct sqlite_store {
 	struct store      base;
 	char             *path;
-	const char       *vfs;
+	const char       *vfs;             /* NULL: the system's */
 	sqlite3          *db;
 	sqlite3_stmt     *statements[STATEMENTS];
 	struct segment  **segments;        /* the young ones, oldest first; the last takes the rows */
@@ -124,13 +147,15 @@ struct sqlite_store {
 	size_t            segment_bytes_max, young_bytes_max;
 	int64_t           retain_ms;
 	uint64_t          retain_bytes_max;
+	uint64_t          dead_rows_min;
 	struct map        flows;           /* flow id → struct flow_rows */
 	struct sums       sums;
+	struct purge      purge;
 	int64_t           time_ms;         /* greatest now_ms that is durable */
 	int64_t           expire_ms;       /* no ended row is old enough to go before this … */
 	int64_t           strip_ms;        /* … or to lose what it keeps */
-	size_t            commit_rows;     /* of the last commit: how much a tidy may do */
-	int               wal_frames;
+	size_t            commit_rows;     /* of the last commit: how much a tidy has to do */
+	int               wal_frames, wal_frames_max;
 	bool              migrating;       /* while it is opened */
 	struct buf        packed, places, ids;   /* scratch: nothing stands in them from call to call */
 	struct buf        old;             /* scratch of parked_get's callers */
@@ -148,6 +173,8 @@ struct sqlite_store {
 };
 
 /* sqlite.c */
+int  sqlite_store_open(struct store **ret, const char *path, const struct sqlite_options *o,
+                       struct err *err);
 /* Test only: the file grows to so many pages and no further; 0: without bound. */
 void sqlite_store_pages_max(struct store *s, int64_t pages);
 /* Test only: how many segments stand. */
@@ -169,6 +196,10 @@ extern const char sqlite_schema_parked[];
 /* sqlite_migrate.c */
 int  sqlite_migrate(struct sqlite_store *s, struct err *err);
 int  sqlite_migrated(struct sqlite_store *s, struct err *err);
+
+/* sqlite_log.c: what has been read of the write-ahead log is durable from here on; once,
+ * when the lock is ours. */
+int  sqlite_log_secure(struct sqlite_store *s, struct err *err);
 
 /* sqlite_stmt.c: thin hands over prepared statements. An int is one of SQLite's codes. */
 int  statements_prepare(struct sqlite_store *s, struct err *err);
@@ -246,11 +277,21 @@ struct parked_row {
 };
 /* The flow's row; its bytes go to *into. 0 or FISH_ENOTFOUND. */
 int  parked_get(struct sqlite_store *s, const struct id *flow, struct buf *into, struct parked_row *ret);
+/* Its flow lives no more: the row goes at once, or is left to be purged. */
 int  parked_delete(struct sqlite_store *s, const struct parked_row *row);
+void parked_dies(struct sqlite_store *s, const struct parked_row *row);
+/* Is a row of parked one that nobody has purged yet? */
+bool parked_is_dead(struct sqlite_store *s, const struct id *flow);
 /* Moves the flow's young rows up to a segment to its row; NULL: it stays resident. */
 int  parked_move(struct sqlite_store *s, const struct id *flow, struct flow_rows *f,
                  const struct store_park *park, uint32_t upto);
 int  parks_write(struct sqlite_store *s, const struct store_commit *c, const int64_t *now_ms);
+
+/* sqlite_purge.c */
+bool purge_is_due(const struct sqlite_store *s);
+int  sqlite_purge(struct sqlite_store *s);         /* the next piece */
+void purge_reset(struct sqlite_store *s);
+int  purge_row(struct sqlite_store *s, int64_t n); /* within a transaction */
 
 /* sqlite_age.c */
 void sqlite_tidy(struct sqlite_store *s);

@@ -129,7 +129,9 @@ void sqlite_tidy(struct sqlite_store *s)
 	if (rc == 0 && s->nsegments > 1 && list_empty(&s->segments[0]->flows))
 		rc = segment_retire(s);
 	if (rc == 0 && s->nretired > 0)
-		retain(s);
-	if (s->wal_frames >= WAL_FRAMES_MAX)
+		rc = retain(s);
+	if (rc == 0 && purge_is_due(s))
+		sqlite_purge(s);
+	if (s->wal_frames >= s->wal_frames_max)
 		copy_home(s);
 }

@@ -17,6 +17,9 @@ int sums_put(struct sqlite_store *s, int64_t time_ms)
 	stmt_bind_int(stmt, 5, (int64_t)sums->ended_bytes);
 	stmt_bind_int(stmt, 6, sums->stripped);
 	stmt_bind_int(stmt, 7, sums->ended_last);
+	stmt_bind_int(stmt, 8, sums->parked_last);
+	stmt_bind_int(stmt, 9, (int64_t)sums->dead);
+	stmt_bind_int(stmt, 10, sums->purged);
 	return stmt_run(stmt);
 }
 
@@ -74,7 +77,7 @@ int sqlite_commit(struct sqlite_store *s, const struct store_commit *c)
 		/* What is known of the oldest ended rows is rolled back: look again. */
 		s->expire_ms = s->strip_ms = 0;
 		/* On a full disk the log can be used again only when it is copied home. */
-		s->wal_frames = WAL_FRAMES_MAX;
+		s->wal_frames = s->wal_frames_max;
 		sqlite_rescan(s);
 		return rc;
 	}

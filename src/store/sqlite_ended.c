@@ -34,6 +34,7 @@ static uint64_t bytes_of(struct sqlite_store *s, enum statement st, const struct
 struct kept {
 	int flags;
 	uint64_t weight;
+	int64_t parked_n; /* its row of parked, which is to be purged */
 	struct slice places, history;
 };
 
@@ -59,6 +60,7 @@ static void insert_bind(
 		stmt_bind_slice(stmt, 16, kept->history);
 	else
 		sqlite3_bind_null(stmt, 16);
+	stmt_bind_int(stmt, 17, kept->parked_n);
 }
 
 /* The flow's row of parked goes; what it held is for its history. */
@@ -72,7 +74,12 @@ static int parked_end(
 		return SQLITE_OK;
 	ret->flags |= old.flags;
 	ret->history = old.bytes;
-	return parked_delete(s, &old);
+	/* What is awake is looked for at a restart, so that it may not wait. */
+	if (old.awake)
+		return parked_delete(s, &old);
+	ret->parked_n = old.n;
+	parked_dies(s, &old);
+	return SQLITE_OK;
 }
 
 /* Chunks and long bytes of a flow, as flags tell of them. */
@@ -110,11 +117,12 @@ int ended_write(struct sqlite_store *s, const struct store_ended *e)
 	if ((kept.flags & FLOW_BIGS) != 0)
 		kept.weight += bytes_of(s, ST_BIG_BYTES, &e->flow);
 	insert_bind(stmt, e, &kept);
+	/* SQLite would begin anew when all rows have gone; the sums tell rows by order. */
+	stmt_bind_int(stmt, 18, ++s->sums.ended_last);
 	if ((rc = stmt_run(stmt)) != SQLITE_OK)
 		return rc;
 	if (f != NULL)
 		index_end(s, f);
-	s->sums.ended_last = sqlite3_last_insert_rowid(s->db);
 	s->sums.ended_bytes += kept.weight;
 	/* When this row will be too old for one or the other. */
 	if (e->ended_ms + SEEN_WINDOW_MS < s->expire_ms)
@@ -133,6 +141,8 @@ int ended_orphan(struct sqlite_store *s, const struct id *flow)
 		return SQLITE_OK;
 	int rc = parked_end(s, flow, f, &kept);
 	if (rc == SQLITE_OK)
+		rc = purge_row(s, kept.parked_n);
+	if (rc == SQLITE_OK)
 		rc = more_delete(s, flow, kept.flags);
 	index_remove(s, f);
 	return rc;
@@ -144,6 +154,7 @@ struct ended_head {
 	uint64_t weight;
 	int flags;
 	struct id flow;
+	int64_t parked_n;
 };
 
 /* SQLITE_ROW, SQLITE_DONE when there is none, or an error. */
@@ -157,6 +168,7 @@ static int head_read(struct sqlite_store *s, sqlite3_stmt *stmt, struct ended_he
 			.ended_ms = sqlite3_column_int64(stmt, 1),
 			.weight = (uint64_t)sqlite3_column_int64(stmt, 2),
 			.flags = sqlite3_column_int(stmt, 3),
+			.parked_n = sqlite3_column_int64(stmt, 5),
 		};
 		if (!stmt_id(stmt, 4, &ret->flow))
 			sqlite_die(s, "read an ended flow: its id is damaged");
@@ -173,6 +185,16 @@ static void sums_strip(struct sqlite_store *s, const struct ended_head *head)
 	s->sums.stripped = head->rowid;
 	s->sums.ended_bytes -= head->weight;
 	s->sums.changed = true;
+}
+
+/* With the ended row goes what tells that the flow's row of parked is dead. */
+static int dead_expire(struct sqlite_store *s, const struct ended_head *head)
+{
+	if (head->rowid <= s->sums.purged)
+		return SQLITE_OK;
+	s->sums.purged = head->rowid;
+	s->sums.changed = true;
+	return purge_row(s, head->parked_n);
 }
 
 /* Deletes a few rows that are too old. Mostly it is known without looking that there are
@@ -196,7 +218,8 @@ int ended_expire(struct sqlite_store *s, int64_t now_ms, size_t rows_max)
 		}
 		sums_strip(s, &head);
 		stmt_bind_int(s->statements[ST_ENDED_DELETE], 1, head.rowid);
-		if ((rc = more_delete(s, &head.flow, head.flags)) != SQLITE_OK ||
+		if ((rc = dead_expire(s, &head)) != SQLITE_OK ||
+			(rc = more_delete(s, &head.flow, head.flags)) != SQLITE_OK ||
 			(rc = stmt_run(s->statements[ST_ENDED_DELETE])) != SQLITE_OK)
 			return rc;
 	}

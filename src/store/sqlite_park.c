@@ -3,8 +3,8 @@
  *
  * Invariant: what a flow's row and its chunks hold is older than its young rows, and a row
  * of the journal (ROW_PARKED, ROW_AGED) says so in the commit that moved them. Surprise: a
- * parked flow that wakes costs nothing here; its row is found again when it parks or
- * ends. */
+ * parked flow that wakes costs nothing here, its row is found again when it parks or ends;
+ * and when it ends the row stays dead for a while, see sqlite_purge.c. */
 #include "store/sqlite.h"
 
 #include <stdlib.h>
@@ -60,6 +60,27 @@ static void sums_more(struct sums *sums, const struct store_park *park)
 	sums->parked.hooks += park->hooks;
 	sums->parked.untaken += park->untaken;
 	sums->changed = true;
+}
+
+void parked_dies(struct sqlite_store *s, const struct parked_row *row)
+{
+	sums_less(&s->sums, row);
+	s->sums.dead++;
+	s->sums.changed = true;
+}
+
+bool parked_is_dead(struct sqlite_store *s, const struct id *flow)
+{
+	sqlite3_stmt *stmt = s->statements[ST_ENDED_FLOW];
+
+	if (s->sums.dead == 0)
+		return false;
+	stmt_bind_id(stmt, 1, flow);
+	int rc = sqlite3_step(stmt);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		sqlite_die(s, "look for an ended flow");
+	sqlite3_reset(stmt);
+	return rc == SQLITE_ROW;
 }
 
 int parked_delete(struct sqlite_store *s, const struct parked_row *row)
@@ -191,10 +212,10 @@ static int moving_put(
 	bool timed = park != NULL && park->wake_ms != INT64_MAX;
 	bool parent = park != NULL && !id_is_zero(&park->parent);
 
-	if (old->n != 0)
-		stmt_bind_int(stmt, 1, old->n);
-	else
-		stmt_bind_id(stmt, 1, &m->flow);
+	stmt_bind_int(stmt, 1, old->n != 0 ? old->n : ++s->sums.parked_last);
+	if (old->n == 0)
+		stmt_bind_id(stmt, 11, &m->flow);
+	s->sums.changed = true;
 	stmt_bind_id(stmt, 2, parent ? &park->parent : NULL);
 	stmt_bind_id(stmt, 3, park != NULL && park->has_key ? &park->key : NULL);
 	if (timed)

@@ -1,8 +1,8 @@
 /* sqlite_query.c - the reads: a flow's rows, parked and ended flows.
  *
  * Invariant: what is handed out is copied into the request's arena, so it stands while
- * the store thread goes on. Surprise: a parked flow that has woken still has its row; the
- * index knows it, and it is passed over. A read that fails ends the process with the words
+ * the store thread goes on. Surprise: a parked flow that has woken still has its row, and
+ * for a while one that has ended; both are passed over. A read that fails ends the process with the words
  * of SQLite: the file is damaged or the disk is. */
 #include "store/sqlite.h"
 
@@ -44,7 +44,7 @@ static bool is_parked(struct sqlite_store *s, sqlite3_stmt *stmt, int awake_colu
 	if (!stmt_id(stmt, 0, ret_flow))
 		sqlite_die(s, "read a parked flow: its id is damaged");
 	return sqlite3_column_int(stmt, awake_column) == 0 &&
-		index_flow(s, ret_flow) == NULL;
+		index_flow(s, ret_flow) == NULL && !parked_is_dead(s, ret_flow);
 }
 
 static bool find_parked(struct sqlite_store *s, struct store_find *f)

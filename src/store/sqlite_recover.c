@@ -148,7 +148,9 @@ static int scan_young(struct sqlite_store *s, struct err *err)
 const char sqlite_sums_sql[] =
 	"SELECT time_ms, parked, hooks, untaken, stripped, ended_bytes +"
 	" (SELECT coalesce(sum(weight), 0) FROM ended WHERE rowid > ended_last),"
-	" (SELECT coalesce(max(rowid), 0) FROM ended) FROM store";
+	" max(ended_last, purged, (SELECT coalesce(max(rowid), 0) FROM ended)),"
+	" parked_last, dead, purged"
+	" FROM store";
 
 /* Counts in what has ended since the sums were written: no more than a segment's. */
 static int scan_sums(struct sqlite_store *s, struct err *err)
@@ -164,6 +166,9 @@ static int scan_sums(struct sqlite_store *s, struct err *err)
 			.stripped = sqlite3_column_int64(stmt, 4),
 			.ended_bytes = (uint64_t)sqlite3_column_int64(stmt, 5),
 			.ended_last = sqlite3_column_int64(stmt, 6),
+			.parked_last = sqlite3_column_int64(stmt, 7),
+			.dead = (uint64_t)sqlite3_column_int64(stmt, 8),
+			.purged = sqlite3_column_int64(stmt, 9),
 		};
 		if (sqlite3_column_int64(stmt, 0) > s->time_ms)
 			s->time_ms = sqlite3_column_int64(stmt, 0);

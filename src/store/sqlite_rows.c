@@ -78,16 +78,19 @@ static void gather(struct gathering *g, struct gathered row)
 	g->rows[g->n++] = row;
 }
 
-static struct slice big_read(struct gathering *g, int64_t big)
+/* False: they are there no more. */
+static bool big_read(struct gathering *g, int64_t big, struct slice *ret)
 {
 	sqlite3_stmt *stmt = g->store->statements[ST_BIG_GET];
 
 	stmt_bind_int(stmt, 1, big);
-	if (sqlite3_step(stmt) != SQLITE_ROW)
-		sqlite_die(g->store, "load a flow: long bytes are missing");
-	struct slice bytes = keep(g, stmt_slice(stmt, 0));
+	int rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		*ret = keep(g, stmt_slice(stmt, 0));
+	else if (rc != SQLITE_DONE)
+		sqlite_die(g->store, "load long bytes");
 	sqlite3_reset(stmt);
-	return bytes;
+	return rc == SQLITE_ROW;
 }
 
 /* packed stands as long as the arena. */
@@ -137,21 +140,24 @@ static void gather_young(struct gathering *g, struct flow_rows *f)
 	}
 }
 
-/* Leaves out what lies wholly below from_seq; its long bytes may be gone already. */
-static void hand_over(struct gathering *g, struct store_load *l, uint64_t from_seq)
+/* Leaves out what lies wholly below from_seq; its long bytes may be gone already. Of an
+ * ended flow nobody knows from_seq any more: what has gone is a gap. */
+static void hand_over(struct gathering *g, struct store_load *l, uint64_t from_seq, bool ended)
 {
 	size_t below = 0;
 
 	while (below + 1 < g->n && g->rows[below + 1].row.seq <= from_seq)
 		below++;
-	l->nrows = g->n - below;
-	l->rows = arena_alloc(g->arena, l->nrows * sizeof *l->rows);
-	for (size_t i = 0; i < l->nrows; i++) {
-		const struct gathered *from = &g->rows[below + i];
-		l->rows[i] = from->row;
-		l->rows[i].from_seq = from_seq;
-		if (from->big != 0)
-			l->rows[i].bytes = big_read(g, from->big);
+	l->nrows = 0;
+	l->rows = arena_alloc(g->arena, (g->n - below) * sizeof *l->rows);
+	for (size_t i = below; i < g->n; i++) {
+		struct store_row row = g->rows[i].row;
+		row.from_seq = from_seq;
+		bool there = g->rows[i].big == 0 || big_read(g, g->rows[i].big, &row.bytes);
+		if (there)
+			l->rows[l->nrows++] = row;
+		else if (!ended)
+			sqlite_die(g->store, "load a flow: long bytes are missing");
 	}
 }
 
@@ -162,7 +168,7 @@ bool rows_load(struct sqlite_store *s, struct flow_rows *f, struct store_load *l
 	struct parked_row old = { .n = 0 };
 	int rc = index_older(f) ? parked_get(s, &l->flow, &s->old, &old) : FISH_ENOTFOUND;
 
-	if (f == NULL && rc < 0)
+	if (f == NULL && (rc < 0 || parked_is_dead(s, &l->flow)))
 		return false;
 	if ((old.flags & FLOW_CHUNKS) != 0)
 		gather_chunks(&g);
@@ -172,7 +178,7 @@ bool rows_load(struct sqlite_store *s, struct flow_rows *f, struct store_load *l
 		gather_young(&g, f);
 	uint64_t from_seq = f != NULL && f->from_seq > old.from_seq ? f->from_seq
 								    : old.from_seq;
-	hand_over(&g, l, from_seq);
+	hand_over(&g, l, from_seq, false);
 	l->parked = f == NULL && !old.awake;
 	if (l->parked)
 		l->park = old.park;
@@ -231,6 +237,6 @@ bool rows_load_ended(struct sqlite_store *s, struct store_load *l, struct arena 
 		sqlite_die(s, "load an ended flow");
 	}
 	sqlite3_reset(stmt);
-	hand_over(&g, l, 0);
-	return g.n > 0;
+	hand_over(&g, l, 0, true);
+	return l->nrows > 0;
 }

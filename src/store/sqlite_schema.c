@@ -25,7 +25,10 @@ static const char schema_sql[] =
 	"  untaken INTEGER NOT NULL DEFAULT 0,"
 	"  ended_bytes INTEGER NOT NULL DEFAULT 0," /* weight of ended up to ended_last */
 	"  stripped INTEGER NOT NULL DEFAULT 0," /* rows of ended up to it are stripped */
-	"  ended_last INTEGER NOT NULL DEFAULT 0"
+	"  ended_last INTEGER NOT NULL DEFAULT 0,"
+	"  parked_last INTEGER NOT NULL DEFAULT 0," /* n of parked are never used again */
+	"  dead INTEGER NOT NULL DEFAULT 0," /* rows of parked whose flows have ended, … */
+	"  purged INTEGER NOT NULL DEFAULT 0" /* … all after this row of ended */
 	");"
 	"INSERT INTO store (one, time_ms) VALUES (1, 0);"
 	"CREATE TABLE mac_key ("
@@ -44,6 +47,7 @@ static const char schema_sql[] =
 	"  status INTEGER NOT NULL,"
 	"  flags INTEGER NOT NULL DEFAULT 0," /* enum row_flags */
 	"  weight INTEGER NOT NULL DEFAULT 0," /* bytes that retention counts */
+	"  parked_n INTEGER NOT NULL DEFAULT 0," /* its row of parked, if it had one */
 	"  name BLOB NOT NULL,"
 	"  result BLOB NOT NULL,"
 	"  untaken BLOB NOT NULL,"
@@ -226,7 +230,7 @@ static int tables_make(struct sqlite_store *s, struct err *err)
 		return sqlite_failed(s, err, "cannot make its tables");
 	/* The MAC keys in it are secret; a file that somebody made beforehand may be open
 	 * to all. */
-	if (chmod(s->path, 0600) != 0)
+	if (s->vfs == NULL && chmod(s->path, 0600) != 0)
 		return err_set(err, FISH_EIO, "store %s: cannot make it private: %s",
 			s->path, strerror(errno));
 	return 0;
@@ -268,7 +272,7 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 	 * own memory. */
 	if (sqlite_exec(s,
 		    "PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF;"
-		    "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384;"
+		    "PRAGMA wal_autocheckpoint = 0;"
 		    "PRAGMA temp_store = MEMORY") != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot set it up");
 	if ((rc = stamp_check(s, &fresh, err)) < 0)
@@ -279,11 +283,16 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 	if (fresh && sqlite_exec(s, size) != SQLITE_OK)
 		return sqlite_failed(s, err, size);
 	if ((rc = wal_begin(s, err)) < 0 || (rc = lock_take(s, err)) < 0 ||
+		(rc = sqlite_log_secure(s, err)) < 0 ||
 		(rc = pragma(s, "PRAGMA synchronous = FULL", "PRAGMA synchronous", 2,
 			 err)) < 0 ||
 		(rc = pragma(s, "PRAGMA secure_delete = OFF", "PRAGMA secure_delete", 0,
 			 err)) < 0)
 		return rc;
+	/* Last, because SQLite works out how many pages these are when it is told, and
+	 * before its first read it takes them for smaller than they are. */
+	if (sqlite_exec(s, "PRAGMA cache_size = -16384") != SQLITE_OK)
+		return sqlite_failed(s, err, "cannot set it up");
 	if (fresh && (rc = tables_make(s, err)) < 0)
 		return rc;
 	if (s->migrating && (rc = sqlite_migrate(s, err)) < 0)

@@ -23,18 +23,23 @@ static const char *const statement_sql[STATEMENTS] = {
 	[ST_COMMIT] = "COMMIT",
 	[ST_ROLLBACK] = "ROLLBACK",
 	[ST_STORE_PUT] = "UPDATE store SET time_ms = ?, parked = ?, hooks = ?, untaken = ?,"
-			 " ended_bytes = ?, stripped = ?, ended_last = ? WHERE one = 1",
-	[ST_ENDED_INSERT] = "INSERT INTO ended (" ENDED_ALL ", flags, weight, places, history)"
-			    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-	[ST_ENDED_OLDEST] = "SELECT rowid, ended_ms, weight, flags, flow FROM ended"
+			 " ended_bytes = ?, stripped = ?, ended_last = ?,"
+			 " parked_last = ?, dead = ?, purged = ? WHERE one = 1",
+	[ST_ENDED_INSERT] = "INSERT INTO ended (" ENDED_ALL ", flags, weight, places, history,"
+			    " parked_n, rowid)"
+			    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+	[ST_ENDED_OLDEST] = "SELECT rowid, ended_ms, weight, flags, flow, parked_n FROM ended"
 			    " ORDER BY rowid LIMIT 1",
 	[ST_ENDED_DELETE] = "DELETE FROM ended WHERE rowid = ?",
-	[ST_ENDED_WHOLE] = "SELECT rowid, ended_ms, weight, flags, flow FROM ended"
+	[ST_ENDED_WHOLE] = "SELECT rowid, ended_ms, weight, flags, flow, parked_n FROM ended"
 			   " WHERE rowid > ? ORDER BY rowid LIMIT 1",
 	[ST_ENDED_STRIP] = "UPDATE ended SET result = x'', untaken = x'', flags = 0,"
 			   " weight = 0, places = NULL, history = NULL WHERE rowid = ?",
 	[ST_ENDED_KEPT] = "SELECT flags, places, history FROM ended WHERE flow = ?",
 	[ST_ENDED_PLACES] = "UPDATE ended SET places = ?, weight = weight + ? WHERE flow = ?",
+	[ST_ENDED_FLOW] = "SELECT 1 FROM ended WHERE flow = ?",
+	[ST_ENDED_PARKED] = "SELECT rowid, parked_n FROM ended WHERE rowid > ?"
+			    " ORDER BY rowid LIMIT ?",
 	[ST_FIND_FLOW] = "SELECT " ENDED_ALL " FROM ended WHERE flow = ?",
 	[ST_FIND_KEY] = "SELECT " ENDED_ALL " FROM ended WHERE key = ? AND parent IS NULL"
 			" ORDER BY rowid DESC LIMIT 1",
@@ -42,8 +47,8 @@ static const char *const statement_sql[STATEMENTS] = {
 		    " ORDER BY rowid DESC LIMIT ?",
 	[ST_PARKED_GET] = "SELECT n, parent, key, wake_ms, hooks, untaken, awake, flags,"
 			  " from_seq, bytes FROM parked WHERE flow = ?",
-	[ST_PARKED_INSERT] = "INSERT INTO parked (" PARKED_ALL ")"
-			     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+	[ST_PARKED_INSERT] = "INSERT INTO parked (n, " PARKED_ALL ")"
+			     " VALUES (?1, ?11, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[ST_PARKED_UPDATE] = "UPDATE parked SET parent = ?2, key = ?3, wake_ms = ?4, hooks = ?5,"
 			     " untaken = ?6, awake = ?7, flags = ?8, from_seq = ?9, bytes = ?10"
 			     " WHERE n = ?1",

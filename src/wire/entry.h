@@ -52,6 +52,7 @@ enum entry_rest {
 	REST_WAITS,
 	REST_CLOSING,                /* the function has returned, the end waits for calls or children */
 	REST_MISUSED,                /* it stands still: a start runs it again, to say why or to go on */
+	REST_PAUSED,                 /* it waits for nothing: others had their turn, and it goes on */
 	REST_NEEDS,                  /* its last step acts on a flow that is being fetched; a RESULT says: done */
 };
 

@@ -4,6 +4,8 @@
  * so what goes down level by level keeps nothing large there. */
 #include "wire/json.h"
 
+#include "wire/template.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -98,4 +100,15 @@ void json_put(struct buf *out, json_t *value)
 		buf_puts(out, "null");
 		break;
 	}
+}
+
+bool json_same(struct slice a, struct slice b)
+{
+	json_t *x = template_read_value(a, NULL);
+	json_t *y = template_read_value(b, NULL);
+	bool same = x && y && json_equal(x, y);
+
+	json_decref(x);
+	json_decref(y);
+	return same;
 }

@@ -24,7 +24,7 @@ from lib import PATIENCE_S, program
 ECHO = str(program("echo"))
 ID = r"[0-9a-hjkmnp-tv-z]{26}"
 VARIABLES = ("FISH_LISTEN", "FISH_PUBLIC_URL", "FISH_STORE", "FISH_SOCKET", "FISH_ADMIN",
-             "FISH_ADMIN_TOKEN", "FISH_MAX_BODY", "FISH_LOG", "FISH_TEST_PARK", "NO_COLOR")
+             "FISH_ADMIN_TOKEN", "FISH_MAX_BODY", "FISH_STEPS_MAX", "FISH_LOG", "FISH_TEST_PARK", "NO_COLOR")
 
 
 def environment(**more):

@@ -1,5 +1,5 @@
-/* crash.c - a flow that kills its process whenever it runs and CRASH is set, and one that minds its own
- * business. */
+/* crash.c - a flow that kills its process whenever it runs and CRASH is set, one that comes a few durable
+ * steps further before it does, and one that minds its own business. */
 #include <fish.h>
 
 #include <signal.h>
@@ -16,6 +16,26 @@ static void bad(fish_flow *f, const fish_msg *in)
 	}
 }
 
+/* How many of its effects ran in this process: a replay runs none. */
+static int effects;
+
+static void climbs(fish_flow *f, const fish_msg *in)
+{
+	int n = 0;
+
+	(void)in;
+	for (;;) {
+		fish_sleep(f, 10);
+		/* All before an effect is durable when it begins. */
+		while (fish_once(f, "effect", &n, sizeof n)) {
+			if (getenv("CRASH") && ++effects == 2)
+				raise(SIGKILL);
+			n++;
+		}
+		fish_publish(f, "height", "%d", n);
+	}
+}
+
 static void good(fish_flow *f, const fish_msg *in)
 {
 	fish_hook *h = fish_spawn(f, "word");
@@ -24,7 +44,7 @@ static void good(fish_flow *f, const fish_msg *in)
 	fish_done(f, "{word: %-s}", fish_raw(fish_next(h, FISH_HOUR), ""));
 }
 
-static const fish_def flows[] = { FISH_FLOW(bad), FISH_FLOW(good), FISH_END };
+static const fish_def flows[] = { FISH_FLOW(bad), FISH_FLOW(climbs), FISH_FLOW(good), FISH_END };
 
 int main(int argc, char **argv)
 {

@@ -39,6 +39,21 @@ class Quarantine(unittest.TestCase):
         self.assertEqual(ended["result"], {"word": "hello"})
         self.assertTrue(self.server.process.alive())
 
+    def test_one_that_comes_further_in_each_life_goes_on(self):
+        """Was: three deaths in a row put it aside, whatever it had done between them."""
+        self.server.start()
+        flow = self.start_flow("climbs")
+        self.server.kill()
+        for _ in range(2 * CRASHES_MAX):
+            self.server.begin({"CRASH": "1"})
+            self.wait_dead()
+        log = self.server.log.read_text()
+        self.assertEqual(log.count(f"server.crashed flow={flow} crashes=1 "), 2 * CRASHES_MAX - 1, log)
+        self.server.start()
+        height = self.server.flow(flow)["published"].get("height", 0)
+        poll(lambda: self.server.flow(flow)["published"].get("height", 0) > height, PATIENCE_S,
+             lambda: f"it does not go on: {self.server.flow(flow)['state']}")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -12,7 +12,6 @@ import json
 import threading
 import unittest
 import uuid
-from pathlib import Path
 
 from lib import PATIENCE_S, Broker, Crew, Failed, Partner, deliver, poll, program
 
@@ -108,7 +107,6 @@ class Stage:
         self.closed = threading.Event()
         self.programs = itertools.cycle(way.builds(example))
         self.server = Broker(crew, None, example, {**env, **way.env})
-        self.note = Path(f"{self.server.store}.running")
         self.watch = threading.Thread(target=self.start_again_and_again, daemon=True)
         if way.dying:
             self.watch.start()
@@ -122,9 +120,6 @@ class Stage:
 
     def start_again_and_again(self):
         while not self.closed.is_set():
-            # A flow that is on the CPU at three deaths in a row is put aside as their cause. Here
-            # it never is the cause, so the server's note of who was on the CPU goes.
-            self.note.unlink(missing_ok=True)
             self.server.program = next(self.programs)
             process = self.server.begin()
             self.lives += process.wait_ready()

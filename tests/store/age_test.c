@@ -104,6 +104,56 @@ static void what_lives_on_ages(void **state)
 	assert_int_equal(pragma(fx, "SELECT parked FROM store"), 2);
 }
 
+/* Rows of parked by what the store's sums say of them. */
+static void assert_sums(struct fixture *fx)
+{
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM parked WHERE awake = 0"),
+		pragma(fx, "SELECT parked + dead FROM store"));
+}
+
+static void dead_rows_go_together(void **state)
+{
+	struct fixture *fx = *state;
+	const unsigned flows = 1200;
+	uint64_t most = 0;
+
+	open_small(fx);
+	for (unsigned i = 0; i < flows; i++) {
+		struct store_row row = bytes_row(i, 0, SLICE_LIT("a"));
+		struct store_park p = { .flow = flow_id(i), .wake_ms = 5, .hooks = 1 };
+		assert_int_equal(commit_all(fx, (struct store_commit){ .rows = &row, .nrows = 1, .parks = &p, .nparks = 1 }),
+			0);
+	}
+	for (unsigned i = 0; i < flows; i++) {
+		end_flow(fx, i * 7 % flows, 1, 1000 + i);
+		if (i % 50 != 0)
+			continue;
+		uint64_t dead = (uint64_t)pragma(fx, "SELECT dead FROM store");
+		most = dead > most ? dead : most;
+		assert_sums(fx);
+		/* Nobody takes a dead row for a flow that lives. */
+		struct sync_load got;
+		assert_int_equal(load_text(fx, flow_id(i * 7 % flows), &got), 0);
+		assert_string_equal(got.text, "0:a 1:end!");
+		struct recovered all;
+		recover_text(fx, &all);
+		assert_int_equal(all.r.ret_parked.flows, flows - 1 - i);
+		assert_int_equal(all.nflows, 0);
+		if (i % 100 == 0)
+			reopen_small(fx);
+	}
+	assert_in_range(most, DEAD_ROWS_MIN - 50, 800);
+	/* Those that are left go with their ended rows, at the latest. */
+	assert_true(pragma(fx, "SELECT dead FROM store") > 0);
+	for (unsigned i = 0; i < 200; i++)
+		assert_int_equal(commit_row(fx, row_of(2000, i, "x"),
+					 3000 + SEEN_WINDOW_MS),
+			0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM ended"), 0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM parked WHERE awake = 0"), 0);
+	assert_sums(fx);
+}
+
 static void history_is_kept_for_a_while(void **state)
 {
 	struct fixture *fx = *state;
@@ -226,6 +276,55 @@ static void from_seq_lets_long_bytes_go(void **state)
 	assert_int_equal(got.l.nrows, 1);
 }
 
+/* What a flow had before it let go of it is history that has gone, though its rows stand. */
+static void an_ended_flow_may_have_let_long_bytes_go(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_row row = bytes_row(1, 20, many_bytes(100000));
+	struct sync_load got;
+
+	open_small(fx);
+	assert_int_equal(commit_row(fx, bytes_row(1, 0, many_bytes(100000)), 1), 0);
+	assert_int_equal(commit_row(fx, bytes_row(1, 1, SLICE_LIT("b")), 1), 0);
+	park(fx, 1);
+	row.from_seq = 20;
+	assert_int_equal(commit_row(fx, row, 1), 0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM big"), 1);
+	end_flow(fx, 1, 21, 1000);
+	assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+	assert_int_equal(got.l.nrows, 3);
+	assert_int_equal(memcmp(got.text, "1:b 20:", 7), 0);
+}
+
+/* Whatever else is kept of ended flows is told by their order, so none may come twice. */
+static void what_ends_after_all_have_gone_goes_in_its_turn(void **state)
+{
+	struct fixture *fx = *state;
+
+	open_small(fx);
+	for (unsigned round = 0; round < 3; round++) {
+		int64_t now_ms = 1000 + round * 2 * SEEN_WINDOW_MS;
+		for (unsigned i = 0; i < 5; i++) {
+			unsigned flow = 10 * round + i;
+			assert_int_equal(commit_row(fx, row_of(flow, 0, "a"), now_ms), 0);
+			park(fx, flow);
+			end_flow(fx, flow, 1, now_ms);
+		}
+		assert_int_equal(pragma(fx, "SELECT count(*) FROM parked"), 5);
+		if (round == 1)
+			reopen_small(fx);
+		assert_int_equal(commit_row(fx, row_of(100, 2 * round, "x"), now_ms + DAY_MS + 1), 0);
+		assert_int_equal(pragma(fx, "SELECT count(*) FROM ended WHERE length(result) > 0"), 0);
+		assert_int_equal(commit_row(fx, row_of(100, 2 * round + 1, "x"), now_ms + SEEN_WINDOW_MS + 1), 0);
+		assert_int_equal(pragma(fx, "SELECT count(*) FROM ended"), 0);
+		assert_int_equal(pragma(fx, "SELECT count(*) FROM parked"), 0);
+		assert_sums(fx);
+		struct sqlite_store *s = container_of(fx->s, struct sqlite_store, base);
+		assert_int_equal(s->sums.ended_bytes, 0);
+		reopen_small(fx);
+	}
+}
+
 static void a_full_disk_parks_nothing_half(void **state)
 {
 	struct fixture *fx = *state;
@@ -311,10 +410,13 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_parks_leaves_no_segment_behind),
 		T(what_lives_on_ages),
+		T(dead_rows_go_together),
 		T(history_is_kept_for_a_while),
 		T(history_is_kept_up_to_a_size),
 		T(a_little_history_does_not_hold_a_segment),
 		T(from_seq_lets_long_bytes_go),
+		T(an_ended_flow_may_have_let_long_bytes_go),
+		T(what_ends_after_all_have_gone_goes_in_its_turn),
 		T(a_full_disk_parks_nothing_half),
 		T(no_statement_reads_all_of_a_table),
 	};

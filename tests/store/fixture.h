@@ -15,10 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum { SETTLE_MS_MAX = 60000 };
+
+/* A number in the environment; 0 or none: otherwise. */
+static inline uint64_t number_of(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+	uint64_t value = text != NULL ? strtoull(text, NULL, 10) : otherwise;
+
+	return value != 0 ? value : otherwise;
+}
 
 struct fixture {
 	const struct kind *kind; /* of the contract test; else NULL */
@@ -270,10 +280,9 @@ static inline const char *recover_text(struct fixture *fx, struct recovered *r)
 	return r->text;
 }
 
-/* Runs script in a child that must die of the given signal; what it says goes to
- * ret_said, if not NULL. */
-static inline void run_child(void (*script)(struct fixture *fx), struct fixture *fx,
-	int signal, char *ret_said, size_t said_size)
+/* Runs script in a child; its wait status. What it says goes to ret_said, if not NULL. */
+static inline int child_status(void (*script)(struct fixture *fx), struct fixture *fx,
+	char *ret_said, size_t said_size)
 {
 	int said[2];
 	int status = 0;
@@ -285,6 +294,8 @@ static inline void run_child(void (*script)(struct fixture *fx), struct fixture 
 	if (child == 0) {
 		if (ret_said != NULL)
 			dup2(said[1], STDERR_FILENO);
+		/* It may have to die on purpose. */
+		setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
 		close(said[0]);
 		close(said[1]);
 		script(fx);
@@ -303,6 +314,15 @@ static inline void run_child(void (*script)(struct fixture *fx), struct fixture 
 		ret_said[len] = '\0';
 	close(said[0]);
 	CHECK(waitpid(child, &status, 0) == child);
+	return status;
+}
+
+/* The same, of one that must die of the given signal. */
+static inline void run_child(void (*script)(struct fixture *fx), struct fixture *fx,
+	int signal, char *ret_said, size_t said_size)
+{
+	int status = child_status(script, fx, ret_said, said_size);
+
 	CHECK(WIFSIGNALED(status));
 	CHECK(WTERMSIG(status) == signal);
 }

@@ -226,6 +226,32 @@ static void disk_full_is_no_news_and_passes(void **state)
 	assert_int_equal(all.nrows, 2 + done);
 }
 
+static void a_commit_that_fails_late_leaves_nothing(void **state)
+{
+	struct fixture *fx = *state;
+	static char bytes[300000];
+	struct sync_load got;
+	struct recovered all;
+
+	open_small(fx);
+	const struct store_row first[] = { row_of(1, 0, "a"), row_of(2, 0, "b") };
+	assert_int_equal(commit_both(fx, first, 2, NULL, 0, 1), 0);
+	sqlite_store_pages_max(fx->s, 1);
+	/* Rows and the first end fit; the second end does not. */
+	const struct store_row rows[] = { row_of(3, 0, "c"), last_row_of(1, 1, "end"),
+		last_row_of(2, 1, "end") };
+	struct store_ended ended[] = { ended_of(1, 2), ended_of(2, 2) };
+	ended[1].result = (struct slice){ bytes, sizeof bytes };
+	assert_int_equal(commit_both(fx, rows, 3, ended, 2, 2), FISH_ESTORE);
+	assert_string_equal(recover_text(fx, &all), "1/0:a 2/0:b ");
+	assert_int_equal(load_text(fx, flow_id(3), &got), FISH_ENOTFOUND);
+	sqlite_store_pages_max(fx->s, 0);
+	assert_int_equal(commit_both(fx, rows, 3, ended, 2, 2), 0);
+	assert_string_equal(recover_text(fx, &all), "3/0:c ");
+	assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+	assert_string_equal(got.text, "0:a 1:end!");
+}
+
 static void half_written_log_is_rolled_back(void **state)
 {
 	struct fixture *fx = *state;
@@ -389,6 +415,7 @@ int main(void)
 		T(file_is_set_up_as_designed),
 		T(keys_differ_between_stores),
 		T(disk_full_is_no_news_and_passes),
+		T(a_commit_that_fails_late_leaves_nothing),
 		T(half_written_log_is_rolled_back),
 		T(doubtful_write_ends_the_process),
 		T(time_outlives_the_rows),

@@ -35,38 +35,61 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct blackbox *live(const struct place *p, uint64_t build, int64_t now_ms)
+static struct blackbox *opened(const struct place *p, uint64_t build)
 {
 	struct blackbox *b = NULL;
 	struct err err = { .code = 0 };
 
-	assert_int_equal(blackbox_open(&b, &(struct blackbox_config){
-		.path = p->path, .build = build, .now_ms = now_ms }, &err), 0);
+	assert_int_equal(blackbox_open(&b, &(struct blackbox_config){ .path = p->path, .build = build }, &err), 0);
 	return b;
+}
+
+/* A start that finds the flow on the CPU at the last death to have come so far. */
+static struct blackbox *live_at(const struct place *p, uint64_t build, int64_t now_ms, uint64_t reached)
+{
+	struct blackbox *b = opened(p, build);
+	struct id flow;
+
+	if (blackbox_crashed(b, &flow))
+		(void)blackbox_count(b, reached, now_ms);
+	return b;
+}
+
+static struct blackbox *live(const struct place *p, uint64_t build, int64_t now_ms)
+{
+	return live_at(p, build, now_ms, 7);
+}
+
+static void die_at(const struct place *p, const struct id *flow, int64_t now_ms, uint64_t reached)
+{
+	struct blackbox *b = live_at(p, 1, now_ms, reached);
+
+	blackbox_on_cpu(b, flow);
+	blackbox_close(b);
 }
 
 /* A life that ends while flow is on the CPU. */
 static void die_in(const struct place *p, const struct id *flow, int64_t now_ms)
 {
-	struct blackbox *b = live(p, 1, now_ms);
-
-	blackbox_on_cpu(b, flow);
-	blackbox_close(b);
+	die_at(p, flow, now_ms, 7);
 }
 
 static void three_crashes_put_a_flow_aside(void **state)
 {
 	for (int64_t i = 0; i < 3; i++)
 		die_in(*state, &guilty, 1000 + i);
-	struct blackbox *b = live(*state, 1, 1003);
+	struct blackbox *b = opened(*state, 1);
 	struct id flow;
-	unsigned crashes = 0;
 
-	assert_true(blackbox_crashed(b, &flow, &crashes));
+	assert_true(blackbox_crashed(b, &flow));
 	assert_true(id_eq(&flow, &guilty));
-	assert_int_equal(crashes, 3);
+	assert_int_equal(blackbox_count(b, 7, 1003), 3);
+	assert_false(blackbox_crashed(b, &flow));
 	assert_true(blackbox_quarantined(b, &guilty));
 	assert_false(blackbox_quarantined(b, &other));
+	blackbox_close(b);
+	b = live(*state, 1, 1004);
+	assert_true(blackbox_quarantined(b, &guilty));
 	blackbox_close(b);
 }
 
@@ -80,18 +103,70 @@ static void two_crashes_do_not(void **state)
 	blackbox_close(b);
 }
 
-static void progress_forgives(void **state)
+/* Was: kill -9 three times in a row with the same flow on the CPU put it aside, though it came further in
+ * each life. */
+static void progress_between_crashes_begins_the_count_anew(void **state)
 {
+	for (uint64_t i = 0; i < 10; i++)
+		die_at(*state, &guilty, 1000 + (int64_t)i, i);
+	struct blackbox *b = opened(*state, 1);
+
+	assert_int_equal(blackbox_count(b, 10, 1010), 1);
+	blackbox_close(b);
+}
+
+static void progress_before_the_first_crash_is_no_excuse(void **state)
+{
+	die_at(*state, &guilty, 1000, 0);
+	for (int64_t i = 1; i < 4; i++)
+		die_at(*state, &guilty, 1000 + i, 50);
+	struct blackbox *b = live_at(*state, 1, 1004, 50);
+
+	assert_true(blackbox_quarantined(b, &guilty));
+	blackbox_close(b);
+}
+
+/* A process that dies before it could judge leaves that to the next. */
+static void an_unjudged_crash_is_still_told(void **state)
+{
+	struct id flow;
+
+	die_in(*state, &guilty, 1000);
+	blackbox_close(opened(*state, 1));
+	struct blackbox *b = opened(*state, 1);
+
+	assert_true(blackbox_crashed(b, &flow));
+	assert_true(id_eq(&flow, &guilty));
+	blackbox_close(b);
+}
+
+static void who_has_ended_is_acquitted(void **state)
+{
+	struct id flow;
+
 	die_in(*state, &guilty, 1000);
 	die_in(*state, &guilty, 1001);
-	struct blackbox *b = live(*state, 1, 1002);
+	die_in(*state, &guilty, 1002);
+	struct blackbox *b = opened(*state, 1);
 
-	blackbox_on_cpu(b, &guilty);
-	blackbox_on_cpu(b, NULL);
-	blackbox_progressed(b, &guilty);
+	blackbox_acquit(b);
+	assert_false(blackbox_crashed(b, &flow));
+	assert_false(blackbox_quarantined(b, &guilty));
 	blackbox_close(b);
-	die_in(*state, &guilty, 1003);
-	b = live(*state, 1, 1004);
+}
+
+static void who_is_forgiven_runs_again(void **state)
+{
+	for (int64_t i = 0; i < 3; i++)
+		die_in(*state, &guilty, 1000 + i);
+	struct blackbox *b = live(*state, 1, 1003);
+
+	assert_true(blackbox_quarantined(b, &guilty));
+	blackbox_forgive(b, &guilty);
+	assert_false(blackbox_quarantined(b, &guilty));
+	blackbox_close(b);
+	die_in(*state, &guilty, 1004);
+	b = live(*state, 1, 1005);
 	assert_false(blackbox_quarantined(b, &guilty));
 	blackbox_close(b);
 }
@@ -100,13 +175,12 @@ static void a_clean_end_counts_nothing(void **state)
 {
 	struct blackbox *b = live(*state, 1, 1000);
 	struct id flow;
-	unsigned crashes = 0;
 
 	blackbox_on_cpu(b, &guilty);
 	blackbox_on_cpu(b, NULL);
 	blackbox_close(b);
-	b = live(*state, 1, 1001);
-	assert_false(blackbox_crashed(b, &flow, &crashes));
+	b = opened(*state, 1);
+	assert_false(blackbox_crashed(b, &flow));
 	blackbox_close(b);
 }
 
@@ -146,7 +220,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(three_crashes_put_a_flow_aside, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_crashes_do_not, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(progress_forgives, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(progress_between_crashes_begins_the_count_anew, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(progress_before_the_first_crash_is_no_excuse, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(an_unjudged_crash_is_still_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_has_ended_is_acquitted, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(who_is_forgiven_runs_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_clean_end_counts_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(crashes_far_apart_are_no_series, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(another_build_is_another_chance, set_up, tear_down),

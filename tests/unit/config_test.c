@@ -26,6 +26,7 @@ static const char *const variables[] = {
 	"FISH_RETAIN_FOR",
 	"FISH_RETAIN_BYTES",
 	"FISH_PARK_AFTER",
+	"FISH_STEPS_MAX",
 	"FISH_LOG",
 	"FISH_TEST_PARK",
 };
@@ -250,6 +251,12 @@ static void test_refusals_of_values(void **state)
 	refused(WORDS("serve", "--max-body", "257m"), "1 to 256m");
 	accepted(&c, WORDS("serve", "--max-body", "256m"));
 	assert_int_equal(c.body_bytes_max, 256 << 20);
+	assert_int_equal(c.steps_max, 1000000);
+	refused(WORDS("serve", "--steps-max", "0"), "--steps-max");
+	refused(WORDS("serve", "--steps-max", "-1"), "--steps-max");
+	refused(WORDS("serve", "--steps-max", "2000000001"), "1 to 2000000000");
+	accepted(&c, WORDS("serve", "--steps-max", "2000000000"));
+	assert_int_equal(c.steps_max, 2000000000);
 }
 
 /* Was: the server's parser refused the header line that the key had torn in two. */

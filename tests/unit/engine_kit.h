@@ -39,8 +39,11 @@ struct kit {
 	uint64_t            build;
 	struct work_item   *works[KIT_WORKS_MAX];   /* begun; NULL: done, or its process is gone */
 	size_t              nworks;
-	unsigned            rules_off;
+	uint64_t            rules_off;
+	uint32_t            steps_max, turn_steps_max;
+	size_t              run_ahead_bytes;
 	struct buf          log;          /* lines, each with its line feed */
+	struct buf          events;       /* for operators: "EVENT LINE" */
 	struct buf          words;        /* of the last watch or show */
 };
 
@@ -98,10 +101,12 @@ static inline void kit_log(void *owner, const char *event, struct slice line)
 {
 	struct kit *k = owner;
 
-	if (strcmp(event, "flow.log") != 0)      /* the others are for operators */
-		return;
-	buf_put_slice(&k->log, line);
-	buf_putc(&k->log, '\n');
+	struct buf *to = strcmp(event, "flow.log") == 0 ? &k->log : &k->events;
+
+	if (to == &k->events)
+		buf_printf(to, "%s ", event);
+	buf_put_slice(to, line);
+	buf_putc(to, '\n');
 }
 
 static inline void kit_work(void *owner, struct work_item *w)
@@ -127,6 +132,9 @@ static inline void kit_engine(struct kit *k)
 		.park_after_ms = k->park_after_ms,
 		.memory_bytes = k->memory_bytes,
 		.test_rules_off = k->rules_off,
+		.steps_max = k->steps_max,
+		.turn_steps_max = k->turn_steps_max,
+		.run_ahead_bytes = k->run_ahead_bytes,
 	};
 
 	assert_int_equal(engine_new(&k->engine, &config, &err), 0);
@@ -140,6 +148,7 @@ static inline void kit_open(struct kit *k, const fish_program *program, int64_t 
 
 	*k = (struct kit){ .program = program, .park_after_ms = park_after_ms, .now_ms = 1000000, .build = 1 };
 	buf_init(&k->log, SIZE_MAX);
+	buf_init(&k->events, SIZE_MAX);
 	buf_init(&k->words, SIZE_MAX);
 	assert_int_equal(store_open_memory(&k->store, secret, &err), 0);
 	kit_engine(k);
@@ -150,6 +159,7 @@ static inline void kit_close(struct kit *k)
 	k->store = store_close(k->store);
 	k->engine = engine_free(k->engine);
 	buf_fini(&k->log);
+	buf_fini(&k->events);
 	buf_fini(&k->words);
 }
 

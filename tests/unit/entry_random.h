@@ -93,7 +93,7 @@ static inline void make_progress(struct chance *c, struct entry *e)
 	e->build = any_number(c, 64);
 	e->doubt = any_u32(c);
 	e->waiting = any_u32(c);
-	e->rest = (uint8_t)((any(c) >> 20) % 3);
+	e->rest = (uint8_t)((any(c) >> 20) % (REST_NEEDS + 1));
 	e->steps = any_text(c);
 	e->deadlines = any_text(c);
 }

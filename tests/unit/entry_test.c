@@ -325,7 +325,7 @@ static void numbers_out_of_their_range_are_refused(void **state)
 		SLICE_LIT("\x03\x07\1\1\1\0\2\0\0"),                             /* a key that is 2 */
 		SLICE_LIT("\x03\x0b\1\1\1\x80\x80\x80\x80\x08\0\0\0"),           /* status 2^31 */
 		SLICE_LIT("\x06\x04\1\1p\2"),                                    /* a patch that is 2 */
-		SLICE_LIT("\x0c\x09\1\2\3\4\5\6\4\0\0"),                         /* at rest in no known way */
+		SLICE_LIT("\x0c\x09\1\2\3\4\5\6\5\0\0"),                         /* at rest in no known way */
 		SLICE_LIT("\x0e\x04\1\0\0\0"),                                   /* no end status */
 		SLICE_LIT("\x0e\x04\1\4\0\0"),
 		SLICE_LIT("\x0d\x0b\1\0\2\x80\2\0\4\5\0\0\0"),                   /* key id 256 */

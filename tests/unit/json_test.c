@@ -158,6 +158,22 @@ static void real_payloads_read_back(void **state)
 	assert_true(payloads > 0);
 }
 
+static bool same(const char *a, const char *b)
+{
+	return json_same(slice_of(a), slice_of(b));
+}
+
+static void equal_values_are_the_same(void **state)
+{
+	(void)state;
+	assert_true(same("{\"a\": 1, \"b\": [null, \"x\"]}", "{\"b\":[null,\"x\"],\"a\":1}"));
+	assert_false(same("[1, 2]", "[2, 1]"));
+	assert_false(same("1", "1.0"));
+	assert_false(same("{}", "{\"a\": null}"));
+	assert_false(same("no", "no"));
+	assert_false(same("", ""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -166,6 +182,7 @@ int main(void)
 		cmocka_unit_test(any_real_reads_back),
 		cmocka_unit_test(deepest_value_reads_back),
 		cmocka_unit_test(real_payloads_read_back),
+		cmocka_unit_test(equal_values_are_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,116 @@
+/* engine_nohook_test.c - NULL where a hook belongs stops the flow with words, and nothing else. */
+#include "engine_kit.h"
+
+/* Not to be known to the compiler, and on top of a frame or two. */
+static fish_hook *nothing(void)
+{
+	fish_hook *volatile none = NULL;
+
+	return none;
+}
+
+/* Deep in the flow's own functions. */
+static const fish_msg *deep(int depth)
+{
+	volatile char room[200] = { (char)depth };
+
+	return depth ? deep(depth - 1 + room[1]) : fish_next(nothing(), 0);
+}
+
+static void leaf(fish_flow *f, const fish_msg *in)
+{
+	(void)f;
+	(void)in;
+}
+
+static void passes_null(fish_flow *f, const fish_msg *in)
+{
+	const char *what = fish_str(in, "/what");
+
+	(void)fish_spawn(f, "a hook that is one");
+	if (strcmp(what, "fish_next") == 0)
+		(void)fish_next(nothing(), FISH_SECOND);
+	if (strcmp(what, "deep") == 0)
+		(void)deep(50);
+	if (strcmp(what, "fish_url") == 0)
+		(void)fish_url(nothing());
+	if (strcmp(what, "fish_name") == 0)
+		(void)fish_name(nothing());
+	if (strcmp(what, "fish_closed") == 0)
+		(void)fish_closed(nothing());
+	if (strcmp(what, "fish_close") == 0)
+		fish_close(nothing());
+	if (strcmp(what, "fish_each") == 0)
+		fish_each(nothing(), leaf);
+	if (strcmp(what, "fish_cancel") == 0)
+		fish_cancel(nothing());
+	fish_done(f, "{any: %d}", fish_any(f, FISH_SECOND, nothing(), nothing()) != NULL);
+}
+
+static const fish_def flows[] = { FISH_FLOW(leaf), FISH_FLOW(passes_null), FISH_END };
+static const fish_program program = { .flows = flows };
+
+static void told(struct kit *k, const char *what, const char *verb)
+{
+	char input[60];
+	char why[120];
+
+	snprintf(input, sizeof input, "{\"what\": \"%s\"}", what);
+	snprintf(why, sizeof why, "stopped misuse at step 1: %s: the hook is NULL", verb);
+	struct id other = kit_start(k, "leaf", "{}");
+	struct id id = kit_start(k, "passes_null", input);
+
+	assert_non_null(strstr(kit_end(k, id), why));
+	assert_string_equal(kit_end(k, other), "done null");
+}
+
+/* Was: the process died, with all its flows. */
+static void each_function_says_so(void **state)
+{
+	static const char *const verbs[] = {
+		"fish_next", "fish_url", "fish_name", "fish_closed", "fish_close", "fish_each", "fish_cancel" };
+	struct kit k;
+
+	(void)state;
+	kit_open(&k, &program, 0);
+	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+		told(&k, verbs[i], verbs[i]);
+	told(&k, "deep", "fish_next");
+	kit_close(&k);
+}
+
+/* Stacks are used again, and so are the marks that lie on them. */
+static void it_is_the_flow_on_the_cpu_that_is_stopped(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_open(&k, &program, 0);
+	for (int i = 0; i < 20; i++) {
+		(void)kit_start(&k, "leaf", "{}");
+		told(&k, i % 2 ? "fish_url" : "deep", i % 2 ? "fish_url" : "fish_next");
+	}
+	assert_int_equal(kit_figures(&k).stopped, 20);
+	kit_close(&k);
+}
+
+static void among_several_hooks_they_are_skipped(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_open(&k, &program, 0);
+	assert_string_equal(kit_end(&k, kit_start(&k, "passes_null", "{}")), "done {\"any\": 0}");
+	kit_close(&k);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_function_says_so),
+		cmocka_unit_test(it_is_the_flow_on_the_cpu_that_is_stopped),
+		cmocka_unit_test(among_several_hooks_they_are_skipped),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
