@@ -17,7 +17,7 @@ BODIES_MAX = MEMORY // 4
 # What a process takes beside the budget: itself with its libraries (12 MiB), SQLite's cache of pages (up to
 # 64 MiB in the process that made the store), the batch that is being committed, and what malloc keeps
 # of what was freed.
-SLACK = 128 * MEBIBYTE
+SLACK = 96 * MEBIBYTE
 SENDERS = 192          # who would take more than all of that together
 FLOWS = 64
 SOONER_S = 8           # than the default of --park-after
