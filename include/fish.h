@@ -392,8 +392,14 @@ typedef struct fish_options {
 	const char         *public_url;   /* what callback URLs begin with; NULL: as fish_server_url */
 	const char         *socket;       /* a unix socket for the commands `ls`, `show` … of fish_main; NULL: none */
 	const char         *log;          /* "stderr" or a file that is appended to; NULL: nothing is logged */
+	int64_t             memory_bytes;   /* for flows in memory and bodies in flight: over it idle flows leave memory,
+	                                     * then senders get 503 and fish_start FISH_EBUSY; from 16 MiB; 0: 1 GiB */
+	int64_t             young_bytes;    /* of the store that an open reads, about; from 1 MiB; 0: 64 MiB */
+	int64_t             retain_ms;      /* an ended flow's input, result and history are kept so long; 1 s to 3 days; 0: a day */
+	int64_t             retain_bytes;   /* and so much of them all, the oldest go first; from 1 MiB; 0: 1 GiB */
+	int64_t             park_after_ms;  /* a flow that waits so long leaves memory until there is news; from 10 ms; 0: 10 s */
 	size_t              steps_max;    /* a flow is stopped after so many steps without fish_renew; 0: 1,000,000 */
-	const void         *reserved[5];
+	const void         *reserved[4];
 } fish_options;
 
 /* Opens the store, reads what it holds and listens; no flow runs yet, and senders wait in line. ret: gets

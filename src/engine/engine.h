@@ -204,6 +204,8 @@ struct engine_figures {
 };
 size_t engine_memory(const struct engine *e);    /* bytes that flows in memory take, about */
 void engine_figures(const struct engine *e, struct engine_figures *ret);
+/* Too much is gathered for the disk, or the memory is used up: deliveries and starts are refused just now. */
+bool engine_crowded(const struct engine *e);
 bool engine_away(const struct engine *e);    /* the last commit failed and the pause is not over */
 bool engine_idle(const struct engine *e);    /* nothing ready, gathered or being committed */
 /* From here on flows that were interrupted are left as they are, for the next start: so the engine comes

@@ -72,7 +72,6 @@ const struct token_key *engine_key(const struct engine *e, uint8_t key_id); /* N
 struct id       engine_new_id(struct engine *e);
 void            engine_catch_up(struct engine *e);                          /* the clock is looked at, if it may be */
 bool            engine_overfull(const struct engine *e);                    /* the run-ahead bound is reached */
-bool            engine_crowded(const struct engine *e);                     /* … or the memory is used up: nothing new is taken in */
 void            engine_run_flow(struct engine *e, struct flow *f);          /* a READY flow, to rest */
 void            engine_batch_done(struct engine *e, struct batch *b, int rc);
 

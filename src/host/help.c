@@ -69,7 +69,7 @@ static void put_flags(struct buf *out, enum command command)
 		buf_init(&line, sizeof(head));
 		buf_printf(
 			&line, "%s %s", def->name, def->value != NULL ? def->value : "");
-		buf_printf(out, "  %-18s %s\n", line.ptr, def->purpose);
+		buf_printf(out, "  %-20s %s\n", line.ptr, def->purpose);
 		buf_fini(&line);
 		any_env = any_env || def->env != NULL;
 	}

@@ -32,6 +32,7 @@ struct admin_config {
 	const char    *listen;                         /* "unix:/path" or "host:port" */
 	const char    *token;                          /* copied; asked for as a bearer; NULL: none (unix socket only) */
 	size_t         body_bytes_max;
+	struct budget *budget;                         /* of bodies, as in server_config */
 	void         (*wake)(void *arg);
 	void          *wake_arg;
 };

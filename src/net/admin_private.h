@@ -48,6 +48,8 @@ void admin_error(struct exchange *x, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* 503 with Retry-After: what was to be written was not. */
 void admin_away(struct exchange *x);
+/* The same where the memory, or what waits for the disk, is at its limit; why: the engine's words. */
+void admin_busy(struct admin *a, struct exchange *x, const char *why);
 /* The same for who only asked: there is no telling what is in the store. */
 void admin_unknown(struct exchange *x);
 /* {"id": …} with members of its own behind it, each beginning with a comma. */
