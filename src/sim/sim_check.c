@@ -102,11 +102,15 @@ static void check_held(struct sim *s, struct past *p, const struct call *c, uint
 		sim_broken(s, "the call of step %u is not the one the history holds", c->step);
 }
 
-/* Keys are looked up by hash; that two hashes are the same is less likely than that a machine errs. */
 static void check_key(struct sim *s, const struct past *p, const struct call *c, struct slice key)
 {
-	struct id hash = hash128(&key, 1);
-	struct place *other = map_get(&s->keys, &hash);
+	struct id id;
+
+	if (id_parse(key, &id) < 0) {
+		sim_broken(s, "a call's key is none: %.*s", (int)key.len, key.ptr);
+		return;
+	}
+	struct place *other = map_get(&s->keys, &id);
 
 	if (other) {
 		if (other->past != p || other->epoch != c->epoch || other->step != c->step)
@@ -116,7 +120,7 @@ static void check_key(struct sim *s, const struct past *p, const struct call *c,
 	struct place *mine = xalloc(sizeof *mine);
 
 	*mine = (struct place){ p, c->epoch, c->step };
-	map_put(&s->keys, &hash, mine);
+	map_put(&s->keys, &id, mine);
 }
 
 void check_send(struct sim *s, struct attempt *a)

@@ -187,12 +187,12 @@ void step_sleep(struct walk *w, uint64_t r)
 	walk_saw_word(w, 4);
 }
 
-/* The URLs of the youngest hooks, as a JSON text. */
-static const char *urls_of(struct walk *w)
+/* The URLs of the youngest hooks, as a text, in two of three calls. */
+static const char *urls_of(struct walk *w, uint64_t r)
 {
 	const char *text = "";
 
-	for (size_t i = w->nhooks > 3 ? w->nhooks - 3 : 0; i < w->nhooks; i++)
+	for (size_t i = w->nhooks > 2 ? w->nhooks - 2 : 0; r % 3 && i < w->nhooks; i++)
 		text = fish_fmt(w->f, "%s %s", text, fish_url(w->hooks[i]));
 	return text;
 }
@@ -203,12 +203,12 @@ void step_send(struct walk *w, uint64_t r)
 	const fish_peer *to = r & 256 ? &sim_firm : &sim_weak;
 	fish_hook *h;
 
-	if (r & 512) {
-		const char *body = fish_fmt(w->f, "st=%llu&urls=%s", (unsigned long long)w->st, urls_of(w));
+	if (r & 1536) {
+		const char *body = fish_fmt(w->f, "st=%llu&urls=%s", (unsigned long long)w->st, urls_of(w, r));
 
 		h = fish_send_with(w->f, &(fish_request){ .to = to, .path = path, .body = body, .len = strlen(body) });
 	} else {
-		h = fish_send(w->f, to, path, "{st: %llu, urls: %s}", (unsigned long long)(w->st >> 1), urls_of(w));
+		h = fish_send(w->f, to, path, "{st: %llu, urls: %s}", (unsigned long long)(w->st >> 1), urls_of(w, r));
 	}
 	walk_saw_word(w, 5);
 	if (w->nothers < HANDLES_MAX)
@@ -218,7 +218,7 @@ void step_send(struct walk *w, uint64_t r)
 void step_post(struct walk *w, uint64_t r)
 {
 	const fish_msg *m = fish_post(w->f, r & 256 ? &sim_firm : &sim_weak, "/p", "{st: %llu, urls: %s}",
-	                              (unsigned long long)(w->st >> 1), urls_of(w));
+	                              (unsigned long long)(w->st >> 1), urls_of(w, r));
 
 	walk_saw_message(w, m, 0);
 }
@@ -226,7 +226,7 @@ void step_post(struct walk *w, uint64_t r)
 void step_call(struct walk *w, uint64_t r)
 {
 	static const char *const headers[] = { "X-Kind: sim", NULL };
-	const char *body = fish_fmt(w->f, "st=%llu%s", (unsigned long long)w->st, urls_of(w));
+	const char *body = fish_fmt(w->f, "st=%llu%s", (unsigned long long)w->st, urls_of(w, r));
 	const fish_msg *m = fish_call(w->f, &(fish_request){
 		.to = r & 256 ? &sim_firm : &sim_weak, .method = "PUT", .path = "/c", .headers = headers,
 		.body = body, .len = strlen(body) });

@@ -102,7 +102,7 @@ struct sim {
 	size_t             norders;
 	struct list        attempts;      /* with the partner */
 	size_t             nattempts;
-	struct map         keys;          /* of calls: hash → struct place */
+	struct map         keys;          /* of calls: key → struct place */
 	struct list        toils;         /* works on threads */
 	size_t             ntoils;
 };
