@@ -78,12 +78,14 @@ static void gather(struct gathering *g, struct gathered row)
 	g->rows[g->n++] = row;
 }
 
-/* False: they are there no more. */
-static bool big_read(struct gathering *g, int64_t big, struct slice *ret)
+/* False: they are there no more. Their number may be another row's by then. */
+static bool big_read(struct gathering *g, const struct gathered *row, struct slice *ret)
 {
 	sqlite3_stmt *stmt = g->store->statements[ST_BIG_GET];
 
-	stmt_bind_int(stmt, 1, big);
+	stmt_bind_int(stmt, 1, row->big);
+	stmt_bind_id(stmt, 2, &g->flow);
+	stmt_bind_int(stmt, 3, (int64_t)row->row.seq);
 	int rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		*ret = keep(g, stmt_slice(stmt, 0));
@@ -153,7 +155,7 @@ static void hand_over(struct gathering *g, struct store_load *l, uint64_t from_s
 	for (size_t i = below; i < g->n; i++) {
 		struct store_row row = g->rows[i].row;
 		row.from_seq = from_seq;
-		bool there = g->rows[i].big == 0 || big_read(g, g->rows[i].big, &row.bytes);
+		bool there = g->rows[i].big == 0 || big_read(g, &g->rows[i], &row.bytes);
 		if (there)
 			l->rows[l->nrows++] = row;
 		else if (!ended)

@@ -68,7 +68,7 @@ static const char *const statement_sql[STATEMENTS] = {
 	[ST_CHUNK_DELETE] = "DELETE FROM chunk WHERE flow = ?",
 	[ST_CHUNK_BYTES] = "SELECT sum(length(bytes)) FROM chunk WHERE flow = ?",
 	[ST_BIG_INSERT] = "INSERT INTO big (flow, seq, bytes) VALUES (?, ?, ?)",
-	[ST_BIG_GET] = "SELECT bytes FROM big WHERE n = ?",
+	[ST_BIG_GET] = "SELECT bytes FROM big WHERE n = ? AND flow = ? AND seq = ?",
 	[ST_BIG_TRIM] = "DELETE FROM big WHERE flow = ?1 AND seq < coalesce(?3,"
 			" (SELECT max(seq) FROM chunk WHERE flow = ?1 AND seq <= ?2))",
 	[ST_BIG_DELETE] = "DELETE FROM big WHERE flow = ?",

@@ -296,6 +296,31 @@ static void an_ended_flow_may_have_let_long_bytes_go(void **state)
 	assert_int_equal(memcmp(got.text, "1:b 20:", 7), 0);
 }
 
+/* SQLite gives a number of big to another row once it is free. */
+static void long_bytes_are_not_taken_for_those_that_went(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_row rows[] = { bytes_row(1, 20, many_bytes(100001)),
+		bytes_row(1, 21, SLICE_LIT("b")) };
+	struct sync_load got;
+
+	open_small(fx);
+	assert_int_equal(commit_row(fx, bytes_row(1, 0, many_bytes(100000)), 1), 0);
+	park(fx, 1);
+	/* The row is long itself, so that what it lets go of goes at once; and then it goes. */
+	rows[0].from_seq = 20;
+	rows[1].from_seq = 21;
+	assert_int_equal(commit_both(fx, rows, 2, NULL, 0, 1), 0);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM big"), 0);
+	assert_int_equal(commit_row(fx, bytes_row(2, 0, many_bytes(100002)), 1), 0);
+	end_flow(fx, 1, 22, 1000);
+	end_flow(fx, 2, 1, 1000);
+	assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+	assert_string_equal(got.text, "21:b 22:end!");
+	assert_int_equal(load_text(fx, flow_id(2), &got), 0);
+	assert_int_equal(got.l.nrows, 2);
+}
+
 /* Whatever else is kept of ended flows is told by their order, so none may come twice. */
 static void what_ends_after_all_have_gone_goes_in_its_turn(void **state)
 {
@@ -416,6 +441,7 @@ int main(void)
 		T(a_little_history_does_not_hold_a_segment),
 		T(from_seq_lets_long_bytes_go),
 		T(an_ended_flow_may_have_let_long_bytes_go),
+		T(long_bytes_are_not_taken_for_those_that_went),
 		T(what_ends_after_all_have_gone_goes_in_its_turn),
 		T(a_full_disk_parks_nothing_half),
 		T(no_statement_reads_all_of_a_table),

@@ -5,6 +5,8 @@
  * plan's KILL and CUT do not come back; they end the process inside the operation. */
 #include "fault_private.h"
 
+#include "base/buf.h"
+
 #include <signal.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -17,7 +19,7 @@ static size_t disk_bytes(void)
 
 /* The images stand behind the disk's head, each in a place of its own; memory that was never
  * written costs nothing. */
-char *disk_image(struct fault_disk *d, int file, enum image which)
+char *disk_image(const struct fault_disk *d, int file, enum image which)
 {
 	size_t head = (sizeof *d + 4095) / 4096 * 4096;
 	size_t one = 2 * (size_t)FAULT_FILE_BYTES_MAX + FAULT_LOG_BYTES_MAX;
@@ -70,6 +72,42 @@ void fault_disk_wipe(struct fault_disk *d, uint64_t seed)
 	d->plan = (struct fault_plan){ .at = 0 };
 	d->chance = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
 	pthread_mutex_init(&d->lock, NULL);
+}
+
+/* In the order of their images. */
+static const size_t *image_bytes(const struct file *f, enum image which)
+{
+	return which == NOW ? &f->now_bytes : which == KEPT ? &f->kept_bytes : &f->log_bytes;
+}
+
+void fault_disk_save(const struct fault_disk *d, struct buf *to)
+{
+	buf_put(to, d, sizeof *d);
+	for (int i = 0; i < FAULT_FILES_MAX; i++) {
+		for (enum image which = NOW; which <= LOG; which++)
+			buf_put(to, disk_image(d, i, which), *image_bytes(&d->files[i], which));
+	}
+}
+
+void fault_disk_restore(struct fault_disk *d, struct slice saved, uint64_t seed)
+{
+	fault_disk_wipe(d, seed);
+	uint64_t chance = d->chance;
+
+	CHECK(saved.len >= sizeof *d);
+	memcpy(d, saved.ptr, sizeof *d);
+	size_t at = sizeof *d;
+	for (int i = 0; i < FAULT_FILES_MAX; i++) {
+		for (enum image which = NOW; which <= LOG; which++) {
+			size_t len = *image_bytes(&d->files[i], which);
+			CHECK(len <= saved.len - at);
+			memcpy(disk_image(d, i, which), saved.ptr + at, len);
+			at += len;
+		}
+	}
+	d->chance = chance;
+	d->plan = (struct fault_plan){ .at = 0 };
+	fault_disk_orphan(d);
 }
 
 void fault_disk_orphan(struct fault_disk *d)

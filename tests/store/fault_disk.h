@@ -12,6 +12,7 @@
 #include "base/base.h"
 
 struct fault_disk;
+struct buf;
 
 /* Kinds of operations, as bits. Opening counts only when it makes a file. */
 enum fault_op {
@@ -59,6 +60,9 @@ struct fault_disk *fault_disk_new(void);
 struct fault_disk *fault_disk_free(struct fault_disk *d);
 /* An empty disk with all the room there is and no plan; chance begins at seed. */
 void fault_disk_wipe(struct fault_disk *d, uint64_t seed);
+/* All that is on the disk, as nobody has it open; to bring back with chance anew from seed. */
+void fault_disk_save(const struct fault_disk *d, struct buf *to);
+void fault_disk_restore(struct fault_disk *d, struct slice saved, uint64_t seed);
 /* NULL: none. Operations are counted from here. */
 void fault_disk_plan(struct fault_disk *d, const struct fault_plan *plan);
 /* Operations of the plan's kinds since it was set. */

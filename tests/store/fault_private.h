@@ -59,7 +59,7 @@ struct mood {
 enum image { NOW, KEPT, LOG };
 
 /* fault_disk.c: the memory, chance and the plan. */
-char    *disk_image(struct fault_disk *d, int file, enum image which);
+char    *disk_image(const struct fault_disk *d, int file, enum image which);
 uint64_t disk_draw(struct fault_disk *d, uint64_t below);
 /* Takes the lock and says what is to become of the operation … */
 enum fault_how disk_op_begin(struct fault_disk *d, enum fault_op op);

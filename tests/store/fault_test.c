@@ -1,9 +1,10 @@
-/* fault_test.c - what a power cut, a kill, a full disk or a bad one leaves of the SQLite store.
+/* fault_test.c - what power cuts and kills at random leave of the SQLite store, and a small disk.
  *
- * Each kind of fault comes at each operation of a short history once; power cuts come at random
- * in long ones as well: FISH_CUTS (100) of them, divided by FISH_SIM_SEEDS_DIVISOR, from seed
- * FISH_CUTS_FIRST (1) on. Surprise: a seed draws the history and what a cut leaves, and the
- * store's one thread does its operations in order, so a seed that breaks breaks again. */
+ * FISH_CUTS (100) power cuts, divided by FISH_SIM_SEEDS_DIVISOR, from seed FISH_CUTS_FIRST (1) on,
+ * in histories in which flows park, wake, age and end, and what ended is retained for a while.
+ * fault_each_test.c has faults at each operation. Surprise: a seed draws the history and what a cut
+ * leaves, and the store's one thread does its operations in order, so a seed that breaks breaks
+ * again. */
 #include "history.h"
 
 #include <inttypes.h>
@@ -12,15 +13,10 @@
 
 #include <cmocka.h>
 
-enum { CUTS = 100,
+enum { HOUR_MS = 60 * 60 * 1000,
+	CUTS = 100,
 	LIVES_MAX = 6,
-	SHORT_STEPS = 8,
-	ROOM_TRIES = 3 };
-
-static struct sqlite_options small(void)
-{
-	return (struct sqlite_options){ .store = { .young_bytes_max = 8000 }, .wal_frames_max = 12 };
-}
+	STEPS = 20 };
 
 static int setup(void **state)
 {
@@ -142,11 +138,17 @@ static void a_failed_sync_is_not_made_good_by_the_next(void **state)
 
 static struct sqlite_options options_of(uint64_t seed)
 {
-	static const size_t young[] = { 8000, 80000, 0 };
+	static const size_t young[] = { 8000, 80000, 0, 20000 };
 	static const int frames[] = { 6, 40, 0, 12, 25 };
+	static const int64_t retains_ms[] = { 0, HOUR_MS, 20 * HOUR_MS };
 
-	return (struct sqlite_options){ .store = { .young_bytes_max = young[seed % 3] },
-		.wal_frames_max = frames[seed % 5] };
+	return (struct sqlite_options){
+		.store = { .young_bytes_max = young[seed % 4],
+			.retain_ms = retains_ms[seed % 3],
+			.retain_bytes_max = seed % 7 < 2 ? 20000 : 0 },
+		.wal_frames_max = frames[seed % 5],
+		.dead_rows_min = 1 + seed % 6,
+	};
 }
 
 /* One history with cuts and kills at random; how many cuts came. */
@@ -155,13 +157,15 @@ static uint64_t cut_history(struct history *h, uint64_t seed)
 	uint64_t cuts = 0;
 
 	history_begin(h, seed, options_of(seed));
+	h->run.long_one_in = 3 + (unsigned)(seed % 20);
+	h->run.big_one_in = 10 + (unsigned)(seed % 50);
 	fault_disk_delays(h->disk, seed % 4 == 0 ? 300 : 0);
 	for (unsigned life = 0; life < LIVES_MAX; life++) {
 		bool killed = fault_disk_draw(h->disk, 4) == 0;
 		const struct fault_plan plan = { .ops = FAULT_CHANGES,
 			.how = killed ? FAULT_KILL : FAULT_CUT,
 			.at = 1 + fault_disk_draw(h->disk, 350) };
-		int status = history_live(h, 20, &plan);
+		int status = history_live(h, STEPS, &plan);
 		bool cut = WIFEXITED(status) && WEXITSTATUS(status) == FAULT_CUT_STATUS;
 		bool dead = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 		if (!cut && !dead && status != 0)
@@ -186,126 +190,6 @@ static void power_cuts_lose_nothing(void **state)
 	for (; cuts < wanted; seed++)
 		cuts += cut_history(*state, seed);
 	print_message("%" PRIu64 " power cuts, up to seed %" PRIu64 "\n", cuts, seed - 1);
-}
-
-/* How many operations of these kinds a life of SHORT_STEPS has. */
-static uint64_t operations(struct history *h, unsigned ops)
-{
-	const struct fault_plan counts = { .ops = ops };
-
-	history_begin(h, 1, small());
-	assert_int_equal(history_live(h, SHORT_STEPS, &counts), 0);
-	return fault_disk_seen(h->disk);
-}
-
-static uint64_t stride(void) { return number_of("FISH_SIM_SEEDS_DIVISOR", 1); }
-
-/* Killed anywhere, and then, once a new process has read what is there, the power goes: what it
- * has read, and may have told others, must not go with it. */
-static void what_a_restart_read_outlives_a_power_cut(void **state)
-{
-	struct history *h = *state;
-	uint64_t n = operations(h, FAULT_CHANGES);
-
-	assert_true(n > 100);
-	for (uint64_t k = 1; k <= n; k += stride()) {
-		const struct fault_plan plan = { .ops = FAULT_CHANGES, .how = FAULT_KILL, .at = k };
-		history_begin(h, k, small());
-		int status = history_live(h, SHORT_STEPS, &plan);
-		assert_true(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL));
-		h->leaves = true;
-		assert_true(history_lives_well(h, 0));
-		fault_disk_cut(h->disk, FAULT_LOSES_ALL);
-		h->leaves = false;
-		assert_true(history_lives_well(h, 1));
-	}
-}
-
-/* An I/O error ends the process with words, or did no harm; what was done is there, in the next
- * process and after a power cut behind that one's commits. */
-static void io_errors_stop_the_process_and_lose_nothing(void **state)
-{
-	struct history *h = *state;
-	uint64_t n = operations(h, FAULT_ALL);
-	unsigned stopped = 0;
-	unsigned refused = 0;
-
-	for (uint64_t k = 1; k <= n; k += stride()) {
-		const struct fault_plan plan = { .ops = FAULT_ALL, .how = FAULT_ERROR, .at = k };
-		history_begin(h, k, small());
-		int status = history_live(h, SHORT_STEPS, &plan);
-		bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-		bool not_open = WIFEXITED(status) && WEXITSTATUS(status) == HISTORY_REFUSED_STATUS;
-		bool said = strncmp(h->said, "store ", 6) == 0 && strstr(h->said, h->fx.path) != NULL;
-		if (!((aborted || not_open) && said) && status != 0)
-			fail_msg("operation %" PRIu64 ": status %x: %s", k, (unsigned)status, h->said);
-		stopped += aborted;
-		refused += not_open;
-		h->leaves = true;
-		assert_true(history_lives_well(h, 2));
-		fault_disk_cut(h->disk, FAULT_LOSES_ALL);
-		h->leaves = false;
-		assert_true(history_lives_well(h, 1));
-	}
-	print_message("%" PRIu64 " operations: %u aborts, %u refusals to open\n", n, stopped, refused);
-	assert_true(stopped > 0);
-	assert_true(refused > 0);
-}
-
-/* The store opens, at the latest when there is room. */
-static void open_when_there_is_room(struct history *h)
-{
-	struct err err = { .code = 0 };
-
-	for (int n = 0; history_open(h, &err) < 0; n++) {
-		assert_non_null(strstr(err.text, h->fx.path));
-		assert_true(n < ROOM_TRIES);
-		if (n == ROOM_TRIES - 1)
-			fault_disk_plan(h->disk, NULL);
-	}
-}
-
-/* A short life in this process with no room from the k-th write on, for so many. How often a
- * commit was refused. */
-static unsigned full_at(struct history *h, enum fault_how how, uint64_t k, uint64_t times)
-{
-	const struct fault_plan plan = { .ops = FAULT_WRITE | FAULT_MAKE, .how = how, .at = k, .times = times };
-	unsigned refused = 0;
-
-	history_begin(h, k, small());
-	h->run.may_be_refused = true;
-	fault_disk_plan(h->disk, &plan);
-	open_when_there_is_room(h);
-	for (unsigned i = 0; i < SHORT_STEPS;) {
-		if (history_step(h)) {
-			i++;
-			continue;
-		}
-		history_check(h);
-		if (++refused % ROOM_TRIES == 0)
-			fault_disk_plan(h->disk, NULL);
-		assert_true(refused < 3 * ROOM_TRIES); /* it goes on when there is room */
-	}
-	history_check(h);
-	h->fx.s = store_close(h->fx.s);
-	open_when_there_is_room(h);
-	history_check(h);
-	h->fx.s = store_close(h->fx.s);
-	return refused;
-}
-
-static void a_full_disk_leaves_nothing_and_passes(void **state)
-{
-	struct history *h = *state;
-	uint64_t n = operations(h, FAULT_WRITE | FAULT_MAKE);
-	unsigned refused = 0;
-
-	for (uint64_t k = 1; k <= n; k += stride()) {
-		refused += full_at(h, FAULT_FULL, k, 1);
-		refused += full_at(h, FAULT_FULL, k, UINT64_MAX);
-		refused += full_at(h, FAULT_QUOTA, k, 4);
-	}
-	assert_true(refused > n / stride() / 4);
 }
 
 static void a_small_disk_takes_what_fits(void **state)
@@ -341,9 +225,6 @@ int main(void)
 		T(names_and_bytes_last_only_with_their_sync),
 		T(a_failed_sync_is_not_made_good_by_the_next),
 		T(power_cuts_lose_nothing),
-		T(what_a_restart_read_outlives_a_power_cut),
-		T(io_errors_stop_the_process_and_lose_nothing),
-		T(a_full_disk_leaves_nothing_and_passes),
 		T(a_small_disk_takes_what_fits),
 	};
 #undef T

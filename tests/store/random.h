@@ -38,7 +38,7 @@ static inline unsigned random_born(struct random_run *run)
 {
 	struct random_flow *f = &run->flows[run->nflows];
 
-	f->id = flow_id(run->nflows);
+	*f = (struct random_flow){ .id = flow_id(run->nflows) };
 	f->park.flow = f->id;
 	f->park.has_key = random_below(run, 2) == 0;
 	if (f->park.has_key)
@@ -174,7 +174,11 @@ static inline void random_recover(struct random_run *run)
 
 	for (unsigned i = 0; i < run->nflows; i++)
 		run->flows[i].recovered = false;
-	RANDOM_CHECK(run, store_recover(run->fx->s, &r, NULL) == 0);
+	struct err err = { .code = 0 };
+	int rc = store_recover(run->fx->s, &r, &err);
+	if (rc < 0 && run->stop != NULL)
+		run->stop(err.text);
+	RANDOM_CHECK(run, rc == 0);
 	for (unsigned i = 0; i < run->nflows; i++) {
 		const struct random_flow *f = &run->flows[i];
 		RANDOM_CHECK(run, f->recovered == (!f->ended && !f->parked));

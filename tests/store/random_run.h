@@ -37,6 +37,7 @@ struct random_row {
 struct random_run {
 	struct fixture *fx;
 	void (*reopen)(struct fixture *fx); /* or NULL: it stays open */
+	void (*stop)(const char *why); /* when a recovery fails; NULL: none may */
 	bool tell; /* a dot on stderr for each commit that is done */
 	uint64_t seed, state;
 	int64_t now_ms;
@@ -47,6 +48,10 @@ struct random_run {
 	size_t nrows;
 	unsigned ends[RANDOM_FLOWS_MAX]; /* in order of their end */
 	size_t nends, nexpired;
+	/* What the store is told to keep of the ended: for so long, or only as much as fits. */
+	int64_t retain_ms;
+	bool retains_bytes;
+	unsigned long_one_in, big_one_in; /* rows; see RANDOM_LONG_BYTES */
 	char content[100000];
 	size_t answers; /* requests that are done */
 	bool may_be_refused, refused; /* may a commit say FISH_ESTORE; did the last one */
@@ -79,10 +84,29 @@ static inline void random_init(struct random_run *run, struct fixture *fx,
 	run->seed = seed;
 	run->state = seed * UINT64_C(0x9e3779b97f4a7c15);
 	run->now_ms = INT64_C(1700000000000);
+	run->retain_ms = RANDOM_RETAIN_MS;
+	run->long_one_in = 30;
+	run->big_one_in = 100;
 	for (size_t i = 0; i < RANDOM_LIVING; i++)
 		run->living[i] = RANDOM_FLOWS_MAX;
 	for (size_t i = 0; i < sizeof run->content; i++)
 		run->content[i] = (char)random_below(run, 256);
+}
+
+/* As to = from, but for what nobody has written yet, and for content, which must be the same. */
+static inline void random_copy(struct random_run *to, const struct random_run *from)
+{
+	size_t tail = offsetof(struct random_run, nends);
+
+	memcpy(to, from, offsetof(struct random_run, flows));
+	memcpy(to->flows, from->flows, from->nflows * sizeof from->flows[0]);
+	to->nflows = from->nflows;
+	memcpy(to->living, from->living, sizeof from->living);
+	memcpy(to->rows, from->rows, from->nrows * sizeof from->rows[0]);
+	to->nrows = from->nrows;
+	memcpy(to->ends, from->ends, from->nends * sizeof from->ends[0]);
+	memcpy((char *)to + tail, (const char *)from + tail,
+		offsetof(struct random_run, content) - tail);
 }
 
 static inline struct random_run *random_new(
@@ -99,9 +123,9 @@ static inline void random_free(struct random_run *run) { free(run); }
 static inline struct slice random_bytes(struct random_run *run, size_t bytes_max)
 {
 	size_t len = (size_t)random_below(run, bytes_max + 1);
-	if (bytes_max == RANDOM_ROW_BYTES && random_below(run, 100) == 0)
+	if (bytes_max == RANDOM_ROW_BYTES && random_below(run, run->big_one_in) == 0)
 		len = RANDOM_BIG_BYTES + len;
-	else if (bytes_max == RANDOM_ROW_BYTES && random_below(run, 30) == 0)
+	else if (bytes_max == RANDOM_ROW_BYTES && random_below(run, run->long_one_in) == 0)
 		len = RANDOM_LONG_BYTES + len;
 	size_t offset = (size_t)random_below(run, sizeof run->content - len);
 
