@@ -77,9 +77,9 @@ static void put_figures(struct buf *out, const struct engine *e)
 	buf_printf(out,
 		"{\"flows\": %zu, \"waiting\": %zu, \"resident\": %zu, \"running\": %zu, "
 		"\"stopped\": %zu, \"closing\": %zu, \"hooks_open\": %zu, \"calls\": %zu, \"works\": %zu, "
-		"\"untaken\": %zu, ",
+		"\"untaken\": %zu, \"parked\": %zu, ",
 		f.flows, f.waiting, f.resident, f.running, f.stopped, f.closing,
-		f.hooks_open, f.calls, f.works, f.untaken);
+		f.hooks_open, f.calls, f.works, f.untaken, f.parked);
 	buf_printf(out,
 		"\"commits\": %" PRIu64 ", \"entries\": %" PRIu64
 		", \"deliveries\": %" PRIu64 ", \"duplicates\": %" PRIu64
