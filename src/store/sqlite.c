@@ -166,9 +166,10 @@ static struct sqlite_store *store_new(const char *path, const struct sqlite_opti
 	s->dead_rows_min = o->dead_rows_min != 0 ? o->dead_rows_min : DEAD_ROWS_MIN;
 	test_switches_read(s);
 	map_init(&s->flows);
+	map_init(&s->ids.young);
 	buf_init(&s->packed, SIZE_MAX);
 	buf_init(&s->places, SIZE_MAX);
-	buf_init(&s->ids, SIZE_MAX);
+	buf_init(&s->moved, SIZE_MAX);
 	buf_init(&s->old, SIZE_MAX);
 	list_init(&s->queue);
 	list_init(&s->finished);
@@ -233,9 +234,10 @@ static void sqlite_close(struct store *base)
 	sqlite3_close(s->db);
 	index_fini(s);
 	purge_reset(s);
+	ids_fini(s);
 	buf_fini(&s->packed);
 	buf_fini(&s->places);
-	buf_fini(&s->ids);
+	buf_fini(&s->moved);
 	buf_fini(&s->old);
 	if (s->base.keys != NULL)
 		explicit_bzero(s->base.keys, s->base.nkeys * sizeof *s->base.keys);
