@@ -86,7 +86,8 @@ struct deferred {
 #define RUN_UNWRITTEN UINT64_MAX
 
 struct run {
-	struct flow   *flow;
+	struct flow   *flow;            /* a dropped run may outlive it … */
+	struct id      id;              /* … but not its id */
 	struct engine *engine;
 	struct co     *co;              /* NULL: not begun, or over */
 	struct arena   arena;
