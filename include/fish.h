@@ -331,9 +331,10 @@ const char *fish_key(fish_flow *f, const char *name) FISH_NONNULL;
  *             fish_post(f, &audit, "/signup", "{mail: %s}", mail);
  *
  * name: 1 to 200 bytes. Result: true for flows that come here live for the first time, false for those
- * that went by here in an older build, and from then on the same for that name in this life of the flow.
- * Records PATCH when true for the first time. Misuse: the name, a 1,001st name in one life, a million
- * calls without a step between them. */
+ * that went by here in an older build, and from then on the same for that name in this life of the flow;
+ * false if fish_defer's function is the first to ask, which decides nothing. Records PATCH when true for
+ * the first time. Misuse: the name, a 1,001st name in one life, a million calls without a step between
+ * them. */
 bool fish_patch(fish_flow *f, const char *name);
 /* Tells the time. Result: Unix time in ms of the newest entry taken so far: never goes back, the same in
  * each re-run. */

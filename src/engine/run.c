@@ -16,6 +16,7 @@ struct run *run_new(struct flow *f)
 	struct run *r = xalloc(sizeof *r);
 
 	r->flow = f;
+	r->id = f->id;
 	r->engine = f->engine;
 	arena_init(&r->arena);
 	map_init(&r->inboxes);
@@ -39,15 +40,28 @@ size_t run_memory(const struct run *r)
 	return r->co ? n + (co_stack_used(r->co) / PAGE + 2) * PAGE : n;
 }
 
-/* Before the stack goes: their arguments may lie there. */
+static void names_cpu(const struct run *r, const struct id *flow)
+{
+	const struct seams *s = &r->engine->config.seams;
+
+	if (s->on_cpu)
+		s->on_cpu(s->owner, flow);
+}
+
+/* Before the stack goes: their arguments may lie there. They are the flow's own code too, so that a
+ * crash in them is its crash. */
 static void deferred_run(struct run *r)
 {
+	if (!r->deferred)
+		return;
+	names_cpu(r, &r->id);
 	while (r->deferred) {
 		struct deferred *d = r->deferred;
 
 		r->deferred = d->next;
 		d->fn(d->arg);
 	}
+	names_cpu(r, NULL);
 }
 
 static void run_free(struct run *r)
@@ -452,13 +466,9 @@ static void rest(struct run *r)
 
 static void on_cpu(struct run *r)
 {
-	const struct seams *s = &r->engine->config.seams;
-
-	if (s->on_cpu)
-		s->on_cpu(s->owner, &r->flow->id);
+	names_cpu(r, &r->id);
 	(void)co_resume(r->co);
-	if (s->on_cpu)
-		s->on_cpu(s->owner, NULL);
+	names_cpu(r, NULL);
 }
 
 void run_go(struct run *r)

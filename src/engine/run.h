@@ -86,7 +86,8 @@ struct deferred {
 #define RUN_UNWRITTEN UINT64_MAX
 
 struct run {
-	struct flow   *flow;
+	struct flow   *flow;            /* a dropped run may outlive it … */
+	struct id      id;              /* … but not its id */
 	struct engine *engine;
 	struct co     *co;              /* NULL: not begun, or over */
 	struct arena   arena;
@@ -124,6 +125,7 @@ struct run {
 	uint32_t       patch_asks;      /* since the last step */
 	struct carried *carried;
 	const char    *once;            /* fish_once has handed over: its name; NULL: not */
+	const void    *once_result;     /* … and the place of its result */
 	uint32_t       act_open;        /* the step of that number, from 1, rested with its act not done; 0: none */
 	bool           needs;           /* waits for a flow that a step acts on … */
 	struct wanted  need;            /* … to be in memory */
