@@ -1,7 +1,9 @@
 /* fault_story_test.c - the broker's story over the SQLite store, cut off at random operations of its
  * disk and told on by the next process, until every order is done.
  *
- * FISH_CUTS (100) power cuts, divided by FISH_SIM_SEEDS_DIVISOR, from seed FISH_CUTS_FIRST (1) on.
+ * Orders park while they wait, at once or after a while, in most stories; deliveries come to them
+ * and deadlines pass. FISH_CUTS (100) power cuts, divided by FISH_SIM_SEEDS_DIVISOR, from seed
+ * FISH_CUTS_FIRST (1) on.
  * Surprise: a seed draws what the world does and where the cut comes; which deliveries share a
  * commit is up to two threads, so a seed that breaks may need a few runs to break again. */
 #include "file_check.h"
@@ -28,6 +30,7 @@ struct life {
 struct post_on_its_way {
 	struct delivery delivery;
 	struct story_post *post;
+	char *body; /* owned */
 };
 
 static void post_done(struct delivery *d, int status)
@@ -38,7 +41,20 @@ static void post_done(struct delivery *d, int status)
 	CHECK(status == 200 || status == 503);
 	way->post->on_its_way = false;
 	way->post->acked = way->post->acked || status == 200;
+	free(way->body);
 	free(way);
+}
+
+/* JSON as it was promised, with blanks behind it if it is to be long. */
+static char *body_of(const struct story_post *p)
+{
+	size_t len = strlen(p->body);
+	size_t all = len + (p->padded ? PAD_BYTES : 0);
+	char *body = xalloc(all + 1);
+
+	memset(body, ' ', all);
+	memcpy(body, p->body, len);
+	return body;
 }
 
 static void post_send(struct life *l, struct story_post *p)
@@ -49,8 +65,9 @@ static void post_send(struct life *l, struct story_post *p)
 	CHECK(token != NULL);
 	p->on_its_way = true;
 	way->post = p;
+	way->body = body_of(p);
 	way->delivery = (struct delivery){ .token = slice_of(token + 3),
-		.body = slice_of(p->body),
+		.body = slice_of(way->body),
 		.message_id = slice_of(p->id),
 		.meta = SLICE_LIT(":method: POST\ncontent-type: application/json\n"),
 		.done = post_done };
@@ -186,7 +203,9 @@ static void life_close(struct life *l)
 		if (!move(l))
 			pass(l);
 	}
+	struct engine_figures figures = kit_figures(&l->kit);
 	l->w->ended = true;
+	l->w->parks += figures.parks;
 	l->kit.store = store_close(l->kit.store);
 	l->kit.engine = engine_free(l->kit.engine);
 }
@@ -246,16 +265,24 @@ static void world_begin(struct world *w, uint64_t seed)
 {
 	fault_disk_wipe(w->disk, seed);
 	fault_disk_delays(w->disk, seed % 3 == 0 ? 200 : 0);
+	static const size_t young[] = { 3000, 0, 24000 };
+	static const int64_t park_after_ms[] = { -1, 20, -1, FISH_HOUR, 100 };
 	w->options = (struct sqlite_options){
-		.store = { .young_bytes_max = seed % 2 ? 24000 : 0, .vfs = FAULT_VFS },
-		.wal_frames_max = 10 + (int)(seed % 5) * 20 };
+		.store = { .young_bytes_max = young[seed % 3],
+			.retain_ms = seed % 2 == 0 ? 100 : 0,
+			.retain_bytes_max = seed % 7 == 0 ? 1000 : 0,
+			.vfs = FAULT_VFS },
+		.wal_frames_max = 10 + (int)(seed % 4) * 20,
+		.dead_rows_min = 1 + seed % 3,
+	};
 	w->now_ms = 1000000;
-	w->park_after_ms = seed % 4 < 2 ? -1 : FISH_HOUR;
+	w->park_after_ms = park_after_ms[seed % 5];
 	w->lives = 0;
 	w->nposts = w->ncalls = 0;
 	w->rules_off = 0;
 	w->opens_max = 1;
 	w->ended = false;
+	w->parks = 0;
 }
 
 static int world_live(struct world *w, const struct fault_plan *plan)
@@ -335,6 +362,8 @@ static bool died_of_the_cut(int status)
 	return WIFEXITED(status) && WEXITSTATUS(status) == FAULT_CUT_STATUS;
 }
 
+static bool died_of_the_kill(int status) { return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL; }
+
 /* How many cuts the story had before it came to its last life; -1: it broke, and w->said tells. */
 static int story_cuts(struct world *w, uint64_t length)
 {
@@ -342,14 +371,14 @@ static int story_cuts(struct world *w, uint64_t length)
 
 	for (unsigned life = 0; life < LIVES_MAX; life++) {
 		const struct fault_plan plan = { .ops = FAULT_CHANGES,
-			.how = FAULT_CUT,
+			.how = fault_disk_draw(w->disk, 5) == 0 ? FAULT_KILL : FAULT_CUT,
 			.at = 1 + fault_disk_draw(w->disk, length / 2) };
 		int status = world_live(w, &plan);
 		if (status == 0)
 			break;
-		if (!died_of_the_cut(status))
+		if (plan.how == FAULT_CUT ? !died_of_the_cut(status) : !died_of_the_kill(status))
 			return -1;
-		cuts++;
+		cuts += plan.how == FAULT_CUT;
 	}
 	return cuts;
 }
@@ -361,6 +390,7 @@ static void the_story_survives_power_cuts(void **state)
 	uint64_t length = operations(*state, FAULT_CHANGES);
 	uint64_t cuts = 0;
 	uint64_t stories = 0;
+	uint64_t parks = 0;
 
 	for (; cuts < wanted; stories++) {
 		struct world *w = *state;
@@ -370,9 +400,12 @@ static void the_story_survives_power_cuts(void **state)
 			fail_msg("seed %" PRIu64 ": %s", seed + stories, w->said);
 		story_ends(w, seed + stories);
 		cuts += (uint64_t)n;
+		parks += w->parks;
 	}
-	print_message("%" PRIu64 " power cuts in %" PRIu64 " stories of %" PRIu64 " operations\n", cuts,
-		stories, length);
+	print_message("%" PRIu64 " power cuts in %" PRIu64 " stories of %" PRIu64 " operations,"
+		      " %" PRIu64 " parks in their last lives\n",
+		cuts, stories, length, parks);
+	assert_true(parks > stories);
 }
 
 /* An engine that answers before its commit is found out, or the story proves nothing. */

@@ -7,6 +7,7 @@
  * commits of which the child was told, or after one more. Surprise: the same run goes on
  * with the file afterwards, each answer compared as before. */
 #include "dump.h"
+#include "format1.h"
 #include "random.h"
 #include "sqlite_kit.h"
 
@@ -87,40 +88,6 @@ static void killed_anywhere_nothing_is_lost(void **state)
 	}
 }
 
-static void format1_put(const struct fixture *fx)
-{
-	FILE *from = fopen("tests/store/format1.sql", "r");
-	static char sql[20000];
-
-	CHECK(from != NULL); /* tests run in the root of the source */
-	size_t len = fread(sql, 1, sizeof sql - 1, from);
-	fclose(from);
-	CHECK(len > 0);
-	sql[len] = '\0';
-	sql_on_file(fx, sql);
-}
-
-static void assert_is_format1_in_new(struct fixture *fx)
-{
-	struct recovered all;
-	struct sync_load got;
-
-	assert_int_equal(pragma(fx, "PRAGMA user_version"), SQLITE_STORE_FORMAT);
-	assert_int_equal(fx->s->time_ms, 1600);
-	recover_text(fx, &all);
-	assert_int_equal(all.nflows, 2);
-	assert_int_equal(all.nrows, 4);
-	assert_int_equal(load_text(fx, flow_id(0), &got), 0);
-	assert_string_equal(got.text, "0:a 1:more of 0");
-	assert_int_equal(load_text(fx, flow_id(9), &got), 0);
-	assert_int_equal(got.l.nrows, 2);
-	/* An ended flow's history is there as far as it was. */
-	assert_int_equal(load_text(fx, flow_id(20), &got), 0);
-	assert_string_equal(got.text, "0:begin 1:end!");
-	assert_int_equal(load_text(fx, flow_id(1), &got), FISH_ENOTFOUND);
-	assert_int_equal(pragma(fx, "SELECT count(*) FROM ended"), 22);
-}
-
 static void open_and_die(struct fixture *fx)
 {
 	open_small(fx);
@@ -133,7 +100,7 @@ static void format_1_is_brought_to_the_present_one(void **state)
 	static const char *const phases[] = { "none", "before", "after" };
 
 	for (size_t phase = 0; phase < 3; phase++) {
-		format1_put(fx);
+		sql_on_file(fx, format1_sql());
 		setenv("FISH_TEST_KILL_AT_WRITE", "1", 1);
 		setenv("FISH_TEST_KILL_PHASE", phases[phase], 1);
 		if (phase > 0)
@@ -142,7 +109,8 @@ static void format_1_is_brought_to_the_present_one(void **state)
 		unsetenv("FISH_TEST_KILL_PHASE");
 		for (int round = 0; round < 2; round++) {
 			open_small(fx);
-			assert_is_format1_in_new(fx);
+			format1_check(fx);
+			assert_int_equal(pragma(fx, "SELECT count(*) FROM ended"), 22);
 			fx->s = store_close(fx->s);
 		}
 		/* Segments go, oldest first, and nobody comes back to life. */
