@@ -189,7 +189,7 @@ class Care(unittest.TestCase):
         self.assertEqual(run(self.server, "backup", there, "--force").returncode, 0)
         self.assert_holds(there, [])
 
-    def test_a_disk_without_room_fails_the_backup_alone(self):
+    def test_a_backup_that_is_refused_harms_no_flow(self):
         urls = self.start_flows(1)
         ran = run(self.server, "backup", "/dev/full")
         self.assertEqual(ran.returncode, 1)
