@@ -20,7 +20,12 @@
 #define SHOW (1u << COMMAND_SHOW)
 #define CANCEL (1u << COMMAND_CANCEL)
 #define RETRY (1u << COMMAND_RETRY)
+#define BACKUP (1u << COMMAND_BACKUP)
+#define CHECKS (1u << COMMAND_CHECK)
+#define EXPORT (1u << COMMAND_EXPORT)
 #define CLIENTS (START | LS | SHOW | CANCEL | RETRY)
+#define ASKS (BACKUP | EXPORT) /* a server, or the store of one that is down */
+#define CARE (ASKS | CHECKS)
 
 const struct command_def command_defs[COMMANDS] = {
 	[COMMAND_SERVE] = { "serve", "", "run the flows and listen for what comes back",
@@ -34,6 +39,11 @@ const struct command_def command_defs[COMMANDS] = {
 		"tell what a flow waits on, its URLs, its journal", 1, 1 },
 	[COMMAND_CANCEL] = { "cancel", "ID", "end a flow and its children", 1, 1 },
 	[COMMAND_RETRY] = { "retry", "ID", "run a flow again that stands still", 1, 1 },
+	[COMMAND_BACKUP] = { "backup", "FILE", "copy the store while the server runs, or is down",
+		1, 1 },
+	[COMMAND_CHECK] = { "check", "FILE", "judge a store that no server has open, or a backup",
+		1, 1 },
+	[COMMAND_EXPORT] = { "export", "ID", "print a flow's whole journal as lines of JSON", 1, 1 },
 };
 
 const struct flag_def flag_defs[FLAGS] = {
@@ -41,9 +51,9 @@ const struct flag_def flag_defs[FLAGS] = {
 		"where callbacks arrive [127.0.0.1:8080]; port 0 picks a free one" },
 	[FLAG_PUBLIC_URL] = { "--public-url", "URL", "FISH_PUBLIC_URL", SERVE,
 		"what callback URLs begin with [http:// and the listen address]" },
-	[FLAG_STORE] = { "--store", "FILE", "FISH_STORE", SERVE | CLIENTS,
+	[FLAG_STORE] = { "--store", "FILE", "FISH_STORE", SERVE | CLIENTS | ASKS,
 		"where flows are kept [./PROGRAM.db]; ':memory:' keeps nothing" },
-	[FLAG_SOCKET] = { "--socket", "PATH", "FISH_SOCKET", SERVE | CLIENTS,
+	[FLAG_SOCKET] = { "--socket", "PATH", "FISH_SOCKET", SERVE | CLIENTS | ASKS,
 		"the server's unix socket [the store's name and '.sock']" },
 	[FLAG_ADMIN] = { "--admin", "ADDR", "FISH_ADMIN", SERVE,
 		"an admin listener on TCP beside the socket, guarded by a token" },
@@ -69,9 +79,10 @@ const struct flag_def flag_defs[FLAGS] = {
 		"wait so long (500ms, 5s, 2m, 1h) for the result and print it" },
 	[FLAG_ALL] = { "--all", NULL, NULL, LS, "ended flows too" },
 	[FLAG_LIMIT] = { "--limit", "N", NULL, LS, "at most so many flows [all]" },
-	[FLAG_JSON] = { "--json", NULL, NULL, CLIENTS,
-		"print the server's JSON, for scripts" },
-	[FLAG_HELP] = { "--help", NULL, NULL, SERVE | CLIENTS, "this text" },
+	[FLAG_FORCE] = { "--force", NULL, NULL, BACKUP, "replace the file if it is there" },
+	[FLAG_JSON] = { "--json", NULL, NULL, CLIENTS | BACKUP | CHECKS,
+		"print JSON, for scripts" },
+	[FLAG_HELP] = { "--help", NULL, NULL, SERVE | CLIENTS | CARE, "this text" },
 };
 
 static const char default_listen[] = "127.0.0.1:8080";
@@ -117,7 +128,7 @@ static int unknown_command(const char *program, const char *word, struct err *er
 	}
 	return err_set(err, FISH_EINVAL,
 		"unknown command '%.40s': there are serve, start, ls, show, "
-		"cancel and retry, see '%s --help'",
+		"cancel, retry, backup, check and export, see '%s --help'",
 		word, program);
 }
 
@@ -188,6 +199,13 @@ static int misused(const struct config *c, struct err *err, const char *what)
 		def->arguments[0] != '\0' ? " " : "", def->arguments);
 }
 
+static const char *first_argument(enum command command)
+{
+	if (command == COMMAND_START)
+		return "flow's name";
+	return command == COMMAND_BACKUP || command == COMMAND_CHECK ? "file's name" : "id";
+}
+
 /* Flags and arguments may stand in any order behind the command. */
 static int take_words(struct config *c, int argc, char **argv, struct err *err)
 {
@@ -216,7 +234,7 @@ static int take_words(struct config *c, int argc, char **argv, struct err *err)
 	/* As from a variable that a script never set. */
 	else if (def->args_min > 0 && c->nargs > 0 && c->args[0][0] == '\0')
 		snprintf(what, sizeof(what), "the %s of '%s' is empty",
-			c->command == COMMAND_START ? "flow's name" : "id", def->name);
+			first_argument(c->command), def->name);
 	return what[0] != '\0' ? misused(c, err, what) : 0;
 }
 

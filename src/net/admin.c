@@ -272,10 +272,14 @@ static void route_flow(
 	} else if (slice_eq(behind, SLICE_LIT("/retry"))) {
 		if (method_fits(x, req, METHOD_POST))
 			admin_retry(a, x, first);
+	} else if (slice_eq(behind, SLICE_LIT("/export"))) {
+		if (method_fits(x, req, METHOD_GET))
+			admin_export(a, x, first);
 	} else if (slash != NULL || first.len == 0) {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel, /flows/ID/retry and /health");
+			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/export, /backup and "
+			"/health");
 	} else if (method_of(req) == METHOD_POST) {
 		admin_start(a, x, req, first);
 	} else if (method_fits(x, req, METHOD_GET | METHOD_POST)) {
@@ -295,12 +299,18 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 	} else if (slice_eq(req->path, SLICE_LIT("/health"))) {
 		if (method_fits(x, req, METHOD_GET))
 			health(a, x);
+	} else if (slice_eq(req->path, SLICE_LIT("/backup"))) {
+		if (method_of(req) == METHOD_POST)
+			admin_backup(a, x, req);
+		else if (method_fits(x, req, METHOD_GET | METHOD_POST))
+			admin_backup_look(a, x);
 	} else if (path_behind(req->path, "/flows/", &rest) && rest.len > 0) {
 		route_flow(a, x, req, rest);
 	} else {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel, /flows/ID/retry and /health");
+			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/export, /backup and "
+			"/health");
 	}
 	a->config.wake(a->config.wake_arg);
 }

@@ -178,6 +178,7 @@ struct sqlite_store {
 	int64_t           strip_ms;        /* … or to lose what it keeps */
 	size_t            commit_rows;     /* of the last commit: how much a tidy has to do */
 	int               wal_frames, wal_frames_max;
+	bool              checking;        /* the file may be damaged: a read that fails is no end */
 	bool              migrating;       /* while it is opened */
 	struct buf        packed, places, moved; /* scratch: nothing stands in them from call to call */
 	struct buf        old;             /* scratch of parked_get's callers */
@@ -192,11 +193,15 @@ struct sqlite_store {
 	pthread_cond_t    wake, idle;
 	struct list       queue, finished;
 	bool              busy, stopping;
+	unsigned          wanted;          /* who waits to borrow the connection */
+	struct sqlite_backup *backup;      /* the last one, or NULL */
 };
 
 /* sqlite.c */
 int  sqlite_store_open(struct store **ret, const char *path, const struct sqlite_options *o,
                        struct err *err);
+/* Without a connection; store_close frees it. */
+struct sqlite_store *sqlite_store_new(const char *path, const struct sqlite_options *o);
 /* Test only: the file grows to so many pages and no further; 0: without bound. */
 void sqlite_store_pages_max(struct store *s, int64_t pages);
 /* Test only: how many segments stand. */
@@ -355,7 +360,17 @@ int  sqlite_recover(struct store *s, struct store_recovery *r, struct err *err);
 int  sqlite_recover_flow(struct store *s, const struct id *flow, const struct store_recovery *r,
                          struct err *err);
 
+/* sqlite_backup.c; due and piece are for the store's thread, due under the mutex. */
+bool backup_is_due(const struct sqlite_store *s);
+void backup_piece(struct sqlite_store *s);          /* copies the next few pages */
+void backup_stop(struct sqlite_store *s);           /* at close, when the thread has gone */
+int  sqlite_backup_begin(struct store *base, const char *path, enum store_backup_mode mode,
+                         struct err *err);
+void sqlite_backup_look(struct store *base, struct store_backup *ret);
+
 /* sqlite_thread.c */
+/* 0 or an errno; no signal is delivered to it. */
+int  sqlite_thread_new(pthread_t *ret, void *(*main)(void *arg), void *arg);
 int  sqlite_thread_start(struct sqlite_store *s, struct err *err);
 void sqlite_thread_stop(struct sqlite_store *s);     /* when the queue is empty */
 void sqlite_borrow(struct sqlite_store *s);     /* waits for the thread, holds it up … */

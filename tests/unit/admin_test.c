@@ -108,6 +108,32 @@ void store_list(struct store *s, struct store_list *l)
 	l->done(l, 0);
 }
 
+void store_load(struct store *s, struct store_load *l)
+{
+	(void)s;
+	l->rows = NULL;
+	l->nrows = 0;
+	l->done(l, FISH_ENOTFOUND);
+}
+
+int store_backup_begin(
+	struct store *s, const char *path, enum store_backup_mode mode, struct err *err)
+{
+	(void)s;
+	return strcmp(path, "/there") == 0 && mode == STORE_BACKUP_NEW
+		? err_set(err, FISH_EBUSY, "%s is there", path)
+		: 0;
+}
+
+void store_backup_look(struct store *s, struct store_backup *ret)
+{
+	(void)s;
+	*ret = (struct store_backup){ .phase = STORE_BACKUP_COPIES,
+		.number = 1,
+		.bytes = 300,
+		.left = 100 };
+}
+
 struct desk {
 	uv_loop_t loop;
 	struct engine engine;
