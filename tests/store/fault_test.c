@@ -196,9 +196,11 @@ static void a_small_disk_takes_what_fits(void **state)
 {
 	struct history *h = *state;
 
-	for (uint64_t seed = 1; seed <= 5; seed++) {
-		const struct sqlite_options o = { .wal_frames_max = 10 * (int)seed };
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct sqlite_options o = options_of(seed);
+		o.wal_frames_max = 10 * (int)seed;
 		history_begin(h, seed, o);
+		h->looks = true;
 		h->run.may_be_refused = true;
 		assert_int_equal(history_open(h, NULL), 0);
 		fault_disk_room(h->disk, (size_t)fault_disk_draw(h->disk, 300 << 10));
