@@ -331,9 +331,10 @@ const char *fish_key(fish_flow *f, const char *name) FISH_NONNULL;
  *             fish_post(f, &audit, "/signup", "{mail: %s}", mail);
  *
  * name: 1 to 200 bytes. Result: true for flows that come here live for the first time, false for those
- * that went by here in an older build, and from then on the same for that name in this life of the flow.
- * Records PATCH when true for the first time. Misuse: the name, a 1,001st name in one life, a million
- * calls without a step between them. */
+ * that went by here in an older build, and from then on the same for that name in this life of the flow;
+ * false if fish_defer's function is the first to ask, which decides nothing. Records PATCH when true for
+ * the first time. Misuse: the name, a 1,001st name in one life, a million calls without a step between
+ * them. */
 bool fish_patch(fish_flow *f, const char *name);
 /* Tells the time. Result: Unix time in ms of the newest entry taken so far: never goes back, the same in
  * each re-run. */
@@ -392,8 +393,14 @@ typedef struct fish_options {
 	const char         *public_url;   /* what callback URLs begin with; NULL: as fish_server_url */
 	const char         *socket;       /* a unix socket for the commands `ls`, `show` … of fish_main; NULL: none */
 	const char         *log;          /* "stderr" or a file that is appended to; NULL: nothing is logged */
+	int64_t             memory_bytes;   /* for flows in memory and bodies in flight: over it idle flows leave memory,
+	                                     * then senders get 503 and fish_start FISH_EBUSY; from 16 MiB; 0: 1 GiB */
+	int64_t             young_bytes;    /* of the store that an open reads, about; from 1 MiB; 0: 64 MiB */
+	int64_t             retain_ms;      /* an ended flow's input, result and history are kept so long; 1 s to 3 days; 0: a day */
+	int64_t             retain_bytes;   /* and so much of them all, the oldest go first; from 1 MiB; 0: 1 GiB */
+	int64_t             park_after_ms;  /* a flow that waits so long leaves memory until there is news; from 10 ms; 0: 10 s */
 	size_t              steps_max;    /* a flow is stopped after so many steps without fish_renew; 0: 1,000,000 */
-	const void         *reserved[5];
+	const void         *reserved[4];
 } fish_options;
 
 /* Opens the store, reads what it holds and listens; no flow runs yet, and senders wait in line. ret: gets

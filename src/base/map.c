@@ -1,15 +1,16 @@
 /* map.c - a hash map from 16-byte keys to pointers: open addressing, linear probing.
  *
  * Invariant: from a key's home slot to the slot it is in, no slot is free; at most
- * three of four slots are taken. Surprise: a removal moves later entries back instead
- * of leaving a tombstone, so a map that lives for months does not slow down. */
+ * three of four slots are taken, and in a large map at least one of eight. Surprise: a
+ * removal moves later entries back instead of leaving a tombstone, so a map that lives for
+ * months does not slow down. */
 #include "base/map.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* A power of two, as the header promises of cap. */
-enum { MAP_FIRST_SLOTS = 16 };
+enum { MAP_FIRST_SLOTS = 16, MAP_SHRINK_SLOTS = 1024 };
 
 void map_init(struct map *m)
 {
@@ -54,13 +55,12 @@ void *map_get(const struct map *m, const struct id *key)
 	return m->cap == 0 ? NULL : map_find(m, key)->value;
 }
 
-/* Doubles, and puts every entry where it belongs among the new slots. Never shrinks: a
- * map that was large once will be again. */
-static void map_grow(struct map *m)
+/* Puts every entry where it belongs among so many new slots. */
+static void map_resize(struct map *m, size_t cap)
 {
 	struct map old = *m;
 
-	m->cap = old.cap == 0 ? MAP_FIRST_SLOTS : old.cap * 2;
+	m->cap = cap;
 	m->slots = xalloc(m->cap * sizeof(*m->slots));
 	for (size_t i = 0; i < old.cap; i++)
 		if (old.slots[i].value != NULL)
@@ -74,7 +74,7 @@ void map_put(struct map *m, const struct id *key, void *value)
 	/* Above three quarters the runs get long. This may grow for a mere
 	 * replacement; so be it. */
 	if (4 * (m->len + 1) > 3 * m->cap)
-		map_grow(m);
+		map_resize(m, m->cap == 0 ? MAP_FIRST_SLOTS : m->cap * 2);
 	struct map_slot *slot = map_find(m, key);
 
 	if (slot->value == NULL)
@@ -112,6 +112,10 @@ void *map_remove(struct map *m, const struct id *key)
 		return NULL;
 	map_close_gap(m, (size_t)(slot - m->slots));
 	m->len--;
+	/* Who parked a million flows keeps no room for them. Half as large it is a quarter
+	 * full, so that it does not grow again at once. */
+	if (m->cap > MAP_SHRINK_SLOTS && 8 * m->len < m->cap)
+		map_resize(m, m->cap / 2);
 	return value;
 }
 

@@ -84,8 +84,12 @@ static void tell(struct engine *e, const struct act *a)
 	flow_ring(to);
 	struct hook *h = to->state == FLOW_ENDED ? NULL : hook_named(to, a->hook_name);
 
-	if (h)
-		deliver_to(to, h, buf_slice(&a->body), SLICE_LIT("content-type: application/json\n"), tell_key(a));
+	if (!h)
+		return;
+	uint32_t number = h->number;
+
+	deliver_to(to, h, buf_slice(&a->body), SLICE_LIT("content-type: application/json\n"), tell_key(a));
+	deliver_shots(to, number);
 }
 
 void acts_do(struct engine *e)

@@ -211,6 +211,8 @@ static struct slice header_lines(struct run *r, const char *verb, const fish_req
 
 static fish_hook *ask_request(struct run *r, enum step_kind kind, const char *verb, const fish_request *q)
 {
+	if (!q || (q->len && !q->body))
+		run_misuse(r, "%s: the %s is NULL", verb, q ? "body" : "request");
 	struct ask a = {
 		.verb = verb, .to = q->to, .method = q->method ? q->method : "POST",
 		.path = q->path ? q->path : "", .headers = header_lines(r, verb, q),

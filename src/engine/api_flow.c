@@ -47,6 +47,8 @@ static struct slice text_of(struct run *r, const char *fmt, va_list ap)
 {
 	struct buf out;
 
+	if (!fmt)
+		run_misuse(r, "the format of a text is NULL");
 	buf_init(&out, TEMPLATE_BYTES_MAX);
 	buf_vprintf(&out, fmt, ap);
 	struct slice s = { arena_dup(&r->arena, buf_slice(&out)), out.len };
@@ -77,7 +79,7 @@ const char *fish_id(fish_flow *f)
 	struct run *r = run_of(f);
 	char text[ID_TEXT_SIZE];
 
-	id_text(&r->flow->id, text);
+	id_text(&r->id, text);
 	return arena_dup(&r->arena, slice_of(text));
 }
 
@@ -90,7 +92,7 @@ long long fish_now(fish_flow *f)
 uint64_t fish_random(fish_flow *f)
 {
 	struct run *r = run_of(f);
-	struct slice id = { (const char *)r->flow->id.b, sizeof r->flow->id.b };
+	struct slice id = { (const char *)r->id.b, sizeof r->id.b };
 	uint64_t z = hash64_u64(hash64(HASH64_SEED, id), r->epoch);
 
 	z += ++r->random_next * UINT64_C(0x9e3779b97f4a7c15);
@@ -122,9 +124,9 @@ void fish_log(fish_flow *f, const char *fmt, ...)
 	struct buf line;
 	va_list ap;
 
-	if (!run_live(r))
+	if (r->dropped || !run_live(r))           /* a function of fish_work has outlived the flow */
 		return;
-	id_text(&r->flow->id, id);
+	id_text(&r->id, id);
 	buf_init(&line, SIZE_MAX);
 	buf_printf(&line, "flow=%s name=%s ", id, r->flow->name);
 	va_start(ap, fmt);

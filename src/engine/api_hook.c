@@ -107,8 +107,6 @@ fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_optio
 const char *run_hook_url(const fish_hook *h)
 {
 	struct run *r = h->run;
-	struct flow *f = r->flow;
-	const struct token_key *key = engine_key(r->engine, f->key_id);
 	char token[TOKEN_TEXT_SIZE];
 	struct buf url;
 
@@ -118,6 +116,9 @@ const char *run_hook_url(const fish_hook *h)
 		return h->url;
 	if (!r->engine->current)
 		return "";
+	const struct flow *f = r->flow;
+	const struct token_key *key = engine_key(r->engine, f->key_id);
+
 	if (h->source != SOURCE_HOOK || !key)
 		run_misuse(r, h->source != SOURCE_HOOK ? "fish_url: hook \"%s\" has no URL, since it is a timer, call or child"
 		                                       : "fish_url: the key of hook \"%s\" is not in the store any more",

@@ -62,6 +62,8 @@ bool fish_patch(fish_flow *f, const char *name)
 
 	if (p)
 		return p->answer;
+	if (!r->engine->current)                  /* a deferred function asks, and may not record */
+		return false;
 	if (r->steps < r->border) {               /* an older build went by here */
 		if (!rule_off(r->engine, RULE_PATCH_MEMO))
 			run_patch_keep(r, slice_of(name), false);
@@ -84,7 +86,7 @@ const char *fish_key(fish_flow *f, const char *name)
 	struct run *r = run_of(f);
 	struct slice parts[] = {
 		SLICE_LIT("key"),
-		{ (const char *)r->flow->id.b, sizeof r->flow->id.b },
+		{ (const char *)r->id.b, sizeof r->id.b },
 		{ (const char *)&r->epoch, sizeof r->epoch },
 		slice_of(name),
 	};

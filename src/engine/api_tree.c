@@ -33,14 +33,14 @@ static const struct id *kid_of(const struct run *r, uint32_t step)
 	return NULL;
 }
 
-static void cancel_child(struct run *r, uint32_t step)
+static void cancel_child(struct run *r, uint32_t step, const char *label)
 {
 	const struct id *kid = kid_of(r, step);
 	struct id to = kid ? *kid : (struct id){ { 0 } };      /* f->kids may move */
 
 	if (!kid && !run_recorded(r))
 		return;
-	if (run_acts(r, &to) && kid)
+	if (run_acts(r, &to, label) && kid)
 		act_new(r, ACT_CANCEL, step)->to = to;
 }
 
@@ -65,7 +65,7 @@ void fish_cancel(fish_hook *h)
 	run_step(r, &(struct step){
 		.kind = STEP_CANCEL, .label = h->name, .content = (uint64_t)h->source << 32 | h->number });
 	if (h->source == SOURCE_CHILD)
-		cancel_child(r, h->number);
+		cancel_child(r, h->number, h->name);
 	else if (h->source == SOURCE_CALL)
 		cancel_call(r, h->number);
 	else
@@ -93,7 +93,7 @@ void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const c
 	run_step(r, &(struct step){
 		.kind = STEP_TELL, .label = hook_name,
 		.content = hash64(hash64(HASH64_SEED, slice_of(flow_id)), body) });
-	if (run_acts(r, &id)) {
+	if (run_acts(r, &id, hook_name) || rule_off(r->engine, RULE_TELL_ONCE)) {
 		struct act *a = act_new(r, ACT_TELL, run_index(r));
 
 		a->to = id;

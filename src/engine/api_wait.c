@@ -51,6 +51,8 @@ static struct step wait_step(struct run *r, enum step_kind kind, fish_hook *cons
 
 static void check_hooks(struct run *r, fish_hook *const *hooks, size_t n)
 {
+	if (n && !hooks)
+		run_misuse(r, "the list of %zu hooks to wait on is NULL", n);
 	for (size_t i = 0; i < n; i++)
 		if (hooks[i] && hooks[i]->run != r)
 			run_misuse(r, "a hook of another flow, or of an earlier run of this one, is waited on");
@@ -195,6 +197,8 @@ size_t fish_gather(fish_flow *f, int64_t timeout_ms, fish_hook *const *hooks, si
 
 	RUN_AT(w.run);
 	check_hooks(w.run, hooks, n);
+	if (n && !ret)
+		run_misuse(w.run, "fish_gather: ret is NULL");
 	for (size_t i = 0; i < n; i++)
 		ret[i] = NULL;
 	wait_begin(&w, STEP_GATHER);

@@ -199,7 +199,8 @@ static void attempt_done(struct attempt *a, int status, struct slice meta, struc
 	uint32_t epoch = c->epoch;
 	uint32_t step = c->step;
 
-	flow_settle(f);
+	if (!rule_off(e, RULE_DEADLINE_BEFORE_RESP))
+		flow_settle(f);
 	if (call_find(f, epoch, step) != c)
 		return;
 	c->state = CALL_PAUSING;

@@ -24,6 +24,10 @@ enum {
 
 #define CANARY UINT64_C(0x9e3779b97f4a7c15)
 
+/* An idle slot whose pages are given back. Its lowest address is that of a page, so the
+ * guard's kind has room in it: a hundred thousand of these may lie about for long. */
+typedef uintptr_t cold_slot;
+
 struct region {
 	char  *base;
 	size_t bytes;
@@ -41,7 +45,7 @@ struct co_pool {
 	size_t           fresh_slots;
 	struct region   *regions;
 	size_t           n_regions;
-	struct co_stack *cold;       /* room for all slots */
+	cold_slot       *cold;       /* room for all slots */
 	size_t           n_cold;
 	size_t           n_warm;
 	struct co_stack  warm[CO_IDLE_WARM_MAX];
@@ -196,6 +200,23 @@ static int region_add(struct co_pool *p)
 	return 0;
 }
 
+static cold_slot cold_of(const struct co_stack *s)
+{
+	return (uintptr_t)s->low | (uintptr_t)s->guard;
+}
+
+static struct co_stack stack_of(const struct co_pool *p, cold_slot cold)
+{
+	uintptr_t guard = cold & (uintptr_t)(p->page_bytes - 1);
+
+	return (struct co_stack){
+		.low   = (char *)(cold - guard),
+		.bytes = p->slot_bytes - p->page_bytes,
+		.guard = (enum co_guard)guard,
+		.slot  = true,
+	};
+}
+
 static int slot_take(struct co_pool *p, struct co_stack *ret_stack)
 {
 	if (p->n_warm > 0) {
@@ -203,7 +224,7 @@ static int slot_take(struct co_pool *p, struct co_stack *ret_stack)
 		return 0;
 	}
 	if (p->n_cold > 0) {
-		*ret_stack = p->cold[--p->n_cold];
+		*ret_stack = stack_of(p, p->cold[--p->n_cold]);
 		return 0;
 	}
 	if (p->fresh_slots == 0) {
@@ -262,7 +283,7 @@ void co_pool_give(struct co_pool *p, struct co_stack *s)
 		p->warm[p->n_warm++] = *s;
 	} else {
 		madvise(s->low, s->bytes, MADV_DONTNEED);
-		p->cold[p->n_cold++] = *s;
+		p->cold[p->n_cold++] = cold_of(s);
 	}
 	*s = (struct co_stack){ NULL, 0, CO_GUARD_CANARY, false };
 }

@@ -66,6 +66,35 @@ void deliver_to(struct flow *f, const struct hook *h, struct slice body, struct 
 			.has_key = key.has, .key = key.id, .meta = meta, .body = body });
 }
 
+/* A delivery that became a flow stands in that flow's journal, which goes when it has ended: how many more
+ * there may be is written here. */
+static void shot_put(struct flow *f, const struct hook *h)
+{
+	struct hook_options left = h->options;
+	struct buf options;
+
+	left.shots = h->shots_left - 1;
+	buf_init(&options, SIZE_MAX);
+	options_put(&options, &left);
+	flow_append(f, &(struct entry){
+		.kind = ENTRY_HOOK, .number = h->number, .name = slice_of(h->name),
+		.options = buf_slice(&options), .each = slice_of(h->each) });
+	buf_fini(&options);
+}
+
+void deliver_shots(struct flow *f, uint32_t number)
+{
+	const struct hook *h = flow_hook(f, number);
+
+	if (!h->options.shots || h->closed || rule_off(f->engine, RULE_SHOTS_CLOSE))
+		return;
+	if (h->each && h->shots_left > 1)
+		shot_put(f, h);
+	else if (h->each || !h->shots_left)
+		flow_append(f, &(struct entry){
+			.kind = ENTRY_CLOSED, .number = number, .name = SLICE_LIT("had all its deliveries") });
+}
+
 static struct delivery_key key_of(const struct delivery *d)
 {
 	return (struct delivery_key){ .has = d->message_id.len > 0, .id = d->key };
@@ -81,11 +110,7 @@ static void accept(struct delivery *d, struct flow *f, struct hook *h)
 	uint32_t number = h->number;
 	uint64_t seq = f->seq_next - 1;
 
-	/* With this one it has had all that it was to have. */
-	h = flow_hook(f, number);
-	if (h->options.shots && h->received >= h->options.shots && !h->closed)
-		flow_append(f, &(struct entry){
-			.kind = ENTRY_CLOSED, .number = number, .name = SLICE_LIT("had all its deliveries") });
+	deliver_shots(f, number);
 	h = flow_hook(f, number);
 	if (h->options.reply_ms && !h->each)
 		hold_begin(d, f, h, seq, e->gather->no);
@@ -110,7 +135,7 @@ static void duplicate(struct delivery *d, struct flow *f, const struct hook *h, 
 {
 	if (s->reply) {
 		delivery_answer_set(d, (struct slice){ s->reply->body, s->reply->len });
-		deliver_after(d, s->reply->status, s->reply->batch);
+		deliver_after(d, s->reply->status, rule_off(d->engine, RULE_REPLY_AFTER_COMMIT) ? 0 : s->reply->batch);
 	} else if (h->options.reply_ms && !h->each && f->state != FLOW_ENDED) {
 		hold_begin(d, f, h, s->seq, s->batch);
 	} else {
@@ -126,7 +151,7 @@ static void deliver_live(struct delivery *d, struct flow *f)
 		delivery_tell(d, 503);
 		return;
 	}
-	if (!rule_off(e, RULE_DEADLINE_FIRST))
+	if (!rule_off(e, f->run ? RULE_DEADLINE_FIRST_TURN : RULE_DEADLINE_FIRST_LOAD))
 		flow_settle(f);
 	struct hook *h = flow_hook(f, d->hook);
 	const struct seen_entry *s = h && d->message_id.len ? seen_find(h->seen, &d->key, e->now_ms) : NULL;
@@ -208,6 +233,8 @@ void engine_deliver(struct engine *e, struct delivery *d)
 		delivery_tell(d, 503);
 		return;
 	}
+	if (!d->asked_ms)
+		d->asked_ms = e->now_ms;          /* the fetch is no reason to be held longer */
 	d->want = (struct wanted){ .id = d->flow, .done = fetched };
 	flow_want(e, &d->want);
 }

@@ -494,6 +494,11 @@ void engine_wind_down(struct engine *e)
 	e->winds_down = true;
 }
 
+size_t engine_memory(const struct engine *e)
+{
+	return e->memory;
+}
+
 void engine_figures(const struct engine *e, struct engine_figures *ret)
 {
 	const struct flow *f;

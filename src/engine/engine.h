@@ -22,39 +22,27 @@
 
 struct engine;
 
-/* Rules of the model, as ARCHITECTURE names them. For tests only: an engine that leaves one out is a
- * planted bug, and the simulator must find it. */
+/* Rules of the model, as ARCHITECTURE names them, and some of the engine's own. For tests only: an engine
+ * that leaves one out is a planted bug, and the simulator must find it (tests/sim/rules.h). */
 enum engine_rule {
-	RULE_ACK_AFTER_COMMIT     = 1 << 0,
-	RULE_DUP_ACK_WAITS        = 1 << 1,
-	RULE_NEG_WAITS            = 1 << 2,
-	RULE_DUP_BEFORE_GONE      = 1 << 3,
-	RULE_DEADLINE_FIRST       = 1 << 4,
-	RULE_PROGRESS_REST        = 1 << 5,
-	RULE_EFFECTS_HELD         = 1 << 6,
-	RULE_EFFECTS_AFTER_COMMIT = 1 << 7,
-	RULE_END_WAITS_CALLS      = 1 << 8,
-	RULE_INDOUBT_RELOAD       = 1 << 9,
-	RULE_ONE_ANSWER           = 1 << 10,
-	RULE_POLL_RECORDED        = 1 << 11,
-	RULE_NULL_CLOSED_RECORDED = 1 << 12,
-	RULE_PROGRESS_TIME        = 1 << 13,
-	RULE_EPOCH_IN_KEY         = 1 << 14,
-	RULE_HOOKNUM_LIFELONG     = 1 << 15,
-	RULE_RENEW_KEEPS_SEEN     = 1 << 16,
-	RULE_RENEW_KEEPS_UNTAKEN  = 1 << 17,
-	RULE_ONCE_INSIDE          = 1 << 18,
-	RULE_ONCE_DURABLE         = 1 << 19,
-	RULE_ONCE_PROGRESS        = 1 << 20,
-	RULE_DIGEST               = 1 << 21,
-	RULE_DIGEST_BODY          = 1 << 22,
-	RULE_SHORT_BLOCK          = 1 << 23,
-	RULE_PATCH_MEMO           = 1 << 24,
-	RULE_PATCH_RECORDED       = 1 << 25,
-	RULE_PATCH_NO_STEP        = 1 << 26,
-	RULE_PROGRESS_DEADLINES   = 1 << 27,
-	RULES_END                 = 1 << 28,
+	RULE_ACK_AFTER_COMMIT, RULE_DUP_ACK_WAITS, RULE_NEG_WAITS, RULE_DUP_BEFORE_GONE,
+	RULE_DEADLINE_FIRST_LOAD, RULE_DEADLINE_FIRST_TURN, RULE_DEADLINE_BEFORE_RESP,
+	RULE_PROGRESS, RULE_PROGRESS_REST, RULE_PROGRESS_DEADLINES, RULE_PROGRESS_TIME,
+	RULE_EFFECTS_HELD, RULE_EFFECTS_AFTER_COMMIT, RULE_END_WAITS_CALLS,
+	RULE_INDOUBT_RELOAD, RULE_ONE_ANSWER, RULE_POLL_RECORDED, RULE_NULL_CLOSED_RECORDED,
+	RULE_EPOCH_IN_KEY, RULE_HOOKNUM_LIFELONG, RULE_RENEW_KEEPS_SEEN,
+	RULE_RENEW_KEEPS_UNTAKEN, RULE_ONCE_INSIDE, RULE_ONCE_DURABLE, RULE_ONCE_PROGRESS,
+	RULE_DIGEST, RULE_DIGEST_BODY, RULE_SHORT_BLOCK, RULE_PATCH_MEMO, RULE_PATCH_RECORDED,
+	RULE_PATCH_NO_STEP, RULE_NOW_MAX,
+	RULE_WAKE_PARKED,        /* a message wakes a parked flow */
+	RULE_TELL_ONCE,          /* a replay tells nobody again */
+	RULE_WORK_ATTACHES,      /* a re-run attaches to work under way */
+	RULE_REPLY_KEPT,         /* a duplicate hears what the flow replied to the first */
+	RULE_REPLY_AFTER_COMMIT, /* … once REPLY is durable */
+	RULE_SHOTS_CLOSE,        /* the last shot closes its hook */
+	RULES_END,
 };
+#define RULE_BIT(rule) (UINT64_C(1) << (rule))
 
 struct engine_config {
 	const fish_program *program;      /* as the user wrote it */
@@ -75,7 +63,7 @@ struct engine_config {
 	 * and a call is tried again when the transport says (retry_after_ms). Of several flows that are to
 	 * run the oldest goes first, in memory or not. */
 	bool                simulated;
-	unsigned            test_rules_off;    /* bits of enum engine_rule; 0 but in tests of the simulator */
+	uint64_t            test_rules_off;    /* RULE_BITs; 0 but in tests of the simulator */
 };
 
 int            engine_new(struct engine **ret, const struct engine_config *config, struct err *err);
@@ -214,14 +202,20 @@ struct engine_figures {
 	size_t untaken;                 /* durable deliveries no flow has taken yet */
 	uint64_t commits, entries, deliveries, duplicates, starts, ended, parks;   /* since the process started */
 };
+size_t engine_memory(const struct engine *e);    /* bytes that flows in memory take, about */
 void engine_figures(const struct engine *e, struct engine_figures *ret);
+/* Too much is gathered for the disk, or the memory is used up: deliveries and starts are refused just now. */
+bool engine_crowded(const struct engine *e);
 bool engine_away(const struct engine *e);    /* the last commit failed and the pause is not over */
 bool engine_idle(const struct engine *e);    /* nothing ready, gathered or being committed */
 /* From here on flows that were interrupted are left as they are, for the next start: so the engine comes
  * to be idle, whatever they do. */
 void engine_wind_down(struct engine *e);
-/* How far a live flow has come: a number that grows with its steps and lives, and with nothing that others
- * do. false: no such flow lives. Right after engine_recover all of it is durable. */
-bool engine_reached(struct engine *e, const struct id *flow, uint64_t *ret_reached);
+/* How far a live flow has come, as two numbers: own grows with its lives, its steps and what came of them,
+ * entries with deliveries too. false: no such flow lives; a parked one comes into memory. Right after engine_recover all of it is durable. */
+struct reached {
+	uint64_t own, entries;
+};
+bool engine_reached(struct engine *e, const struct id *flow, struct reached *ret);
 
 #endif

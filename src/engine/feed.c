@@ -137,6 +137,7 @@ static bool options_feed(struct hook *h, const struct entry *e)
 		return false;
 	o.reply_body.ptr = o.reply_body.len ? dup(o.reply_body) : NULL;
 	h->options = o;
+	h->shots_left = o.shots;
 	if (o.expires_ms)
 		h->expires_ms = engine_wait_until(e->time_ms, o.expires_ms);
 	return true;
@@ -174,9 +175,14 @@ static int feed_hook(struct flow *f, const struct entry *e)
 			flow_deadline_add(f, (struct entry_deadline){ SOURCE_HOOK, h->number, h->expires_ms });
 			flow_deadlines_changed(f);
 		}
+	} else if (e->options.len) {
+		struct hook_options left;
+
+		if (options_take(e->options, &left) < 0)
+			return FISH_EFORMAT;
+		h->shots_left = left.shots;
 	}
-	if (e->each.len) {
-		free(h->each);
+	if (e->each.len && !h->each) {
 		h->each = dup(e->each);
 		f->waiting = 0;       /* what had come has become children */
 	}
@@ -202,8 +208,10 @@ static void feed_message(struct flow *f, const struct entry *e)
 	struct hook *h = e->source == SOURCE_HOOK ? flow_hook(f, e->number) : NULL;
 
 	f->news = true;
+	f->answers += e->source != SOURCE_HOOK;
 	if (h) {
 		hook_seen(h, e, f->batch, f->seq_next - 1);
+		h->shots_left -= h->shots_left > 0;
 		f->waiting++;
 		if (!f->run)          /* else that counts */
 			flow_waiting_more(f, e->number, message_bytes(e->meta, e->body));
@@ -321,7 +329,7 @@ static void feed_cancel(struct flow *f, const struct entry *e)
 static void feed_reply(struct flow *f, const struct entry *e)
 {
 	f->news = true;
-	for (size_t i = 0; i < f->nhooks; i++)
+	for (size_t i = 0; i < f->nhooks && !rule_off(f->engine, RULE_REPLY_KEPT); i++)
 		if (f->hooks[i].seen && f->hooks[i].options.reply_ms)
 			seen_reply(f->hooks[i].seen, e->message_seq, f->batch, e->status, e->body);
 }
@@ -340,9 +348,11 @@ static void feed_renew(struct flow *f, const struct entry *e)
 	f->key_id = e->key_id;
 	f->build = e->build;
 	f->ndeadlines = 0;
+	flow_expiries_add(f);
 	flow_deadlines_changed(f);
 	f->doubt = 0;
 	f->steps = 0;
+	f->answers = 0;
 	f->closing = false;
 	f->news = true;
 	for (size_t i = 0; rule_off(f->engine, RULE_RENEW_KEEPS_SEEN) && i < f->nhooks; i++)
@@ -362,6 +372,7 @@ int flow_feed(struct flow *f, const struct entry *e)
 		break;
 	case ENTRY_TIMEOUT:
 		flow_deadline_remove(f, SOURCE_WAIT, e->number);
+		f->answers++;
 		f->news = true;
 		break;
 	case ENTRY_CLOSED:
@@ -383,6 +394,7 @@ int flow_feed(struct flow *f, const struct entry *e)
 		break;
 	case ENTRY_RESULT:
 		f->doubt -= f->doubt > 0;
+		f->answers++;
 		f->news = true;
 		break;
 	case ENTRY_PUBLISH:

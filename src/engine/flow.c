@@ -197,7 +197,7 @@ void flow_append(struct flow *f, struct entry *e)
 	else if (f->state == FLOW_STOPPED && e->kind == ENTRY_MESSAGE && e->source == SOURCE_HOOK)
 		entry_put(&f->untaken, e);
 	en->figures.entries++;
-	if (moves(e->kind))
+	if (moves(e->kind) && !(f->state == FLOW_PARKED && rule_off(en, RULE_WAKE_PARKED)))
 		flow_wake(f);
 }
 
@@ -377,7 +377,6 @@ void flow_end(struct flow *f, enum end_status status, struct slice result, struc
 	tree_flush(f);
 	flow_append(f, &e);
 	f->row->last = true;
-	holds_end(f);
 	ended_put(f, status, result, untaken);
 	list_remove(&f->ready);
 	list_remove(&f->idle);
@@ -387,4 +386,6 @@ void flow_end(struct flow *f, enum end_status status, struct slice result, struc
 	f->state = FLOW_ENDED;
 	f->engine->figures.ended++;
 	tree_child_ended(f, status, result);
+	/* Who is told may send its next delivery from within. */
+	holds_end(f);
 }

@@ -41,7 +41,8 @@ struct hook {
 	int64_t      expires_ms;   /* when; INT64_MAX: never */
 	uint64_t     batch;        /* that made its last change */
 	size_t       waiting_bytes;/* its part of the flow's */
-	uint64_t     received;     /* deliveries accepted */
+	uint64_t     received;     /* deliveries accepted, as far as is known after a restart */
+	uint32_t     shots_left;   /* of options.shots */
 	struct seen *seen;         /* NULL: none yet */
 };
 
@@ -108,7 +109,8 @@ struct flow {
 	bool              cancelled;    /* CANCEL stands */
 	bool              closing;      /* the function had returned at the last PROGRESS */
 	uint64_t          closing_batch;/* that made it closing or cancelled, if it is; 0: durable */
-	uint32_t          steps;        /* of this life, as the last PROGRESS says */
+	uint32_t          steps;        /* of this life, as the last PROGRESS says … */
+	uint32_t          answers;      /* … and what came of them: answers, rings, results, its waits' ends */
 	bool              news;         /* entries after the last PROGRESS that may move it */
 
 	struct run       *run;

@@ -132,7 +132,7 @@ int engine_rebuild(struct engine *e, struct err *err)
 	return 0;
 }
 
-bool engine_reached(struct engine *e, const struct id *flow, uint64_t *ret_reached)
+bool engine_reached(struct engine *e, const struct id *flow, struct reached *ret)
 {
 	struct err err = { .code = 0 };
 	struct recovery rec = { .engine = e, .err = &err };
@@ -145,7 +145,8 @@ bool engine_reached(struct engine *e, const struct id *flow, uint64_t *ret_reach
 	}
 	if (!f || f->state == FLOW_ENDED)
 		return false;
-	*ret_reached = (uint64_t)f->epoch << 32 | f->steps;
+	*ret = (struct reached){
+		.own = ((uint64_t)f->epoch << 32) + f->steps + f->answers, .entries = f->seq_next };
 	return true;
 }
 

@@ -70,19 +70,11 @@ static void line_add(struct roll *r, const struct id *id)
 	buf_init(&line->text, SIZE_MAX);
 }
 
-/* What is in memory and what is parked, each once; the first ones of them. */
-static void merge(struct roll *r, const struct store_walk *w)
+/* The first ones, in order, each once. */
+static void lines_cut(struct roll *r)
 {
-	struct engine *e = r->engine;
-	const struct flow *f;
 	size_t kept = 0;
 
-	r->lines = xalloc((e->flows.len + w->nfound + 1) * sizeof *r->lines);
-	for (size_t i = 0; (f = map_each(&e->flows, &i));)
-		if (memcmp(f->id.b, r->after.b, sizeof r->after.b) > 0)
-			line_add(r, &f->id);
-	for (size_t i = 0; i < w->nfound; i++)
-		line_add(r, &w->found[i].flow);
 	if (r->nlines)
 		qsort(r->lines, r->nlines, sizeof *r->lines, by_id);
 	for (size_t i = 0; i < r->nlines; i++) {
@@ -93,6 +85,33 @@ static void merge(struct roll *r, const struct store_walk *w)
 		r->lines[kept++] = r->lines[i];
 	}
 	r->nlines = kept;
+}
+
+/* What is in memory and what is parked. A hundred thousand may be in memory and few be asked for: so no more
+ * are sorted at a time than twice these. */
+static void merge(struct roll *r, const struct store_walk *w)
+{
+	struct engine *e = r->engine;
+	size_t most = 2 * r->limit + w->nfound;
+	struct id bound = r->after;      /* of the lines that were kept the last one, once there were enough */
+	bool enough = false;
+	const struct flow *f;
+
+	r->lines = xalloc((most + 1) * sizeof *r->lines);
+	for (size_t i = 0; i < w->nfound; i++)
+		line_add(r, &w->found[i].flow);
+	for (size_t i = 0; (f = map_each(&e->flows, &i));) {
+		if (memcmp(f->id.b, r->after.b, sizeof r->after.b) <= 0
+		    || (enough && memcmp(f->id.b, bound.b, sizeof bound.b) > 0))
+			continue;
+		line_add(r, &f->id);
+		if (r->nlines < most)
+			continue;
+		lines_cut(r);
+		enough = r->nlines == r->limit;
+		bound = r->lines[r->nlines - 1].id;
+	}
+	lines_cut(r);
 }
 
 static void walked(struct store_walk *w, int rc)

@@ -16,6 +16,7 @@ struct run *run_new(struct flow *f)
 	struct run *r = xalloc(sizeof *r);
 
 	r->flow = f;
+	r->id = f->id;
 	r->engine = f->engine;
 	arena_init(&r->arena);
 	map_init(&r->inboxes);
@@ -39,15 +40,28 @@ size_t run_memory(const struct run *r)
 	return r->co ? n + (co_stack_used(r->co) / PAGE + 2) * PAGE : n;
 }
 
-/* Before the stack goes: their arguments may lie there. */
+static void names_cpu(const struct run *r, const struct id *flow)
+{
+	const struct seams *s = &r->engine->config.seams;
+
+	if (s->on_cpu)
+		s->on_cpu(s->owner, flow);
+}
+
+/* Before the stack goes: their arguments may lie there. They are the flow's own code too, so that a
+ * crash in them is its crash. */
 static void deferred_run(struct run *r)
 {
+	if (!r->deferred)
+		return;
+	names_cpu(r, &r->id);
 	while (r->deferred) {
 		struct deferred *d = r->deferred;
 
 		r->deferred = d->next;
 		d->fn(d->arg);
 	}
+	names_cpu(r, NULL);
 }
 
 static void run_free(struct run *r)
@@ -127,10 +141,10 @@ static void fetch(struct run *r, const struct id *id)
 
 /* Mostly PROGRESS alone says that the act was done, in one commit. But a run that has to wait for the
  * other flow rests with the step begun and the act not done; then RESULT says it, in the act's commit. */
-bool run_acts(struct run *r, const struct id *id)
+bool run_acts(struct run *r, const struct id *id, const char *label)
 {
 	struct inbox *done = run_inbox(r, SOURCE_RESULT, run_index(r));
-	bool pending = r->steps == r->border && r->rest == REST_NEEDS;
+	bool pending = r->act_open == r->steps;
 
 	if (done->first) {
 		(void)run_take(r, done);
@@ -140,8 +154,12 @@ bool run_acts(struct run *r, const struct id *id)
 		return false;
 	if (!pending && map_get(&r->engine->flows, id))
 		return true;
+	/* One that was cut short while it waited for the other flow goes no further here. */
+	while (pending && !run_answers(r))
+		run_block(r);
 	fetch(r, id);
-	flow_append(r->flow, &(struct entry){ .kind = ENTRY_RESULT, .number = run_index(r) });
+	flow_append(r->flow, &(struct entry){
+		.kind = ENTRY_RESULT, .number = run_index(r), .name = run_label(label) });
 	(void)run_take(r, done);
 	return true;
 }
@@ -257,7 +275,7 @@ static void progress_put(struct run *r)
 	};
 	struct buf deadlines;
 
-	if (r->steps <= r->border && r->rest == rest_of(r))
+	if (rule_off(r->engine, RULE_PROGRESS) || (r->steps <= r->border && r->rest == rest_of(r)))
 		return;
 	buf_init(&deadlines, SIZE_MAX);
 	if (!r->returned && !rule_off(r->engine, RULE_PROGRESS_DEADLINES))
@@ -448,13 +466,9 @@ static void rest(struct run *r)
 
 static void on_cpu(struct run *r)
 {
-	const struct seams *s = &r->engine->config.seams;
-
-	if (s->on_cpu)
-		s->on_cpu(s->owner, &r->flow->id);
+	names_cpu(r, &r->id);
 	(void)co_resume(r->co);
-	if (s->on_cpu)
-		s->on_cpu(s->owner, NULL);
+	names_cpu(r, NULL);
 }
 
 void run_go(struct run *r)

@@ -86,7 +86,8 @@ struct deferred {
 #define RUN_UNWRITTEN UINT64_MAX
 
 struct run {
-	struct flow   *flow;
+	struct flow   *flow;            /* a dropped run may outlive it … */
+	struct id      id;              /* … but not its id */
 	struct engine *engine;
 	struct co     *co;              /* NULL: not begun, or over */
 	struct arena   arena;
@@ -124,6 +125,8 @@ struct run {
 	uint32_t       patch_asks;      /* since the last step */
 	struct carried *carried;
 	const char    *once;            /* fish_once has handed over: its name; NULL: not */
+	const void    *once_result;     /* … and the place of its result */
+	uint32_t       act_open;        /* the step of that number, from 1, rested with its act not done; 0: none */
 	bool           needs;           /* waits for a flow that a step acts on … */
 	struct wanted  need;            /* … to be in memory */
 	bool           need_lives;      /* it does */
@@ -174,8 +177,9 @@ void          run_step_end(struct run *r);
 void          run_queue(struct run *r);                          /* a paused run: goes on in a later turn */
 void          run_block(struct run *r);                          /* until there is news */
 /* For a step that acts on that flow, which may be parked: returns when it is in memory, or known not to
- * live. True: the act is to be done now; false: it was. */
-bool          run_acts(struct run *r, const struct id *id);
+ * live. label: the step's. True: the act is to be done now; false: it was. */
+bool          run_acts(struct run *r, const struct id *id, const char *label);
+struct slice  run_label(const char *label);                      /* as PROGRESS keeps it */
 void          run_work_over(struct run *r);                      /* one of its works has returned: frees a dropped run */
 void          run_patch_keep(struct run *r, struct slice name, bool answer);
 __attribute__((noreturn, format(printf, 2, 3))) void run_misuse(struct run *r, const char *fmt, ...);

@@ -134,6 +134,8 @@ static void feed_progress(struct run *r, const struct entry *e)
 	r->border = e->number > r->border ? e->number : r->border;
 	r->closing = r->closing || e->rest == REST_CLOSING;
 	r->rest = (enum entry_rest)e->rest;
+	if (e->rest == REST_NEEDS)
+		r->act_open = e->number;
 	if (!r->begun)
 		buf_put_slice(&r->recorded, e->steps);
 }
@@ -239,7 +241,7 @@ struct msg *run_take(struct run *r, struct inbox *in)
 		r->untaken--;
 		flow_waiting_less(r->flow, in->number, bytes_of(m));
 	}
-	if (m->time_ms > r->now_ms)
+	if (m->time_ms > r->now_ms || rule_off(r->engine, RULE_NOW_MAX))
 		r->now_ms = m->time_ms;
 	run_took(r, in, m);
 	return m;
@@ -350,7 +352,7 @@ int64_t run_reached(struct run *r)
 	return r->progress_at < r->nprogress ? r->progress[r->progress_at].time_ms : r->engine->now_ms;
 }
 
-static struct slice label_cut(const char *label)
+struct slice run_label(const char *label)
 {
 	struct slice s = slice_of(label);
 
@@ -438,7 +440,7 @@ void run_step(struct run *r, const struct step *s)
 	struct entry_step step = {
 		.kind = s->kind,
 		.content = (uint32_t)(s->content ^ s->content >> 32),
-		.label = label_cut(s->label),
+		.label = run_label(s->label),
 	};
 
 	r->steps++;

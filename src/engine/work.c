@@ -45,8 +45,8 @@ static void done(struct work_item *item)
 	struct work *w = container_of(item, struct work, item);
 
 	engine_catch_up(w->engine);
-	list_remove(&w->link);
 	w->engine->figures.works--;
+	/* Its flow may run before RESULT stands, and is to find the work under way until then. */
 	record(w);
 	forget(w);
 }
@@ -63,7 +63,7 @@ void work_begin(struct run *r, const char *name, void (*fn)(const void *arg, voi
 	struct engine *e = r->engine;
 	struct seams *s = &e->config.seams;
 
-	if (find(e, r->flow, r->epoch, run_index(r)))
+	if (find(e, r->flow, r->epoch, run_index(r)) && !rule_off(e, RULE_WORK_ATTACHES))
 		return;
 	struct work *w = xalloc(sizeof *w + size);
 

@@ -59,7 +59,7 @@ struct engine {
 /* A planted bug, in tests only. */
 static inline bool rule_off(const struct engine *e, enum engine_rule rule)
 {
-	return e->config.test_rules_off & (unsigned)rule;
+	return e->config.test_rules_off & RULE_BIT(rule);
 }
 
 /* An event for those who operate the server: printed at once. */
@@ -72,7 +72,6 @@ const struct token_key *engine_key(const struct engine *e, uint8_t key_id); /* N
 struct id       engine_new_id(struct engine *e);
 void            engine_catch_up(struct engine *e);                          /* the clock is looked at, if it may be */
 bool            engine_overfull(const struct engine *e);                    /* the run-ahead bound is reached */
-bool            engine_crowded(const struct engine *e);                     /* … or the memory is used up: nothing new is taken in */
 void            engine_run_flow(struct engine *e, struct flow *f);          /* a READY flow, to rest */
 void            engine_batch_done(struct engine *e, struct batch *b, int rc);
 
@@ -111,6 +110,7 @@ struct delivery_key {
 void deliver_each(struct flow *f, const struct hook *h, struct slice body, struct slice meta, struct delivery_key key);
 /* To an open hook: a child, or a MESSAGE. */
 void deliver_to(struct flow *f, const struct hook *h, struct slice body, struct slice meta, struct delivery_key key);
+void deliver_shots(struct flow *f, uint32_t number);        /* after a delivery: closes the hook that has had all it was to have */
 struct msg;
 void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m);   /* one that had come before */
 

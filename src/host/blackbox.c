@@ -12,15 +12,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { SUSPECTS_MAX = 64, CRASHES_MAX = 3 };
+enum { SUSPECTS_MAX = 64, CRASHES_MAX = 3, CRASHES_BUSY_MAX = 20 };
 #define CRASH_WINDOW_MS  (INT64_C(60) * 60 * 1000)
 #define MAGIC            UINT64_C(0x32786f62687369)      /* "ishbox2" */
 
 struct suspect {
 	struct id flow;          /* zero: free */
-	uint32_t  crashes;
+	uint32_t  crashes;       /* since there was anything new in its journal … */
+	uint32_t  busy_crashes;  /* … and since there was by its own doing */
 	int64_t   first_ms;
-	uint64_t  reached;       /* how far it had come, durably, at the last of them */
+	struct reached reached;  /* at the last of them */
 };
 
 /* The file as it is mapped. Another layout gets another magic and begins afresh. */
@@ -128,7 +129,7 @@ bool blackbox_quarantined(const struct blackbox *b, const struct id *flow)
 {
 	const struct suspect *s = b->nsuspects ? suspect_find(b, flow) : NULL;
 
-	return s && s->crashes >= CRASHES_MAX;
+	return s && (s->crashes >= CRASHES_MAX || s->busy_crashes >= CRASHES_BUSY_MAX);
 }
 
 void blackbox_forgive(struct blackbox *b, const struct id *flow)
@@ -154,7 +155,7 @@ static void judged(struct blackbox *b)
 	b->page->running = b->crashed;
 }
 
-unsigned blackbox_count(struct blackbox *b, uint64_t reached, int64_t now_ms)
+unsigned blackbox_count(struct blackbox *b, const struct reached *reached, int64_t now_ms)
 {
 	struct suspect *s = suspect_find(b, &b->crashed);
 
@@ -164,10 +165,13 @@ unsigned blackbox_count(struct blackbox *b, uint64_t reached, int64_t now_ms)
 		b->nsuspects += id_is_zero(&s->flow);
 		*s = (struct suspect){ .flow = b->crashed, .first_ms = now_ms };
 	}
-	if (s->reached < reached || s->first_ms + CRASH_WINDOW_MS < now_ms)
+	if (s->reached.own < reached->own || s->first_ms + CRASH_WINDOW_MS < now_ms)
 		*s = (struct suspect){ .flow = b->crashed, .first_ms = now_ms };
-	s->reached = reached;
+	else if (s->reached.entries < reached->entries)
+		s->crashes = 0;
+	s->reached = *reached;
 	s->crashes++;
+	s->busy_crashes++;
 	judged(b);
 	return s->crashes;
 }

@@ -3,10 +3,8 @@
  * Invariant: stdout carries what was asked for and nothing else; every error goes to
  * stderr with the program's name in front. Surprise: the server's error words are printed
  * as they come, since it knows the value that was wrong. */
-#include "host/command.h"
-
+#include "host/command_private.h"
 #include "host/raw.h"
-#include "host/render.h"
 #include "host/words.h"
 #include "net/admin_client.h"
 
@@ -19,26 +17,11 @@
 #include <unistd.h>
 
 enum {
-	ASK_TIMEOUT_MS = 30000,
 	STDIN_BYTES_MAX = MAX_BODY_BYTES_MAX, /* the server may take less, and says so */
-	OUT_BYTES_MAX = 512 << 20,
 	LS_PAGE = 500,
 };
 
-/* One command's run: where the server is, and what is to be printed. */
-struct run {
-	const struct config *config;
-	const struct paths *paths;
-	struct render render;
-	struct buf out;
-	struct buf answer; /* the last answer's body, as it came */
-};
-
-static int complain(const struct run *r, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-/* One line to stderr; returns EXIT_RUNTIME, so that "return complain(…)" reads. */
-static int complain(const struct run *r, const char *fmt, ...)
+int complain(const struct run *r, const char *fmt, ...)
 {
 	struct buf words;
 	struct buf shown;
@@ -57,9 +40,7 @@ static int complain(const struct run *r, const char *fmt, ...)
 	return EXIT_RUNTIME;
 }
 
-/* Hands what was put together to stdout; a full disk or a closed pipe is an error as any
- * other. */
-static int flush_out(struct run *r)
+int flush_out(struct run *r)
 {
 	bool written = fwrite(r->out.ptr, 1, r->out.len, stdout) == r->out.len &&
 		fflush(stdout) == 0;
@@ -98,9 +79,7 @@ static int complain_broken_off(const struct run *r, const char *why)
 	return complain(r, "the server at the socket %s: %s", socket, why);
 }
 
-/* Asks; 0 when there is an answer with a body of JSON, else the exit status, after
- * complaining. */
-static int ask(struct run *r, const struct admin_ask *question, int *ret_status,
+int command_ask(struct run *r, const struct admin_ask *question, int *ret_status,
 	json_t **ret_json)
 {
 	struct admin_told told = { 0 };
@@ -255,7 +234,7 @@ static int run_start(struct run *r)
 	if (exit_status == EXIT_DONE && c->nargs > 1 && input.len == 0)
 		exit_status = complain(r, "the JSON is empty: leave it away for null");
 	if (exit_status == EXIT_DONE)
-		exit_status = ask(r,
+		exit_status = command_ask(r,
 			&(struct admin_ask){
 				.socket = r->paths->socket.ptr,
 				.method = "POST",
@@ -328,7 +307,7 @@ static int run_ls(struct run *r)
 		int status = 0;
 		json_t *page = NULL;
 
-		exit_status = ask(r,
+		exit_status = command_ask(r,
 			&(struct admin_ask){ .socket = r->paths->socket.ptr,
 				.method = "GET",
 				.path = buf_slice(&path),
@@ -363,7 +342,7 @@ static int run_one(struct run *r, const char *method, const char *behind)
 	buf_puts(&path, "/flows/");
 	admin_escape(&path, slice_of(c->args[0]));
 	buf_puts(&path, behind);
-	int exit_status = ask(r,
+	int exit_status = command_ask(r,
 		&(struct admin_ask){ .socket = r->paths->socket.ptr,
 			.method = method,
 			.path = buf_slice(&path),
@@ -406,6 +385,9 @@ static int dispatch(struct run *r)
 	case COMMAND_SHOW: return run_one(r, "GET", "");
 	case COMMAND_CANCEL: return run_one(r, "POST", "/cancel");
 	case COMMAND_RETRY: return run_one(r, "POST", "/retry");
+	case COMMAND_BACKUP: return run_backup(r);
+	case COMMAND_CHECK: return run_check(r);
+	case COMMAND_EXPORT: return run_export(r);
 	case COMMAND_SERVE:
 	case COMMAND_HELP:
 	case COMMAND_VERSION: break;

@@ -5,10 +5,11 @@
  * a flag in front of it would need to be understood before one knows whose flag it is. */
 #include "host/config.h"
 
+#include "host/units.h"
 #include "net/admin.h"
 #include "wire/url.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,12 @@
 #define SHOW (1u << COMMAND_SHOW)
 #define CANCEL (1u << COMMAND_CANCEL)
 #define RETRY (1u << COMMAND_RETRY)
+#define BACKUP (1u << COMMAND_BACKUP)
+#define CHECKS (1u << COMMAND_CHECK)
+#define EXPORT (1u << COMMAND_EXPORT)
 #define CLIENTS (START | LS | SHOW | CANCEL | RETRY)
+#define ASKS (BACKUP | EXPORT) /* a server, or the store of one that is down */
+#define CARE (ASKS | CHECKS)
 
 const struct command_def command_defs[COMMANDS] = {
 	[COMMAND_SERVE] = { "serve", "", "run the flows and listen for what comes back",
@@ -33,6 +39,11 @@ const struct command_def command_defs[COMMANDS] = {
 		"tell what a flow waits on, its URLs, its journal", 1, 1 },
 	[COMMAND_CANCEL] = { "cancel", "ID", "end a flow and its children", 1, 1 },
 	[COMMAND_RETRY] = { "retry", "ID", "run a flow again that stands still", 1, 1 },
+	[COMMAND_BACKUP] = { "backup", "FILE", "copy the store while the server runs, or is down",
+		1, 1 },
+	[COMMAND_CHECK] = { "check", "FILE", "judge a store that no server has open, or a backup",
+		1, 1 },
+	[COMMAND_EXPORT] = { "export", "ID", "print a flow's whole journal as lines of JSON", 1, 1 },
 };
 
 const struct flag_def flag_defs[FLAGS] = {
@@ -40,14 +51,24 @@ const struct flag_def flag_defs[FLAGS] = {
 		"where callbacks arrive [127.0.0.1:8080]; port 0 picks a free one" },
 	[FLAG_PUBLIC_URL] = { "--public-url", "URL", "FISH_PUBLIC_URL", SERVE,
 		"what callback URLs begin with [http:// and the listen address]" },
-	[FLAG_STORE] = { "--store", "FILE", "FISH_STORE", SERVE | CLIENTS,
+	[FLAG_STORE] = { "--store", "FILE", "FISH_STORE", SERVE | CLIENTS | ASKS,
 		"where flows are kept [./PROGRAM.db]; ':memory:' keeps nothing" },
-	[FLAG_SOCKET] = { "--socket", "PATH", "FISH_SOCKET", SERVE | CLIENTS,
+	[FLAG_SOCKET] = { "--socket", "PATH", "FISH_SOCKET", SERVE | CLIENTS | ASKS,
 		"the server's unix socket [the store's name and '.sock']" },
 	[FLAG_ADMIN] = { "--admin", "ADDR", "FISH_ADMIN", SERVE,
 		"an admin listener on TCP beside the socket, guarded by a token" },
 	[FLAG_MAX_BODY] = { "--max-body", "BYTES", "FISH_MAX_BODY", SERVE,
 		"the longest body taken [1m], at most 256m; k and m may follow the number" },
+	[FLAG_MEMORY] = { "--memory", "BYTES", "FISH_MEMORY", SERVE,
+		"memory for flows and for bodies in flight [1g]; over it senders get 503" },
+	[FLAG_YOUNG] = { "--young", "BYTES", "FISH_YOUNG", SERVE,
+		"how much of the store a restart reads, about [64m]" },
+	[FLAG_RETAIN_FOR] = { "--retain-for", "TIME", "FISH_RETAIN_FOR", SERVE,
+		"how long what ended flows leave is kept [24h], at most 3d" },
+	[FLAG_RETAIN_BYTES] = { "--retain-bytes", "BYTES", "FISH_RETAIN_BYTES", SERVE,
+		"and how much of it [1g]; the oldest goes first" },
+	[FLAG_PARK_AFTER] = { "--park-after", "TIME", "FISH_PARK_AFTER", SERVE,
+		"a flow that waits so long [10s] leaves memory until there is news for it" },
 	[FLAG_STEPS_MAX] = { "--steps-max", "N", "FISH_STEPS_MAX", SERVE,
 		"a flow is stopped after N steps without fish_renew [1000000]" },
 	[FLAG_LOG] = { "--log", "WHERE", "FISH_LOG", SERVE,
@@ -58,9 +79,10 @@ const struct flag_def flag_defs[FLAGS] = {
 		"wait so long (500ms, 5s, 2m, 1h) for the result and print it" },
 	[FLAG_ALL] = { "--all", NULL, NULL, LS, "ended flows too" },
 	[FLAG_LIMIT] = { "--limit", "N", NULL, LS, "at most so many flows [all]" },
-	[FLAG_JSON] = { "--json", NULL, NULL, CLIENTS,
-		"print the server's JSON, for scripts" },
-	[FLAG_HELP] = { "--help", NULL, NULL, SERVE | CLIENTS, "this text" },
+	[FLAG_FORCE] = { "--force", NULL, NULL, BACKUP, "replace the file if it is there" },
+	[FLAG_JSON] = { "--json", NULL, NULL, CLIENTS | BACKUP | CHECKS,
+		"print JSON, for scripts" },
+	[FLAG_HELP] = { "--help", NULL, NULL, SERVE | CLIENTS | CARE, "this text" },
 };
 
 static const char default_listen[] = "127.0.0.1:8080";
@@ -106,7 +128,7 @@ static int unknown_command(const char *program, const char *word, struct err *er
 	}
 	return err_set(err, FISH_EINVAL,
 		"unknown command '%.40s': there are serve, start, ls, show, "
-		"cancel and retry, see '%s --help'",
+		"cancel, retry, backup, check and export, see '%s --help'",
 		word, program);
 }
 
@@ -177,6 +199,13 @@ static int misused(const struct config *c, struct err *err, const char *what)
 		def->arguments[0] != '\0' ? " " : "", def->arguments);
 }
 
+static const char *first_argument(enum command command)
+{
+	if (command == COMMAND_START)
+		return "flow's name";
+	return command == COMMAND_BACKUP || command == COMMAND_CHECK ? "file's name" : "id";
+}
+
 /* Flags and arguments may stand in any order behind the command. */
 static int take_words(struct config *c, int argc, char **argv, struct err *err)
 {
@@ -205,7 +234,7 @@ static int take_words(struct config *c, int argc, char **argv, struct err *err)
 	/* As from a variable that a script never set. */
 	else if (def->args_min > 0 && c->nargs > 0 && c->args[0][0] == '\0')
 		snprintf(what, sizeof(what), "the %s of '%s' is empty",
-			c->command == COMMAND_START ? "flow's name" : "id", def->name);
+			first_argument(c->command), def->name);
 	return what[0] != '\0' ? misused(c, err, what) : 0;
 }
 
@@ -228,31 +257,6 @@ static void take_environment(struct config *c)
 	const char *park = getenv("FISH_TEST_PARK");
 
 	c->test_park = park != NULL && strcmp(park, "1") == 0;
-}
-
-/* A number with k or m behind it; FISH_EINVAL for anything else and for what
- * overflows. */
-static int parse_size(const char *text, size_t *ret)
-{
-	char *end = NULL;
-
-	errno = 0;
-	unsigned long long n = strtoull(text, &end, 10);
-	/* strtoull takes blanks and signs, and a size has none. */
-	if (errno != 0 || end == text || text[0] < '0' || text[0] > '9')
-		return FISH_EINVAL;
-	unsigned shift = 0;
-
-	if (*end == 'k' || *end == 'K')
-		shift = 10;
-	else if (*end == 'm' || *end == 'M')
-		shift = 20;
-	if (shift != 0)
-		end++;
-	if (*end != '\0' || n > (unsigned long long)SIZE_MAX >> shift)
-		return FISH_EINVAL;
-	*ret = (size_t)n << shift;
-	return 0;
 }
 
 /* Cuts the slashes at the end, so that URLs are joined with exactly one. */
@@ -301,18 +305,18 @@ static int use_numbers(struct config *c, struct err *err)
 	const char *max_body = c->values[FLAG_MAX_BODY];
 	const char *wait = c->values[FLAG_WAIT];
 	const char *limit = c->values[FLAG_LIMIT];
+	uint64_t n = BODY_BYTES_MAX_DEFAULT;
 	const char *steps = c->values[FLAG_STEPS_MAX];
-	size_t steps_max = STEPS_MAX_DEFAULT;
+	uint64_t steps_max = STEPS_MAX_DEFAULT;
 
-	c->body_bytes_max = BODY_BYTES_MAX_DEFAULT;
 	if (max_body != NULL &&
-		(parse_size(max_body, &c->body_bytes_max) < 0 || c->body_bytes_max == 0 ||
-			c->body_bytes_max > MAX_BODY_BYTES_MAX))
+		(units_size(max_body, &n) < 0 || n == 0 || n > MAX_BODY_BYTES_MAX))
 		return err_set(err, FISH_EINVAL,
 			"--max-body '%.40s': give 1 to 256m bytes, for example "
 			"64k or 4m",
 			max_body);
-	if (steps != NULL && (parse_size(steps, &steps_max) < 0 || steps_max == 0 ||
+	c->body_bytes_max = (size_t)n;
+	if (steps != NULL && (units_size(steps, &steps_max) < 0 || steps_max == 0 ||
 				     steps_max > STEPS_MAX_MAX))
 		return err_set(err, FISH_EINVAL,
 			"--steps-max '%.40s': give a number from 1 to %d, for example "
@@ -325,10 +329,29 @@ static int use_numbers(struct config *c, struct err *err)
 			"--wait '%.40s': give a number and ms, s, m or h, at most "
 			"24h, for example 5s",
 			wait);
-	if (limit != NULL && (parse_size(limit, &c->limit) < 0 || c->limit == 0))
+	n = 0;
+	if (limit != NULL && (units_size(limit, &n) < 0 || n == 0 || n > SIZE_MAX))
 		return err_set(
 			err, FISH_EINVAL, "--limit '%.40s': give a number from 1", limit);
+	c->limit = (size_t)n;
 	return 0;
+}
+
+/* What serve may take. A body that has no room in an empty server would be told to come again for
+ * ever. */
+static int use_limits(struct config *c, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < LIMITS; i++)
+		rc = limit_parse((enum limit)i, c->values[FLAG_MEMORY + i], &c->limits[i], err);
+	if (rc == 0 && c->body_bytes_max > (uint64_t)c->limits[LIMIT_MEMORY] / MEMORY_PARTS_OF_BODIES)
+		rc = err_set(err, FISH_EINVAL,
+			"--max-body is %zu bytes, and bodies may take a quarter of --memory, %" PRId64
+			" bytes: give --memory %zum or more, or a smaller --max-body",
+			c->body_bytes_max, c->limits[LIMIT_MEMORY] / MEMORY_PARTS_OF_BODIES,
+			(c->body_bytes_max * MEMORY_PARTS_OF_BODIES + (1 << 20) - 1) >> 20);
+	return rc;
 }
 
 /* It goes into a header line: a line break would end that, and blanks around it get
@@ -398,6 +421,18 @@ int config_embed(struct config *c, const fish_options *o, struct err *err)
 		c->listen = o->listen;
 	if (o->log != NULL)
 		c->log = o->log;
+	const int64_t given[LIMITS] = {
+		[LIMIT_MEMORY] = o->memory_bytes,
+		[LIMIT_YOUNG] = o->young_bytes,
+		[LIMIT_RETAIN_FOR] = o->retain_ms,
+		[LIMIT_RETAIN_BYTES] = o->retain_bytes,
+		[LIMIT_PARK_AFTER] = o->park_after_ms,
+	};
+
+	for (size_t i = 0; rc == 0 && i < LIMITS; i++)
+		rc = limit_take((enum limit)i, given[i], &c->limits[i], err);
+	if (rc < 0)
+		return rc;
 	if (o->steps_max != 0)
 		c->steps_max = (uint32_t)o->steps_max;
 	rc = use_address("listen", c->listen, err);
@@ -425,6 +460,8 @@ static int use_values(struct config *c, struct err *err)
 		rc = use_public_url(c, "--public-url", c->values[FLAG_PUBLIC_URL], err);
 	if (rc == 0)
 		rc = use_numbers(c, err);
+	if (rc == 0 && c->command == COMMAND_SERVE)
+		rc = use_limits(c, err);
 	if (rc == 0)
 		rc = use_key(c->values[FLAG_KEY], err);
 	/* A path that begins with a dash is a forgotten value far more often than a

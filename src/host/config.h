@@ -5,7 +5,7 @@
 #ifndef FISH_CONFIG_H
 #define FISH_CONFIG_H
 
-#include "base/base.h"
+#include "host/limits.h"
 
 enum {
 	MAX_BODY_BYTES_MAX = 256 << 20,      /* what --max-body may come to: a body is held more than once */
@@ -14,7 +14,7 @@ enum {
 
 enum command {
 	COMMAND_SERVE, COMMAND_START, COMMAND_LS, COMMAND_SHOW, COMMAND_CANCEL,
-	COMMAND_RETRY,
+	COMMAND_RETRY, COMMAND_BACKUP, COMMAND_CHECK, COMMAND_EXPORT,
 	COMMAND_HELP, COMMAND_VERSION,       /* of the whole program */
 };
 enum { COMMANDS = COMMAND_HELP };            /* those that a user names */
@@ -28,8 +28,10 @@ struct command_def {
 extern const struct command_def command_defs[COMMANDS];
 
 enum flag {
-	FLAG_LISTEN, FLAG_PUBLIC_URL, FLAG_STORE, FLAG_SOCKET, FLAG_ADMIN, FLAG_MAX_BODY, FLAG_STEPS_MAX, FLAG_LOG,
-	FLAG_KEY, FLAG_WAIT, FLAG_ALL, FLAG_LIMIT, FLAG_JSON, FLAG_HELP,
+	FLAG_LISTEN, FLAG_PUBLIC_URL, FLAG_STORE, FLAG_SOCKET, FLAG_ADMIN, FLAG_MAX_BODY,
+	FLAG_MEMORY, FLAG_YOUNG, FLAG_RETAIN_FOR, FLAG_RETAIN_BYTES, FLAG_PARK_AFTER,   /* as in enum limit */
+	FLAG_STEPS_MAX, FLAG_LOG,
+	FLAG_KEY, FLAG_WAIT, FLAG_ALL, FLAG_LIMIT, FLAG_FORCE, FLAG_JSON, FLAG_HELP,
 };
 enum { FLAGS = FLAG_HELP + 1 };
 
@@ -53,6 +55,7 @@ struct config {
 	char         public_url[BASE_URL_BYTES_MAX + 1];   /* without a '/' at the end; "": not given */
 	const char  *log;                    /* "stderr", "off" or a file */
 	size_t       body_bytes_max;
+	int64_t      limits[LIMITS];
 	uint32_t     steps_max;              /* of one life of a flow; never 0 */
 	int64_t      wait_ms;                /* start --wait; -1: not given */
 	size_t       limit;                  /* ls --limit; 0: all */

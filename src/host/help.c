@@ -69,7 +69,7 @@ static void put_flags(struct buf *out, enum command command)
 		buf_init(&line, sizeof(head));
 		buf_printf(
 			&line, "%s %s", def->name, def->value != NULL ? def->value : "");
-		buf_printf(out, "  %-18s %s\n", line.ptr, def->purpose);
+		buf_printf(out, "  %-20s %s\n", line.ptr, def->purpose);
 		buf_fini(&line);
 		any_env = any_env || def->env != NULL;
 	}
@@ -107,6 +107,18 @@ static void put_serve(struct buf *out, const char *me)
 		me, me);
 }
 
+static void put_backup(struct buf *out, const char *me)
+{
+	buf_puts(out,
+		"\nThe copy is the store as it is at one moment; all that was answered with success before\n"
+		"the command began is in it. A running server makes it, and goes on meanwhile. It grows in\n"
+		"FILE.tmp and gets its name when it is whole and on the disk. It holds the secret of the\n"
+		"callback URLs: keep it as private as the store. To restore, start a server with it as\n"
+		"its --store, or a copy of it.\n");
+	buf_printf(out, "\nexamples:\n  %s backup /backups/%s-monday.db\n", me, me);
+	buf_printf(out, "  %s backup latest.db --force --json\n", me);
+}
+
 static void put_examples(struct buf *out, const struct config *c, const char *flow)
 {
 	static const char id[] = "01jd8q4zv6n3f5w2x7y9k1m0pr";
@@ -140,6 +152,21 @@ static void put_examples(struct buf *out, const struct config *c, const char *fl
 		buf_printf(out,
 			"\nFor a flow that show tells is stopped: diverged, misused or quarantined. A start with\n"
 			"another build runs those again by itself.\n\nexample:\n  %s retry %s\n", me, id);
+		return;
+	case COMMAND_BACKUP: put_backup(out, me); return;
+	case COMMAND_CHECK:
+		buf_puts(out,
+			"\nReads the whole file and changes nothing: SQLite's own check, all that docs/format.md says\n"
+			"must hold, and each journal's entries. What is wrong is told one a line, with the flow's\n"
+			"id. The exit status is 0 when the file is clean, 1 when it is damaged or cannot be\n"
+			"judged, 2 when the command was wrong.\n");
+		buf_printf(out, "\nexample:\n  %s check /backups/%s-monday.db\n", me, me);
+		return;
+	case COMMAND_EXPORT:
+		buf_puts(out,
+			"\nThe first line tells of the flow, each other is one entry of its journal. Ended flows have\n"
+			"theirs for a day by default. While the server is down the store itself is read.\n");
+		buf_printf(out, "\nexample:\n  %s export %s > flow.jsonl\n", me, id);
 		return;
 	case COMMAND_HELP:
 	case COMMAND_VERSION: return;

@@ -8,12 +8,39 @@
  * runs that one. */
 #include "host/pulse.h"
 
+#include <malloc.h>
+
 /* The loop's timers stand still while the machine sleeps and the engine's clock does not:
  * so the loop looks at least so often. */
 enum { SLEEP_MS_MAX = 10000 };
 
 /* So long a batch waits for company, under requests that never pause. */
 enum { HOLD_NS_MAX = 1000000 };
+
+/* Flows that left memory have freed so much of it: worth the milliseconds of giving it back, at once or
+ * now and then. */
+enum { TRIM_BYTES = 32 << 20, TRIM_LITTLE_BYTES = 1 << 20, TRIM_PAUSE_MS = 5000 };
+
+/* The allocator keeps what is freed in the middle of its heap, and parked flows are to cost disk only.
+ * Returns how long the loop may sleep before there is something to give back. */
+static int64_t trim(struct pulse *p)
+{
+	size_t memory = engine_memory(p->engine);
+	uint64_t next_ms = p->trimmed_ms + TRIM_PAUSE_MS;
+	uint64_t now_ms = uv_now(p->timer.loop);
+
+	if (memory > p->memory_most)
+		p->memory_most = memory;
+	size_t freed = p->memory_most - memory;
+	if (freed < TRIM_LITTLE_BYTES)
+		return INT64_MAX;
+	if (freed < TRIM_BYTES && now_ms < next_ms)
+		return (int64_t)(next_ms - now_ms);
+	malloc_trim(0);
+	p->memory_most = memory;
+	p->trimmed_ms = now_ms;
+	return INT64_MAX;
+}
 
 /* Marked as done before it runs, so that what it causes makes the next one due. */
 static void gather(struct pulse *p)
@@ -83,7 +110,9 @@ static void on_prepare(uv_prepare_t *prepare)
 	}
 	uv_idle_stop(&p->idle);
 	uv_update_time(prepare->loop);
-	uv_timer_start(&p->timer, on_timer, (uint64_t)sleep_ms(p), 0);
+	int64_t trim_ms = trim(p);
+	int64_t next_ms = sleep_ms(p);
+	uv_timer_start(&p->timer, on_timer, (uint64_t)(trim_ms < next_ms ? trim_ms : next_ms), 0);
 }
 
 int pulse_open(struct pulse *p, uv_loop_t *loop, struct err *err)

@@ -14,6 +14,8 @@ struct pulse {
 	void              (*rest)(void *arg);    /* after each turn */
 	void               *rest_arg;
 	bool                due;         /* something was handed in since the last turn */
+	size_t              memory_most; /* that flows took since memory was last given back … */
+	uint64_t            trimmed_ms;  /* … at that time (uv_now) */
 	uint64_t            held_ns;     /* since when a batch waits for company (uv_hrtime); 0: none does */
 	uv_prepare_t        prepare;
 	uv_check_t          check;

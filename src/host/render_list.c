@@ -83,6 +83,23 @@ static void put_count(struct buf *out, int64_t n, const char *one, const char *m
 	buf_printf(out, "%" PRId64 " %s", n, n == 1 ? one : many);
 }
 
+/* "512 bytes", "64.0 KiB", "1.5 MiB". */
+static void put_bytes(struct buf *out, int64_t bytes)
+{
+	static const char *const units[] = { "KiB", "MiB", "GiB", "TiB" };
+	double n = (double)bytes / 1024;
+	size_t unit = 0;
+
+	if (bytes < 1024) {
+		put_count(out, bytes, "byte", "bytes");
+		return;
+	}
+	/* From here on it would read "1024.0". */
+	for (; n >= 1023.95 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++)
+		n /= 1024;
+	buf_printf(out, "%.1f %s", n, units[unit]);
+}
+
 void render_figures(struct buf *out, const struct json_t *figures)
 {
 	put_count(out, member_number(figures, "flows"), "flow", "flows");
@@ -97,4 +114,13 @@ void render_figures(struct buf *out, const struct json_t *figures)
 	buf_puts(out, " under way, ");
 	put_count(out, member_number(figures, "untaken"), "message", "messages");
 	buf_puts(out, " not yet taken\n");
+	buf_printf(out, "%" PRId64 " parked, the others take ", member_number(figures, "parked"));
+	put_bytes(out, member_number(figures, "memory"));
+	buf_puts(out, " of memory; ");
+	put_bytes(out, member_number(figures, "bodies"));
+	buf_puts(out, " of bodies in flight");
+	if (member_number(figures, "refused") > 0)
+		buf_printf(out, "; %" PRId64 " requests refused for want of memory",
+			member_number(figures, "refused"));
+	buf_puts(out, "\n");
 }

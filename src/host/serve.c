@@ -61,13 +61,13 @@ static void judge_crash(struct serve *s)
 {
 	struct id flow;
 	char text[ID_TEXT_SIZE];
-	uint64_t reached = 0;
+	struct reached reached;
 	unsigned crashes = 0;
 
 	if (!blackbox_crashed(s->world.blackbox, &flow))
 		return;
 	if (engine_reached(s->engine, &flow, &reached))
-		crashes = blackbox_count(s->world.blackbox, reached, world_now_ms(&s->world));
+		crashes = blackbox_count(s->world.blackbox, &reached, world_now_ms(&s->world));
 	else
 		blackbox_acquit(s->world.blackbox);
 	id_text(&flow, text);
@@ -79,6 +79,7 @@ static void judge_crash(struct serve *s)
 static int open_engine(struct serve *s, const fish_program *program, struct err *err)
 {
 	int64_t began_ms = world_now_ms(&s->world);
+	const int64_t *limits = s->config->limits;
 	struct engine_figures figures = { 0 };
 	int rc = engine_new(&s->engine,
 		&(struct engine_config){
@@ -88,7 +89,8 @@ static int open_engine(struct serve *s, const fish_program *program, struct err 
 			.build = build_id(),
 			.seams = world_seams(&s->world),
 			.store = s->store,
-			.park_after_ms = s->config->test_park ? -1 : 0,
+			.park_after_ms = s->config->test_park ? -1 : limits[LIMIT_PARK_AFTER],
+			.memory_bytes = (size_t)limits[LIMIT_MEMORY] - s->bodies.bytes_max,
 			.steps_max = s->config->steps_max,
 		},
 		err);
@@ -146,6 +148,7 @@ static int open_door(struct serve *s, struct err *err)
 			.engine = s->engine,
 			.listen = s->config->listen,
 			.body_bytes_max = s->config->body_bytes_max,
+			.budget = &s->bodies,
 			.wake = pulse_wake,
 			.wake_arg = &s->pulse,
 		},
@@ -175,6 +178,7 @@ static int open_admin(struct serve *s, struct admin **ret, const char *listen,
 			.listen = listen,
 			.token = token,
 			.body_bytes_max = s->config->body_bytes_max,
+			.budget = &s->bodies,
 			.wake = pulse_wake,
 			.wake_arg = &s->pulse,
 		},
@@ -227,11 +231,31 @@ static int open_loop(struct serve *s, struct err *err)
 	}
 	s->threads = (struct threads){ .loop = &s->loop, .wake = pulse_wake, .wake_arg = &s->pulse };
 	s->world.threads = &s->threads;
+	s->squeeze = (struct squeeze){
+		.world = &s->world,
+		.engine = s->engine,
+		.budget = &s->bodies,
+		.flows_max = (size_t)s->config->limits[LIMIT_MEMORY] - s->bodies.bytes_max,
+	};
+	squeeze_open(&s->squeeze, &s->loop);
 	s->store->notify_arg = &s->pulse;
 	s->store->notify = pulse_notify;
 	serve_stop_open(s);
 	s->has_loop = true;
 	return 0;
+}
+
+static int open_store(struct serve *s, struct err *err)
+{
+	const int64_t *limits = s->config->limits;
+
+	return store_open(&s->store, s->paths->store.ptr,
+		&(struct store_options){
+			.young_bytes_max = (size_t)limits[LIMIT_YOUNG],
+			.retain_ms = limits[LIMIT_RETAIN_FOR],
+			.retain_bytes_max = (uint64_t)limits[LIMIT_RETAIN_BYTES],
+		},
+		err);
 }
 
 /* In the order in which the parts lean on each other. */
@@ -240,7 +264,7 @@ static int open_all(struct serve *s, const fish_program *program, struct err *er
 	int rc = expand_init(&s->expanded, program, err);
 
 	if (rc == 0)
-		rc = store_open(&s->store, s->paths->store.ptr, NULL, err);
+		rc = open_store(s, err);
 	if (rc == 0)
 		rc = open_blackbox(s, err);
 	if (rc == 0)
@@ -285,6 +309,7 @@ int serve_open(struct serve **ret, const struct config *c, const struct paths *p
 	}
 	s->config = c;
 	s->paths = paths;
+	s->bodies.bytes_max = (size_t)c->limits[LIMIT_MEMORY] / MEMORY_PARTS_OF_BODIES;
 	rc = open_all(s, program, err);
 	if (rc < 0) {
 		serve_close(s);

@@ -6,6 +6,7 @@
 #include "host/expand.h"
 #include "host/pulse.h"
 #include "host/serve.h"
+#include "host/squeeze.h"
 #include "net/admin.h"
 #include "net/ingress.h"
 
@@ -29,6 +30,8 @@ struct serve {
 	struct engine   *engine;
 	struct pulse     pulse;
 	struct threads   threads;
+	struct budget    bodies;          /* in flight, of all doors */
+	struct squeeze   squeeze;
 	struct client   *client;
 	struct ingress  *ingress;
 	struct admin    *socket_admin;    /* NULL in an embedded server that was asked for none */

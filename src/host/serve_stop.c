@@ -132,6 +132,7 @@ static void close_loop(struct serve *s)
 		uv_close((uv_handle_t *)&s->on_int, NULL);
 	}
 	pulse_close(&s->pulse);
+	squeeze_close(&s->squeeze);
 	if (s->phase == PHASE_SERVING) {
 		/* It never served: a part did not come up, and nobody has asked the
 		 * others anything. */
@@ -157,6 +158,7 @@ void serve_close(struct serve *s)
 		threads_drop(&s->threads);
 	}
 	s->engine = engine_free(s->engine);
+	s->squeeze.engine = NULL;
 	s->world.blackbox = blackbox_close(s->world.blackbox);
 	if (s->has_loop)
 		close_loop(s);

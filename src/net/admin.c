@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RETRY_SOON "Retry-After: 1\r\n"
+
 void *admin_op_new(struct admin *a, struct exchange *x, size_t bytes)
 {
 	struct admin_op *op = xalloc(bytes);
@@ -78,14 +80,21 @@ void admin_error(struct exchange *x, int status, const char *fmt, ...)
 
 void admin_away(struct exchange *x)
 {
-	put_error(x, 503, "Retry-After: 1\r\n",
+	put_error(x, 503, RETRY_SOON,
 		SLICE_LIT("the store cannot be written just now, so "
 			  "nothing was kept: try again in a moment"));
 }
 
+void admin_busy(struct admin *a, struct exchange *x, const char *why)
+{
+	budget_refuse(
+		a->config.budget, "the memory for flows is used up, or too much waits for the disk");
+	put_error(x, 503, RETRY_SOON, slice_of(why));
+}
+
 void admin_unknown(struct exchange *x)
 {
-	put_error(x, 503, "Retry-After: 1\r\n",
+	put_error(x, 503, RETRY_SOON,
 		SLICE_LIT("the store is away just now, so there is no telling what is in "
 			  "it: try again in a moment"));
 }
@@ -187,7 +196,7 @@ static void on_refused(void *owner, struct exchange *x, const struct http1 *req,
 	buf_init(&words, META_BYTES_MAX);
 	buf_printf(&words, "the request is refused: %s", why);
 	put_limit(&words, owner, req, status);
-	put_error(x, status, "", buf_slice(&words));
+	put_error(x, status, status == 503 ? RETRY_SOON : "", buf_slice(&words));
 	buf_fini(&words);
 }
 
@@ -195,7 +204,7 @@ static void on_refused(void *owner, struct exchange *x, const struct http1 *req,
 static void health(struct admin *a, struct exchange *x)
 {
 	if (engine_away(a->config.engine))
-		admin_answer(x, 503, "Retry-After: 1\r\n",
+		admin_answer(x, 503, RETRY_SOON,
 			SLICE_LIT("{\"status\": \"store away\"}"));
 	else
 		admin_answer(x, 200, "", SLICE_LIT("{\"status\": \"ok\"}"));
@@ -263,10 +272,14 @@ static void route_flow(
 	} else if (slice_eq(behind, SLICE_LIT("/retry"))) {
 		if (method_fits(x, req, METHOD_POST))
 			admin_retry(a, x, first);
+	} else if (slice_eq(behind, SLICE_LIT("/export"))) {
+		if (method_fits(x, req, METHOD_GET))
+			admin_export(a, x, first);
 	} else if (slash != NULL || first.len == 0) {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel, /flows/ID/retry and /health");
+			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/export, /backup and "
+			"/health");
 	} else if (method_of(req) == METHOD_POST) {
 		admin_start(a, x, req, first);
 	} else if (method_fits(x, req, METHOD_GET | METHOD_POST)) {
@@ -286,12 +299,18 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 	} else if (slice_eq(req->path, SLICE_LIT("/health"))) {
 		if (method_fits(x, req, METHOD_GET))
 			health(a, x);
+	} else if (slice_eq(req->path, SLICE_LIT("/backup"))) {
+		if (method_of(req) == METHOD_POST)
+			admin_backup(a, x, req);
+		else if (method_fits(x, req, METHOD_GET | METHOD_POST))
+			admin_backup_look(a, x);
 	} else if (path_behind(req->path, "/flows/", &rest) && rest.len > 0) {
 		route_flow(a, x, req, rest);
 	} else {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel, /flows/ID/retry and /health");
+			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/export, /backup and "
+			"/health");
 	}
 	a->config.wake(a->config.wake_arg);
 }
@@ -320,6 +339,7 @@ int admin_open(struct admin **ret, const struct admin_config *config, struct err
 				.head_bytes_max = ADMIN_HEAD_BYTES_MAX,
 				.fields_max = ADMIN_FIELDS_MAX,
 				.body_bytes_max = config->body_bytes_max },
+			.budget = config->budget,
 		},
 		err);
 

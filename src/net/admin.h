@@ -13,9 +13,14 @@
  *   GET    /flows/ID            the flow as JSON; 404
  *   POST   /flows/ID/cancel     202 {"id": …}; 404; 410 has ended
  *   POST   /flows/ID/retry      202 {"id": …}: a flow that stands still is run again; 404; 409 it does not
+ *   GET    /flows/ID/export     200: the flow as lines of JSON, see wire/export.h; 404
+ *   POST   /backup?file=PATH    over the unix socket only; ?force=1 replaces a file. 202: begun; 409 one is under way, or
+ *                               the file is there; 400
+ *   GET    /backup              how far the last one is: {"backup": its number, "phase": "copies" | "secures" | "done" |
+ *                               "failed" | "none", "bytes": …, "left": …, "held_us_max": …, "error": null or why}
  *   GET    /health              200 {"status": "ok"} or 503 {"status": "store away"}
  * HEAD is answered like GET, without the body. Errors, also those of the HTTP parser: {"error": "what was
- * wrong, with what value, and what to do"} with 400, 401, 403, 404, 405, 408, 410, 413, 414, 417, 431, 501,
+ * wrong, with what value, and what to do"} with 400, 401, 403, 404, 405, 408, 409, 410, 413, 414, 417, 431, 501,
  * 503, 505. */
 #ifndef FISH_ADMIN_H
 #define FISH_ADMIN_H
@@ -28,10 +33,11 @@ struct admin;
 struct admin_config {
 	uv_loop_t     *loop;
 	struct engine *engine;
-	struct store  *store;                          /* for lists of ended flows */
+	struct store  *store;                          /* for lists of ended flows, exports, backups */
 	const char    *listen;                         /* "unix:/path" or "host:port" */
 	const char    *token;                          /* copied; asked for as a bearer; NULL: none (unix socket only) */
 	size_t         body_bytes_max;
+	struct budget *budget;                         /* of bodies, as in server_config */
 	void         (*wake)(void *arg);
 	void          *wake_arg;
 };

@@ -16,6 +16,7 @@ struct list_op {
 	struct admin_op op;
 	struct roll roll;
 	struct store_list list;
+	struct engine_figures figures; /* as asked: the list itself fetches what is parked */
 	size_t limit, live;
 	bool all;
 };
@@ -69,22 +70,26 @@ static void put_ended(struct buf *out, const struct store_ended *e)
 }
 
 /* All of them, for the tests and for monitoring. */
-static void put_figures(struct buf *out, const struct engine *e)
+static void put_figures(
+	struct buf *out, const struct admin *a, const struct engine_figures *f)
 {
-	struct engine_figures f = { 0 };
+	const struct budget none = { 0 };
+	const struct budget *bodies = a->config.budget != NULL ? a->config.budget : &none;
 
-	engine_figures(e, &f);
 	buf_printf(out,
 		"{\"flows\": %zu, \"waiting\": %zu, \"resident\": %zu, \"running\": %zu, "
 		"\"stopped\": %zu, \"closing\": %zu, \"hooks_open\": %zu, \"calls\": %zu, \"works\": %zu, "
-		"\"untaken\": %zu, ",
-		f.flows, f.waiting, f.resident, f.running, f.stopped, f.closing,
-		f.hooks_open, f.calls, f.works, f.untaken);
+		"\"untaken\": %zu, \"parked\": %zu, ",
+		f->flows, f->waiting, f->resident, f->running, f->stopped, f->closing,
+		f->hooks_open, f->calls, f->works, f->untaken, f->parked);
+	buf_printf(out,
+		"\"memory\": %zu, \"bodies\": %zu, \"bodies_max\": %zu, \"refused\": %" PRIu64 ", ",
+		f->memory, bodies->bytes, bodies->bytes_max, bodies->refused);
 	buf_printf(out,
 		"\"commits\": %" PRIu64 ", \"entries\": %" PRIu64
 		", \"deliveries\": %" PRIu64 ", \"duplicates\": %" PRIu64
 		", \"starts\": %" PRIu64 ", \"ended\": %" PRIu64 "}",
-		f.commits, f.entries, f.deliveries, f.duplicates, f.starts, f.ended);
+		f->commits, f->entries, f->deliveries, f->duplicates, f->starts, f->ended);
 }
 
 /* next: the query behind "/flows?limit=…", or NULL when this was the last page. */
@@ -96,7 +101,7 @@ static void finish(struct list_op *op, const char *next)
 	else
 		buf_puts(&op->op.text, "null");
 	buf_puts(&op->op.text, ", \"figures\": ");
-	put_figures(&op->op.text, op->op.admin->config.engine);
+	put_figures(&op->op.text, op->op.admin, &op->figures);
 	buf_puts(&op->op.text, "}");
 	if (buf_failed(&op->op.text))
 		admin_error(
@@ -225,6 +230,7 @@ void admin_list(struct admin *a, struct exchange *x, const struct http1 *req)
 	struct list_op *op = admin_op_new(a, x, sizeof(*op));
 
 	op->limit = page.limit;
+	engine_figures(a->config.engine, &op->figures);
 	op->all = page.all;
 	buf_puts(&op->op.text, "{\"flows\": [");
 	if (page.before != 0) {

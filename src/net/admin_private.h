@@ -1,7 +1,8 @@
 /* admin_private.h - what the files of the admin listener share, and nobody else.
  *
  * admin.c guards and routes; admin_start.c starts flows and waits for their end;
- * admin_flow.c shows and cancels one; admin_list.c lists them. Invariant: an operation
+ * admin_flow.c shows and cancels one; admin_list.c lists them; admin_care.c exports one
+ * and has the store backed up. Invariant: an operation
  * stands in its admin's list from the moment the engine or store may call it back until
  * its exchange is answered. */
 #ifndef FISH_ADMIN_PRIVATE_H
@@ -48,6 +49,8 @@ void admin_error(struct exchange *x, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* 503 with Retry-After: what was to be written was not. */
 void admin_away(struct exchange *x);
+/* The same where the memory, or what waits for the disk, is at its limit; why: the engine's words. */
+void admin_busy(struct admin *a, struct exchange *x, const char *why);
 /* The same for who only asked: there is no telling what is in the store. */
 void admin_unknown(struct exchange *x);
 /* {"id": …} with members of its own behind it, each beginning with a comma. */
@@ -59,6 +62,9 @@ void admin_start(struct admin *a, struct exchange *x, const struct http1 *req, s
 void admin_show(struct admin *a, struct exchange *x, struct slice id_text);
 void admin_cancel(struct admin *a, struct exchange *x, struct slice id_text);
 void admin_retry(struct admin *a, struct exchange *x, struct slice id_text);
+void admin_export(struct admin *a, struct exchange *x, struct slice id_text);
+void admin_backup(struct admin *a, struct exchange *x, const struct http1 *req);
+void admin_backup_look(struct admin *a, struct exchange *x);
 void admin_list(struct admin *a, struct exchange *x, const struct http1 *req);
 
 /* admin_start.c */

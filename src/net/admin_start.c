@@ -138,6 +138,7 @@ static void wait_for_end(struct start_op *op)
 	op->watch.id = op->id;
 	op->watch.done = on_watch;
 	list_init(&op->watch.link);
+	exchange_drop_body(op->op.x); /* the flow has it; the wait may be long */
 	exchange_set_data(op->op.x, op);
 	exchange_on_gone(op->op.x, on_gone);
 	heap_set(&a->waits, &op->give_up, (int64_t)now_ms + op->wait_ms);
@@ -231,6 +232,8 @@ static void on_start(
 		admin_error(x, 400, "%s", why);
 	else if (rc == FISH_ETOOBIG)
 		admin_error(x, 413, "%s", why);
+	else if (rc == FISH_EBUSY)
+		admin_busy(op->op.admin, x, why);
 	else
 		admin_away(x);
 	free_op(op);

@@ -27,6 +27,7 @@ struct exchange *exchange_new(struct connection *c)
 		buf_init(&x->answer, SIZE_MAX);
 	}
 	x->connection = c;
+	x->budget = s->config.budget;
 	x->state = EXCHANGE_READING;
 	list_push(&c->exchanges, &x->link);
 	c->nexchanges++;
@@ -49,6 +50,7 @@ void exchange_release(struct exchange *x)
 	c->nexchanges--;
 	if (c->current == x)
 		c->current = NULL;
+	budget_hold(x->budget, &x->held, 0);
 	/* A parser left in the middle of a request is not worth mending, and a large
 	 * answer's memory is not worth keeping. */
 	bool reusable =
@@ -87,6 +89,25 @@ void exchanges_gone(struct connection *c)
 	}
 }
 
+/* The body counts with what is announced of it, or what its buffer takes. False, and refused, when
+ * there is no room for what has been announced since it was last asked. */
+static bool take_room(struct exchange *x)
+{
+	size_t announced = http1_body_bytes(&x->request);
+	size_t bytes = announced > x->request.body.cap ? announced : x->request.body.cap;
+	if (!x->request.has_body)
+		return true;
+	if (bytes == 0)
+		bytes = 1; /* chunks are to come, nobody knows of what size */
+	if ((announced > x->held || x->held == 0) && !budget_fits(x->budget, bytes - x->held)) {
+		budget_refuse(x->budget, "the memory for bodies is used up");
+		exchange_refuse(x, 503, "too many bodies are under way; send it again");
+		return false;
+	}
+	budget_hold(x->budget, &x->held, bytes);
+	return true;
+}
+
 /* The handler has looked at the head and wants the body, or it refuses. */
 static void judge_head(struct exchange *x)
 {
@@ -101,7 +122,7 @@ static void judge_head(struct exchange *x)
 		return;
 	}
 	http1_continue(&x->request, 0);
-	if (x->request.phase == HTTP1_BODY && x->request.expect_continue) {
+	if (x->request.phase == HTTP1_BODY && take_room(x) && x->request.expect_continue) {
 		x->continue_due = true;
 		exchanges_flush_later(c);
 	}
@@ -134,10 +155,13 @@ void exchange_advance(struct exchange *x)
 	 * length. */
 	while (x->state == EXCHANGE_READING) {
 		switch (x->request.phase) {
-		case HTTP1_HEAD:
-		case HTTP1_BODY: return;
+		case HTTP1_HEAD: return;
+		case HTTP1_BODY: take_room(x); return;
 		case HTTP1_HEAD_DONE: judge_head(x); break;
-		case HTTP1_DONE: ask(x); return;
+		case HTTP1_DONE:
+			if (take_room(x))
+				ask(x);
+			return;
 		case HTTP1_BAD:
 			exchange_refuse(x, x->request.status, x->request.why);
 			return;
@@ -158,7 +182,9 @@ void exchange_refuse(struct exchange *x, int status, const char *why)
 	int len = snprintf(body, sizeof body, "%s\n", why);
 	CHECK(len > 0);
 	CHECK((size_t)len < sizeof body); /* all reasons are constants of ours */
-	exchange_answer(x, status, "Content-Type: text/plain\r\n",
+	exchange_answer(x, status,
+		status == 503 ? "Content-Type: text/plain\r\nRetry-After: 1\r\n"
+			      : "Content-Type: text/plain\r\n",
 		(struct slice){ body, (size_t)len });
 }
 
@@ -224,7 +250,15 @@ void exchange_answer(
 		x->last = true; /* the server drains, or the peer has hung up */
 	x->state = EXCHANGE_ANSWERED;
 	put_answer(x, status, extra_lines, body);
+	/* Whoever is slow to take his answer holds no body meanwhile. */
+	exchange_drop_body(x);
 	exchanges_flush_later(c);
+}
+
+void exchange_drop_body(struct exchange *x)
+{
+	http1_drop_body(&x->request);
+	budget_hold(x->budget, &x->held, 0);
 }
 
 void *exchange_data(struct exchange *x)

@@ -144,6 +144,17 @@ static bool take_message_id(const struct http1 *req, struct slice *ret_id)
 	return count == 0 || (count == 1 && id.len > 0 && id.len <= MESSAGE_ID_BYTES_MAX);
 }
 
+/* The engine takes nothing in just now, and that counts as a refusal. The store's being away
+ * is told elsewhere. */
+static bool refuses(struct ingress *in)
+{
+	if (engine_away(in->config.engine) || !engine_crowded(in->config.engine))
+		return false;
+	budget_refuse(in->config.budget,
+		"the memory for flows is used up, or too much waits for the disk");
+	return true;
+}
+
 /* The order of refusals is the header's; none of them touches the store. */
 static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 {
@@ -165,6 +176,12 @@ static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 			SLICE_LIT("webhook-id or Idempotency-Key must be one line "
 				  "of 1 to 255 bytes\n"));
 		return 400;
+	}
+	/* It would be refused when it is whole: so why take it in? */
+	if (head->has_body && refuses(in)) {
+		in->config.wake(in->config.wake_arg); /* a turn may make room */
+		answer(x, 503);
+		return 503;
 	}
 	return 0;
 }
@@ -190,6 +207,7 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 	CHECK(take_token(req, &p->delivery.token)); /* on_head has seen it */
 	CHECK(take_message_id(req, &p->delivery.message_id)); /* and this one too */
 	in->under_way++;
+	(void)refuses(in); /* the engine says so itself; here it is only counted */
 	engine_deliver(in->config.engine, &p->delivery);
 	in->config.wake(in->config.wake_arg);
 }
@@ -205,6 +223,7 @@ int ingress_open(
 		.handler = { .owner = in, .head = on_head, .request = on_request },
 		.listen = config->listen,
 		.limits = { .body_bytes_max = config->body_bytes_max },
+		.budget = config->budget,
 	};
 	int rc = server_open(&in->server, &server, err);
 	if (rc < 0) {

@@ -1,7 +1,9 @@
 /* ingress.h - the door: POST and PUT to /h/TOKEN become deliveries.
  *
  * The order of refusals: 404 for a path that is no hook's or a token that is forged, 405 for other
- * methods (with Allow), 413, then whatever engine_deliver says; 200 has an empty body. */
+ * methods (with Allow), 400 for a bad message id, 503 when the engine takes nothing in just now, 413, 503 when
+ * bodies have no room, then whatever engine_deliver says; 200 has an empty body. Each 429 and 503 has a
+ * Retry-After. */
 #ifndef FISH_INGRESS_H
 #define FISH_INGRESS_H
 
@@ -15,6 +17,7 @@ struct ingress_config {
 	struct engine *engine;
 	const char    *listen;
 	size_t         body_bytes_max;                 /* 0: BODY_BYTES_MAX_DEFAULT */
+	struct budget *budget;                         /* of bodies, as in server_config */
 	void         (*wake)(void *arg);               /* something was handed to the engine: a turn is due */
 	void          *wake_arg;
 };

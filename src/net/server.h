@@ -5,12 +5,14 @@
  * answer; the handler answers it at once or later, exactly once. Exchanges of one connection may be
  * answered in any order; the bytes leave in the order the requests came.
  * Invariant: an exchange stays valid until it is answered, also when its connection has gone.
+ * The server itself refuses with 503 and Retry-After what has no room in the budget for bodies.
  * Surprise: after a refusal with a body unread the connection closes, lingering (reads and drops for
  * a moment), so that the peer sees the answer rather than a reset. The process must ignore SIGPIPE. */
 #ifndef FISH_SERVER_H
 #define FISH_SERVER_H
 
 #include "base/base.h"
+#include "net/budget.h"
 #include "wire/http1.h"
 
 #include <uv.h>
@@ -37,6 +39,8 @@ struct server_config {
 	struct server_handler handler;
 	const char           *listen;            /* "host:port", ":port", port 0 picks a free one; or "unix:/path" (mode 0600) */
 	struct http1_limits   limits;
+	struct budget *budget;                   /* of bodies; over it 503. Shared; stands until the last exchange is
+	                                            answered. NULL: no limit */
 	int64_t head_timeout_ms;                 /* first byte to whole head; 0: 10 s */
 	int64_t body_timeout_ms;                 /* head to whole body; 0: 30 s */
 	int64_t idle_timeout_ms;                 /* between requests; 0: 75 s */
@@ -53,6 +57,8 @@ struct server *server_free(struct server *s);            /* only after drain's d
 
 /* extra_lines: header lines each ending in CRLF, or "". body is copied. */
 void        exchange_answer(struct exchange *x, int status, const char *extra_lines, struct slice body);
+/* The handler has read the body of a whole request, and answers later: its memory may go. */
+void        exchange_drop_body(struct exchange *x);
 void       *exchange_data(struct exchange *x);           /* the handler's own, NULL at first */
 void        exchange_set_data(struct exchange *x, void *data);
 const char *exchange_peer(const struct exchange *x);     /* "192.0.2.1:1234" or "unix" */

@@ -39,6 +39,8 @@ struct exchange {
 	bool                continue_due;  /* the asker waits for "100 Continue" */
 	struct http1        request;
 	struct buf          answer;        /* whole, with its head */
+	struct budget      *budget;        /* the server's */
+	size_t              held;          /* of it, for the request's body */
 	void               *data;          /* the handler's */
 	void              (*on_gone)(struct exchange *x);
 };

@@ -60,7 +60,7 @@ static void boot(fish_sim *s)
 		.run_ahead_bytes = RUN_AHEAD_BYTES,
 		.park_after_ms = s->options->park ? -1 : PARK_NEVER_MS,
 		.simulated = true,
-		.test_rules_off = s->options->reserved[0] ? *(const unsigned *)s->options->reserved[0] : 0,
+		.test_rules_off = s->options->reserved[0] ? *(const uint64_t *)s->options->reserved[0] : 0,
 	};
 
 	store_memory_hold(s->store, true);

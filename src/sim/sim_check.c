@@ -6,6 +6,7 @@
 #include "engine/run.h"
 #include "engine/world.h"
 #include "sim/sim_world.h"
+#include "wire/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,38 +56,21 @@ void check_log(struct sim *s, struct slice line)
 	seen->logged = true;
 }
 
-/* The next confirmed step of all flows and lives. */
-struct walk {
-	size_t   past;
-	uint32_t epoch, step;
-};
-
-static struct sight *next_confirmed(struct sim *s, struct walk *w)
-{
-	for (; w->past < s->npasts; w->past++, w->epoch = 0)
-		for (; w->epoch < s->pasts[w->past]->nlives && !s->pasts[w->past]->torn; w->epoch++, w->step = 0)
-			if (w->step < s->pasts[w->past]->lives[w->epoch].confirmed)
-				return past_sight(s->pasts[w->past], w->epoch, w->step++);
-	return NULL;
-}
-
 void check_logged(struct sim *s)
 {
-	struct walk w = { 0 };
-	const struct sight *seen;
-
-	while ((seen = next_confirmed(s, &w)))
-		if (seen->logs && !seen->logged)
-			sim_broken(s, "the log line of step %u did not come", w.step - 1);
+	for (size_t i = 0; i < s->npasts; i++)
+		for (uint32_t epoch = 0; epoch < s->pasts[i]->nlives && !s->pasts[i]->torn; epoch++)
+			for (struct life *life = &s->pasts[i]->lives[epoch]; life->heard < life->confirmed; life->heard++)
+				if (life->sights[life->heard].logs && !life->sights[life->heard].logged)
+					sim_broken(s, "the log line of step %u did not come", life->heard);
 }
 
 void check_excuse(struct sim *s)
 {
-	struct walk w = { 0 };
-	struct sight *seen;
-
-	while ((seen = next_confirmed(s, &w)))
-		seen->logged = true;
+	for (size_t i = 0; i < s->npasts; i++)
+		for (uint32_t epoch = 0; epoch < s->pasts[i]->nlives && !s->pasts[i]->torn; epoch++)
+			for (struct life *life = &s->pasts[i]->lives[epoch]; life->heard < life->confirmed; life->heard++)
+				life->sights[life->heard].logged = true;
 }
 
 /* ---- calls ---- */
@@ -111,23 +95,32 @@ static void check_held(struct sim *s, struct past *p, const struct call *c, uint
 	}
 	const struct entry_step *step = &life->steps[c->step];
 	bool same = step->content == (uint32_t)(content ^ content >> 32)
-	            || (s->options->rules_off & RULE_DIGEST_BODY);
+	            || (s->options->rules_off & RULE_BIT(RULE_DIGEST_BODY));
 
 	if ((step->kind != STEP_SEND && step->kind != STEP_POST) || !same
 	    || !slice_eq(step->label, slice_of(c->label)))
 		sim_broken(s, "the call of step %u is not the one the history holds", c->step);
 }
 
-static void check_key(struct sim *s, const struct sight *mine)
+static void check_key(struct sim *s, const struct past *p, const struct call *c, struct slice key)
 {
-	for (size_t i = 0; i < s->npasts; i++)
-		for (uint32_t epoch = 0; epoch < s->pasts[i]->nlives; epoch++)
-			for (uint32_t n = 0; n < s->pasts[i]->lives[epoch].sights_cap; n++) {
-				const struct sight *other = &s->pasts[i]->lives[epoch].sights[n];
+	struct id id;
 
-				if (other->called && other != mine && strcmp(other->key, mine->key) == 0)
-					sim_broken(s, "two calls have one key");
-			}
+	if (id_parse(key, &id) < 0) {
+		sim_broken(s, "a call's key is none: %.*s", (int)key.len, key.ptr);
+		return;
+	}
+	struct place *other = map_get(&s->keys, &id);
+
+	if (other) {
+		if (other->past != p || other->epoch != c->epoch || other->step != c->step)
+			sim_broken(s, "two calls have one key");
+		return;
+	}
+	struct place *mine = xalloc(sizeof *mine);
+
+	*mine = (struct place){ p, c->epoch, c->step };
+	map_put(&s->keys, &id, mine);
 }
 
 void check_send(struct sim *s, struct attempt *a)
@@ -148,7 +141,7 @@ void check_send(struct sim *s, struct attempt *a)
 		mine->called = true;
 		mine->content = content;
 		snprintf(mine->key, sizeof mine->key, "%.*s", (int)a->key.len, a->key.ptr);
-		check_key(s, mine);
+		check_key(s, p, c, a->key);
 		return;
 	}
 	s->result->stats.resent++;
@@ -158,8 +151,9 @@ void check_send(struct sim *s, struct attempt *a)
 
 /* ---- the door ---- */
 
-void check_status(struct sim *s, const struct sim_message *m, int status)
+void check_status(struct sim *s, const struct post *post, int status)
 {
+	const struct sim_message *m = &s->messages[post->message];
 	const struct sim_url *url = &s->urls[m->url];
 	const struct past *p = past_of(s, &url->flow);
 	size_t held = past_holds(s, &url->flow, url->hook, m->uid);
@@ -168,6 +162,10 @@ void check_status(struct sim *s, const struct sim_message *m, int status)
 		sim_broken(s, "message %u was told 200 and is not durable", m->uid);
 	if (status == 404)
 		sim_broken(s, "a genuine URL was told 404");
+	if (status == 400 && (!m->plain || !held_options(p, url->hook).json))
+		sim_broken(s, "message %u was told 400 and is as it should be", m->uid);
+	if (status == 429)
+		sim_broken(s, "message %u was told 429 though little has come", m->uid);
 	if (status != 410)
 		return;
 	if (held && m->has_id)
@@ -208,6 +206,9 @@ static void check_timers(struct sim *s, const struct flow *f)
 			continue;
 		const struct sight *seen = past_sight(p, f->epoch, d->step);
 
+		/* No step's name or content tells when it rings: another build may want it at another time. */
+		if (seen->seen_by != s->build || seen->seen_by != f->build)
+			continue;
 		if (seen->rings_ms && d->due_ms != seen->reached_ms + seen->rings_ms)
 			sim_broken(s, "the timer of step %u would ring at %lld, not at %lld", d->step,
 			           (long long)d->due_ms, (long long)(seen->reached_ms + seen->rings_ms));
@@ -225,7 +226,7 @@ static void check_wakeup(struct sim *s)
 	if (engine_away(e))
 		return;
 	for (size_t i = 0; room && (f = map_each(&e->flows, &i));)
-		if (f->state != FLOW_ENDED && f->ndeadlines && f->deadlines[0].due_ms < next_ms)
+		if (f->state != FLOW_ENDED && f->ndeadlines && f->deadlines[0].due_ms < next_ms && next_ms > e->now_ms)
 			sim_broken(s, "the engine would sleep beyond a deadline");
 	if (!engine_idle(e) && !store_memory_pending(s->store) && next_ms > e->now_ms)
 		sim_broken(s, "work is left and nobody would come back for it");
@@ -247,6 +248,25 @@ void check_deadlines(struct sim *s)
 			sim_broken(s, "a deadline has passed and nobody rang");
 }
 
+/* What has come to a parked flow is either nothing to it, as a run has seen, or it is on its way back. One
+ * whose function is over is left alone until all its children or calls are; the end would show it. */
+void check_awake(struct sim *s)
+{
+	const struct flow *f;
+
+	for (size_t i = 0; (f = map_each(&s->engine->flows, &i));)
+		if (f->state == FLOW_PARKED && f->news && !f->closing && !engine_away(s->engine))
+			sim_broken(s, "news came to a parked flow, and nobody wakes it");
+}
+
+static bool past_resulted(const struct past *p, uint32_t step)
+{
+	for (size_t i = p->lives[p->epoch].begins; i < p->n; i++)
+		if (p->entries[i].kind == ENTRY_RESULT && p->entries[i].number == step)
+			return true;
+	return false;
+}
+
 void check_doubt(struct sim *s)
 {
 	for (size_t i = 0; i < s->npasts; i++) {
@@ -260,6 +280,12 @@ void check_doubt(struct sim *s)
 			if ((life->steps[step].kind == STEP_SEND || life->steps[step].kind == STEP_POST)
 			    && !past_answered(p, p->epoch, step) && !call_find(f, p->epoch, step))
 				sim_broken(s, "after a restart nobody asks again for the call of step %u", step);
+		uint32_t last = life->border - 1;
+
+		if (life->border && life->nsteps == life->border && life->steps[last].kind == STEP_WORK
+		    && !f->closing && !f->cancelled && !past_resulted(p, last)
+		    && !toil_under_way(s, &p->id, p->epoch, last))
+			sim_broken(s, "after a restart nobody does the work of step %u", last);
 	}
 }
 
@@ -275,9 +301,10 @@ static void check_went_out(struct sim *s, struct past *p, uint32_t epoch)
 		if ((kind == STEP_SEND || kind == STEP_POST) && !called)
 			sim_broken(s, "the call of step %u never went out", step);
 		/* The last step may be one that a cancel came before. */
-		if (kind == STEP_ONCE && !called && step + 1 < life->nsteps)
+		if ((kind == STEP_ONCE || kind == STEP_WORK) && !called && step + 1 < life->nsteps)
 			sim_broken(s, "the effect of step %u never was", step);
-		if (called && kind != STEP_SEND && kind != STEP_POST && kind != STEP_ONCE)
+		if (called && kind != STEP_SEND && kind != STEP_POST && kind != STEP_ONCE
+		    && kind != STEP_WORK)
 			sim_broken(s, "a call went out for step %u, which is none", step);
 	}
 	for (size_t step = life->nsteps; step < life->sights_cap; step++)

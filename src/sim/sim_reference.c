@@ -63,16 +63,23 @@ void reference_run(struct sim *s, struct past *p)
 	struct store *store = NULL;
 	struct engine *engine = NULL;
 	struct engine_figures figures;
+	char id[ID_TEXT_SIZE];
 
+	id_text(&p->id, id);
+	sim_say(s, "run %s from its journal alone", id);
 	s->result->stats.references++;
 	s->referring = true;
 	store_open_memory(&store, s->store->keys[0].secret, NULL);
 	journal_put(store, p);
 	uint64_t build = s->build;
+	uint32_t turn_steps_max = s->turn_steps_max;
 
+	/* Interrupted in its replay, it would meet deadlines that passed before it had got there. */
+	s->turn_steps_max = 0;
 	s->build = p->lives[p->epoch].build ? p->lives[p->epoch].build : build;
 	sim_boot(s, &engine, store);
 	s->build = build;
+	s->turn_steps_max = turn_steps_max;
 	for (int n = 0; n < TURNS_MAX && (!engine_idle(engine) || store->under_way); n++)
 		engine_turn(engine);
 	engine_figures(engine, &figures);

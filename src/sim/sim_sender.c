@@ -9,15 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct post {
-	struct list     link;            /* in sim->posts */
-	struct sim     *sim;
-	struct delivery delivery;
-	uint32_t        message;
-	bool            deaf;
-	char            body[32], id[16];
-};
-
 struct order {
 	struct list  link;               /* in sim->starts */
 	struct sim  *sim;
@@ -93,18 +84,22 @@ static void posted(struct delivery *d, int status)
 	struct sim *s = p->sim;
 	struct sim_message *m = &s->messages[p->message];
 
-	sim_say(s, "%d to message %u", status, m->uid);
-	check_status(s, m, status);
-	s->result->stats.accepted += status == 200;
+	sim_say(s, "%d %.*s to message %u", status, (int)d->answer.len, d->answer.ptr, m->uid);
+	bool accepted = held_accepted(s, p, status);
+
+	check_status(s, p, accepted ? 200 : status);
+	s->result->stats.accepted += accepted;
 	s->result->stats.gone += status == 410;
 	s->result->stats.refused += status == 503;
 	if (status == 410)
 		s->urls[m->url].gone = true;
 	/* A post without an id whose 200 got lost counts as told: it is durable all the same. */
-	if (status == 200)
+	if (accepted)
 		m->acked++;
 	if (status != 503 && !p->deaf)
 		m->open = false;
+	if (p->answered)
+		*p->answered = true;
 	list_remove(&p->link);
 	free(p);
 	/* A pipelining sender: its next delivery comes from within the answer. */
@@ -112,24 +107,52 @@ static void posted(struct delivery *d, int status)
 		sender_news(s);
 }
 
+/* Some of no JSON at all; some name a flow, so that who takes them can tell it something. */
+static void body_put(struct post *p, const struct sim_message *m)
+{
+	char about[ID_TEXT_SIZE];
+
+	id_text(&m->about, about);
+	if (m->plain)
+		snprintf(p->body, sizeof p->body, "\"uid\": %u, plain", m->uid);
+	else if (id_is_zero(&m->about))
+		snprintf(p->body, sizeof p->body, "{\"uid\": %u}", m->uid);
+	else
+		snprintf(p->body, sizeof p->body, "{\"uid\": %u, \"to\": \"%s\"}", m->uid, about);
+}
+
+bool sim_is_plain(struct slice body)
+{
+	return body.len && body.ptr[0] == '"';
+}
+
 void sender_again(struct sim *s, uint32_t message)
 {
 	const struct sim_message *m = &s->messages[message];
+	const struct sim_url *url = &s->urls[m->url];
 	struct post *p = xalloc(sizeof *p);
+	bool answered = false;
 
-	snprintf(p->body, sizeof p->body, "{\"uid\": %u}", m->uid);
+	body_put(p, m);
 	if (m->has_id)
 		snprintf(p->id, sizeof p->id, "id-%u", m->uid);
 	p->sim = s;
 	p->message = message;
 	p->deaf = !s->quiet && sim_percent(s, 15);
+	p->answered = &answered;
+	if (m->has_id)
+		p->must = past_reply(past_of(s, &url->flow), url->hook, m->uid);
 	p->delivery = (struct delivery){
-		.token = slice_of(s->urls[m->url].token), .body = slice_of(p->body),
+		.token = slice_of(url->token), .body = slice_of(p->body),
 		.meta = SLICE_LIT(":method: POST\n"), .message_id = slice_of(p->id), .done = posted };
 	list_push(&s->posts, &p->link);
 	s->result->stats.deliveries++;
-	sim_say(s, "post message %u to hook %u", m->uid, s->urls[m->url].hook);
+	sim_say(s, "post message %u to hook %u", m->uid, url->hook);
 	engine_deliver(s->engine, &p->delivery);
+	if (answered)
+		return;
+	p->answered = NULL;
+	held_begin(s, p);
 }
 
 void sender_news_to(struct sim *s, uint32_t url)
@@ -140,6 +163,9 @@ void sender_news_to(struct sim *s, uint32_t url)
 
 	m->uid = (uint32_t)s->nmessages;
 	m->has_id = sim_percent(s, 85);
+	m->plain = sim_percent(s, 8);
+	if (s->npasts && sim_percent(s, 50))
+		m->about = s->pasts[sim_below(s, (uint32_t)s->npasts)]->id;
 	m->url = url;
 	m->open = true;
 	sender_again(s, m->uid - 1);
@@ -199,7 +225,7 @@ void sender_order(struct sim *s)
 {
 	/* Those whose start nobody confirmed ask again; with a key also the others, now and then. */
 	for (uint32_t i = 0; i < s->norders; i++)
-		if (!s->orders[i].told || (s->orders[i].has_key && sim_percent(s, 20)))
+		if (!s->orders[i].told || (s->orders[i].has_key && sim_percent(s, s->quiet ? 4 : 20)))
 			ask(s, i);
 }
 

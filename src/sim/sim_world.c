@@ -1,4 +1,4 @@
-/* sim_world.c - one history: the clock, chance, the store's moments, crashes, and the order of events.
+/* sim_world.c - the world of one history: the clock, chance, the store's moments, crashes.
  *
  * Invariant: every choice is drawn from one stream, so that a seed repeats. Surprise: the store is
  * always held; a commit becomes durable, fails or dies only when an event says so. */
@@ -11,12 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	TICK_MS_MAX   = 1500,
-	QUIET_ROUNDS  = 3000,
-	TURNS_MAX     = 400,      /* that one drain takes at most */
-	SAY_SIZE      = 400,
-};
+enum { SAY_SIZE = 400 };
 
 /* ---- chance ---- */
 
@@ -52,6 +47,8 @@ void sim_say(struct sim *s, const char *fmt, ...)
 	char line[SAY_SIZE];
 	va_list ap;
 
+	if (!s->options->say && !s->options->digest)
+		return;
 	va_start(ap, fmt);
 	vsnprintf(line, sizeof line, fmt, ap);
 	va_end(ap);
@@ -112,7 +109,8 @@ void sim_boot(struct sim *s, struct engine **ret, struct store *store)
 		.base_url = "http://door",
 		.build = s->build,
 		.seams = { .owner = s, .now_ms = clock_now, .entropy = entropy, .send = partner_send,
-		           .abandon = partner_abandon, .log = log_line, .jitter = jitter },
+		           .abandon = partner_abandon, .log = log_line, .jitter = jitter,
+		           .work = toil_begin },
 		.store = store,
 		.park_after_ms = s->park_after_ms,
 		.run_ahead_bytes = s->run_ahead_bytes,
@@ -154,15 +152,17 @@ void sim_turn(struct sim *s)
 	}
 	check_stopped(s);
 	check_deadlines(s);
+	check_held_senders(s);
+	check_awake(s);
 }
 
-static void complete(struct sim *s)
+void sim_complete(struct sim *s)
 {
 	if (store_memory_pending(s->store))
 		store_memory_complete(s->store, MEMORY_OK);
 }
 
-static void commit_fails(struct sim *s)
+void sim_commit_fails(struct sim *s)
 {
 	if (!s->engine->inflight)
 		return;
@@ -194,14 +194,14 @@ static void parks_count(struct sim *s)
 static void deploy(struct sim *s)
 {
 	static const uint64_t builds[] = {
-		SIM_BUILD_PATCHED, SIM_BUILD_PATCHED, SIM_BUILD_PATCHED, SIM_BUILD_RASH, SIM_BUILD_FIRST };
+		SIM_BUILD_PATCHED, SIM_BUILD_PATCHED, SIM_BUILD_RASH, SIM_BUILD_RASH, SIM_BUILD_FIRST };
 
 	s->build = builds[sim_below(s, 5)];
 	s->result->stats.deploys++;
 	sim_say(s, "deploy build %llu", (unsigned long long)s->build);
 }
 
-static void crash(struct sim *s)
+void sim_crash(struct sim *s)
 {
 	bool kept = s->engine->inflight && sim_percent(s, 50);
 
@@ -214,6 +214,7 @@ static void crash(struct sim *s)
 	check_excuse(s);
 	s->store = store_memory_crash(s->store, kept);
 	s->engine = engine_free(s->engine);
+	toils_forget(s);
 	sender_crashed(s);
 	if (s->nattempts)
 		sim_broken(s, "%zu calls outlive their engine", s->nattempts);
@@ -226,184 +227,21 @@ static void crash(struct sim *s)
 	boot(s);
 }
 
-/* ---- events ---- */
+/* ---- the whole ---- */
 
-static void tick(struct sim *s)
-{
-	static const int64_t steps[] = { 1, 2, 6, 50, 50, 300, TICK_MS_MAX };
-	int64_t now_ms = engine_now_ms(s->engine);
-
-	if (s->clock_ms < now_ms)
-		s->clock_ms = now_ms;
-	s->clock_ms += steps[sim_below(s, 7)];
-	if (engine_away(s->engine) && sim_percent(s, 60))
-		s->clock_ms = engine_next_ms(s->engine);
-	sim_say(s, "time %lld", (long long)s->clock_ms);
-	/* Else what comes next is handed in at a time that no turn has seen. */
-	if (s->quiet || sim_percent(s, 60))
-		sim_turn(s);
-}
-
-static void cancel_some(struct sim *s)
-{
-	const struct past *p = s->npasts ? s->pasts[sim_below(s, (uint32_t)s->npasts)] : NULL;
-
-	if (p && p->n)
-		sender_cancel(s, &p->id);
-}
-
-static void watch_some(struct sim *s)
-{
-	const struct past *p = s->npasts ? s->pasts[sim_below(s, (uint32_t)s->npasts)] : NULL;
-
-	if (p && p->n)
-		sender_watch(s, &p->id);
-}
-
-static void again_some(struct sim *s)
-{
-	if (!s->nmessages)
-		return;
-	uint32_t at = sim_below(s, (uint32_t)s->nmessages);
-
-	/* Now and then also one that has its answer: it never heard it. */
-	if (s->messages[at].open || sim_percent(s, 50))
-		sender_again(s, at);
-}
-
-static void event(struct sim *s)
-{
-	uint32_t x = sim_below(s, 1000);
-
-	s->result->stats.events++;
-	if (x < 170)
-		sender_news(s);
-	else if (x < 270)
-		again_some(s);
-	else if (x < 400)
-		sim_turn(s);
-	else if (x < 640)
-		complete(s);
-	else if (x < 647)
-		commit_fails(s);
-	else if (x < 800)
-		partner_answer(s);
-	else if (x < 930)
-		tick(s);
-	else if (x < 960)
-		sender_order(s);
-	else if (x < 963)
-		cancel_some(s);
-	else if (x < 975)
-		crash(s);
-	else if (x < 980)
-		watch_some(s);
-	else
-		complete(s);
-	if (sim_percent(s, 60))
-		sim_turn(s);
-}
-
-/* ---- the quiet end ---- */
-
-static bool all_ended(const struct sim *s)
-{
-	for (uint32_t i = 0; i < s->norders; i++)
-		if (!s->orders[i].told)
-			return false;
-	for (size_t i = 0; i < s->npasts; i++)
-		if (s->pasts[i]->n && !s->pasts[i]->ended)
-			return false;
-	return list_empty(&s->posts);
-}
-
-static void drain(struct sim *s)
-{
-	for (int n = 0; n < TURNS_MAX && !s->result->broken; n++) {
-		sim_turn(s);
-		if (engine_idle(s->engine) && !store_memory_pending(s->store))
-			return;
-		while (store_memory_pending(s->store))
-			complete(s);
-	}
-}
-
-static bool flow_stopped(struct sim *s)
-{
-	struct engine_figures f;
-
-	engine_figures(s->engine, &f);
-	return f.stopped > 0;
-}
-
-static void quiet_round(struct sim *s, int round)
-{
-	for (uint32_t i = 0; i < s->nmessages; i++)
-		if (s->messages[i].open)
-			sender_again(s, i);
-	sender_order(s);
-	drain(s);
-	while (s->nattempts && !s->result->broken) {
-		partner_answer(s);
-		drain(s);
-	}
-	if (round % 3 == 2) {
-		sender_learn(s);
-		for (uint32_t i = 0; i < s->nurls; i++)
-			if (!s->urls[i].gone)
-				sender_news_to(s, i);
-		drain(s);
-	}
-	if (round == 0 && sim_percent(s, 20))
-		cancel_some(s);
-	/* A shop is open until somebody closes it. */
-	if (round == 12 || round == 40)
-		for (size_t i = 0; i < s->npasts; i++) {
-			const struct entry *start = past_start(s->pasts[i]);
-
-			if (start && !s->pasts[i]->ended && slice_eq(start->name, SLICE_LIT("sim_shop")))
-				sender_cancel(s, &s->pasts[i]->id);
-		}
-	/* A flow that stands still may fit another build. */
-	if (round % 5 == 4 && s->deploys && flow_stopped(s)) {
-		s->build = s->build == SIM_BUILD_RASH ? SIM_BUILD_FIRST : s->build + 1;
-		crash(s);
-		drain(s);
-	}
-	tick(s);
-}
-
-static void quiet_end(struct sim *s)
-{
-	s->quiet = true;
-	s->build = SIM_BUILD_PATCHED;
-	sim_say(s, "quiet");
-	crash(s);
-	drain(s);
-	check_doubt(s);
-	for (int round = 0; round < QUIET_ROUNDS && !all_ended(s) && !s->result->broken; round++)
-		quiet_round(s, round);
-	drain(s);
-	if (!s->result->broken)
-		check_end(s);
-	for (size_t i = 0; i < s->npasts && !s->result->broken; i++)
-		if (s->pasts[i]->ended && !s->pasts[i]->torn)
-			reference_run(s, s->pasts[i]);
-}
-
-/* ---- a history ---- */
-
-static void open_world(struct sim *s)
+void sim_open(struct sim *s)
 {
 	static const int64_t parking[] = { -1, -1, 20, 1000, 3600000 };
 	uint8_t secret[TOKEN_SECRET_BYTES];
 
 	map_init(&s->past_by_id);
+	map_init(&s->keys);
 	list_init(&s->posts);
 	list_init(&s->starts);
 	list_init(&s->cancels);
 	list_init(&s->watches);
 	list_init(&s->attempts);
+	list_init(&s->toils);
 	s->chance = sim_mix(s->options->seed, 1);
 	s->clock_ms = 1000000;
 	s->park_after_ms = parking[sim_below(s, 5)];
@@ -423,11 +261,12 @@ static void open_world(struct sim *s)
 	entropy(s, secret, sizeof secret);
 	store_open_memory(&s->store, secret, NULL);
 	boot(s);
-	sender_order(s);
 }
 
-static void close_world(struct sim *s)
+void sim_close(struct sim *s)
 {
+	struct place *place;
+
 	if (s->result->broken)
 		pasts_tell(s);
 	parks_count(s);
@@ -435,31 +274,11 @@ static void close_world(struct sim *s)
 		s->result->stats.flows += s->pasts[i]->n > 0;
 	s->store = store_close(s->store);
 	s->engine = engine_free(s->engine);
+	toils_forget(s);
 	sender_crashed(s);
+	free(s->told);
+	for (size_t i = 0; (place = map_each(&s->keys, &i));)
+		free(place);
+	map_fini(&s->keys);
 	pasts_free(s);
-}
-
-void sim_history(const struct sim_options *options, struct sim_result *ret)
-{
-	struct sim *s = xalloc(sizeof *s);
-
-	*ret = (struct sim_result){ .digest = HASH64_SEED };
-	s->options = options;
-	s->result = ret;
-	open_world(s);
-	for (uint32_t n = 330 + sim_below(s, 330); n > 0 && !ret->broken; n--)
-		event(s);
-	if (!ret->broken)
-		quiet_end(s);
-	close_world(s);
-	free(s);
-}
-
-void sim_stats_add(struct sim_stats *sum, const struct sim_stats *more)
-{
-	uint64_t *to = (uint64_t *)sum;
-	const uint64_t *from = (const uint64_t *)more;
-
-	for (size_t i = 0; i < sizeof *sum / sizeof *to; i++)
-		to[i] += from[i];
 }

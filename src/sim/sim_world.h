@@ -14,18 +14,33 @@
 enum { SIM_BUILD_FIRST = 1, SIM_BUILD_PATCHED, SIM_BUILD_RASH };
 
 enum {
-	SIM_URLS_MAX     = 400,
-	SIM_MESSAGES_MAX = 1500,
-	SIM_ORDERS_MAX   = 8,
+	SIM_URLS_MAX     = 1200,
+	SIM_MESSAGES_MAX = 8000,
+	SIM_ORDERS_MAX   = 40,
 };
 
 /* One message of a sender: posted once or often. */
 struct sim_message {
 	uint32_t uid;
 	bool     has_id;         /* else every post of it is a message of its own */
+	bool     plain;          /* no JSON */
+	struct id about;         /* a flow that its body names */
 	uint32_t url;            /* which */
-	uint32_t acked;          /* posts told 200 */
+	uint32_t acked;          /* posts told that it is taken in */
 	bool     open;           /* its sender wants a word yet: posts again */
+};
+
+/* One post of a message, under way. */
+struct post {
+	struct list     link;            /* in sim->posts */
+	struct sim     *sim;
+	struct delivery delivery;
+	uint32_t        message;
+	bool            deaf;
+	bool           *answered;        /* set when it is, while the engine is being asked; else NULL */
+	int64_t         due_ms;          /* the hook's fallback is due; 0: its hook holds nobody */
+	struct answer   must;            /* what it is to hear: the flow's reply was durable, or came in time */
+	char            body[96], id[16];
 };
 
 struct sim_url {
@@ -40,6 +55,20 @@ struct sim_order {
 	bool      has_key;
 	bool      told;
 	struct id id;
+};
+
+/* One step of a flow. */
+struct place {
+	const struct past *past;
+	uint32_t           epoch, step;
+};
+
+/* Something that a step tells: it has arrived, or (at NULL) its step is durable. */
+struct told {
+	struct id    from;
+	uint32_t     epoch, step;
+	struct past *at;
+	uint32_t     hook;
 };
 
 struct sim {
@@ -61,6 +90,8 @@ struct sim {
 	size_t         npasts, pasts_cap;
 	struct map     past_by_id;
 	bool           referring;         /* a reference run is under way */
+	struct told   *told;              /* in the commit that is being judged */
+	size_t         ntold, told_cap;
 
 	struct sim_url     urls[SIM_URLS_MAX];
 	size_t             nurls;
@@ -71,6 +102,9 @@ struct sim {
 	size_t             norders;
 	struct list        attempts;      /* with the partner */
 	size_t             nattempts;
+	struct map         keys;          /* of calls: key → struct place */
+	struct list        toils;         /* works on threads */
+	size_t             ntoils;
 };
 
 /* ---- chance: every choice of a history is drawn here ---- */
@@ -84,10 +118,15 @@ __attribute__((format(printf, 2, 3))) void sim_broken(struct sim *s, const char 
 /* For the reader of a verbose run, and for the digest. */
 __attribute__((format(printf, 2, 3))) void sim_say(struct sim *s, const char *fmt, ...);
 
-/* sim_world.c */
+/* sim_world.c: the seams, the store's moments, dying and coming back */
 extern const fish_program sim_program;
 void sim_boot(struct sim *s, struct engine **ret, struct store *store);
 void sim_turn(struct sim *s);
+void sim_complete(struct sim *s);             /* the store's next request, if there is one */
+void sim_commit_fails(struct sim *s);         /* if one is under way */
+void sim_crash(struct sim *s);
+void sim_open(struct sim *s);                 /* the first time */
+void sim_close(struct sim *s);
 
 /* sim_sender.c */
 void sender_urls(struct sim *s, struct slice text);           /* URLs a call's body tells of */
@@ -100,6 +139,31 @@ void sender_cancel(struct sim *s, const struct id *flow);
 void sender_watch(struct sim *s, const struct id *flow);
 void sender_crashed(struct sim *s);                           /* nobody will answer what is under way */
 
+bool sim_is_plain(struct slice body);                         /* a sender's, and no JSON */
+
+/* sim_held.c: what the senders of a hook with reply_ms hear */
+struct hook_options;
+struct hook_options held_options(const struct past *p, uint32_t hook);   /* of an ordinary inbox; else zero */
+void held_begin(struct sim *s, struct post *p);               /* the engine has it */
+void held_replied(struct sim *s, const struct past *p, const struct entry *reply);
+/* Was it taken in, as that status says? The body is judged too. */
+bool held_accepted(struct sim *s, const struct post *p, int status);
+void check_held_senders(struct sim *s);                       /* nobody waits beyond the time */
+
+/* sim_toil.c: works on threads */
+void toil_begin(void *owner, struct work_item *w);
+void toil_ends(struct sim *s);                                /* some work goes on, or ends */
+void toils_forget(struct sim *s);
+bool toil_under_way(const struct sim *s, const struct id *flow, uint32_t epoch, uint32_t step);
+void sim_toil(const void *arg, void *result);                 /* what the flows have done: see struct toil_task */
+struct toil_task {
+	struct sim *sim;
+	uint64_t    st;
+};
+struct toil_result {
+	uint64_t st, drawn;
+};
+
 /* sim_partner.c */
 void partner_send(void *owner, struct attempt *a);
 void partner_abandon(void *owner, struct attempt *a);
@@ -108,13 +172,14 @@ void partner_answer(struct sim *s);                           /* some attempt */
 /* sim_check.c */
 void check_log(struct sim *s, struct slice line);
 void check_send(struct sim *s, struct attempt *a);
-void check_status(struct sim *s, const struct sim_message *m, int status);
+void check_status(struct sim *s, const struct post *p, int status);
 void check_stopped(struct sim *s);
 /* After a commit has let everything out: no log line is missing. A dead process takes its lines along. */
 void check_logged(struct sim *s);
 void check_excuse(struct sim *s);
 void check_deadlines(struct sim *s);     /* after a turn: none that passed before it is left */
 void check_doubt(struct sim *s);                              /* after a restart, once all is loaded */
+void check_awake(struct sim *s);                              /* nobody sleeps over its news */
 void check_end(struct sim *s);
 
 /* sim_reference.c: every ended flow once more, from its journal alone. */

@@ -21,6 +21,8 @@ static const struct store_ops sqlite_ops = {
 	.recover = sqlite_recover,
 	.recover_flow = sqlite_recover_flow,
 	.close = sqlite_close,
+	.backup_begin = sqlite_backup_begin,
+	.backup_look = sqlite_backup_look,
 };
 
 int sqlite_failed(struct sqlite_store *s, struct err *err, const char *doing)
@@ -156,19 +158,21 @@ static void options_read(struct sqlite_store *s, const struct store_options *o)
 	s->vfs = o->vfs;
 }
 
-static struct sqlite_store *store_new(const char *path, const struct sqlite_options *o)
+struct sqlite_store *sqlite_store_new(const char *path, const struct sqlite_options *o)
 {
 	struct sqlite_store *s = xalloc(sizeof *s);
 
+	s->base.ops = &sqlite_ops;
 	s->path = xstrndup(path, strlen(path));
 	options_read(s, &o->store);
 	s->wal_frames_max = o->wal_frames_max != 0 ? o->wal_frames_max : WAL_FRAMES_MAX;
 	s->dead_rows_min = o->dead_rows_min != 0 ? o->dead_rows_min : DEAD_ROWS_MIN;
 	test_switches_read(s);
 	map_init(&s->flows);
+	map_init(&s->ids.young);
 	buf_init(&s->packed, SIZE_MAX);
 	buf_init(&s->places, SIZE_MAX);
-	buf_init(&s->ids, SIZE_MAX);
+	buf_init(&s->moved, SIZE_MAX);
 	buf_init(&s->old, SIZE_MAX);
 	list_init(&s->queue);
 	list_init(&s->finished);
@@ -181,10 +185,9 @@ static struct sqlite_store *store_new(const char *path, const struct sqlite_opti
 int sqlite_store_open(struct store **ret, const char *path, const struct sqlite_options *o,
 	struct err *err)
 {
-	struct sqlite_store *s = store_new(path, o);
+	struct sqlite_store *s = sqlite_store_new(path, o);
 	int rc = 0;
 
-	s->base.ops = &sqlite_ops;
 	if ((rc = file_open(s, err)) < 0 || (rc = sqlite_schema(s, err)) < 0 ||
 		(rc = statements_prepare(s, err)) < 0 || (rc = sqlite_scan(s, err)) < 0 ||
 		(rc = sqlite_migrated(s, err)) < 0)
@@ -227,15 +230,17 @@ static void sqlite_close(struct store *base)
 	/* From here on the connection is ours alone again. Closing it copies the log
 	 * home. */
 	sqlite_thread_stop(s);
+	backup_stop(s);
 	segments_fini(s);
 	if (s->db != NULL)
 		statements_free(s);
 	sqlite3_close(s->db);
 	index_fini(s);
 	purge_reset(s);
+	ids_fini(s);
 	buf_fini(&s->packed);
 	buf_fini(&s->places);
-	buf_fini(&s->ids);
+	buf_fini(&s->moved);
 	buf_fini(&s->old);
 	if (s->base.keys != NULL)
 		explicit_bzero(s->base.keys, s->base.nkeys * sizeof *s->base.keys);

@@ -32,6 +32,11 @@ enum {
 	PURGE_ROWS_MAX          = 200000,       /* … that many at one go, … */
 	PURGE_READ_MAX          = 5000,         /* … found and … */
 	PURGE_DELETE_MAX        = 1000,         /* … deleted in pieces, one after each commit */
+	IDS_YOUNG_MAX           = 16384,        /* ids of ended rows in RAM before they go to ended_id … */
+	IDS_ROW_BYTES           = 128,          /* … or as many as a restart reads a quarter of the young for */
+	IDS_MERGE_MAX           = 250,          /* that many after each commit */
+	IDS_SWEEP_MIN           = 1000,         /* so many ids have no row any more before they go, … */
+	IDS_SWEEP_READ          = 5000,         /* … looked for among so many after each commit */
 	THIN_ROWS_MAX           = 1000,         /* rows of a retired segment looked at after one commit */
 	WAL_FRAMES_MAX          = 1000,         /* then its pages are copied home */
 	LIST_BYTES_MAX          = 4 << 20,      /* then a page of the list ends early */
@@ -106,6 +111,19 @@ struct purge {
 	int64_t  upto;               /* rows of ended that were looked at */
 };
 
+/* Which row of ended a flow has, as far as ended_id does not say it yet. */
+struct ids {
+	struct map young;            /* flow id → number of its row, not a pointer */
+	uint64_t   young_bytes;      /* of those rows that no merge has taken, about */
+	int64_t    expired;          /* the youngest ended row that is gone; older ones are, too */
+	struct id *merge;            /* what is on its way to the table, in order; owned; NULL: nothing */
+	size_t     nmerge, at;       /* those before at are there */
+	int64_t    last;             /* the youngest row among them */
+	bool       sweeping;         /* the table is looked through for … */
+	int64_t    sweep_upto;       /* … rows up to this one … */
+	struct id  after;            /* … after this id */
+};
+
 /* Sums that stand in the row of store; what a roll-back must bring back. */
 struct sums {
 	struct store_parked parked;       /* rows of parked with awake 0 whose flows live */
@@ -114,7 +132,9 @@ struct sums {
 	int64_t             purged;       /* … they ended after this row of ended */
 	uint64_t            ended_bytes;  /* what ended rows keep beyond their window */
 	int64_t             stripped;     /* the youngest ended row that keeps nothing more */
-	int64_t             ended_last;   /* the youngest ended row */
+	int64_t             ended_last;   /* the youngest ended row there ever was */
+	int64_t             indexed;      /* ended rows up to this one are in ended_id */
+	int64_t             swept;        /* no id of a row up to this one is in ended_id any more */
 	bool                changed;      /* since the row was written */
 };
 
@@ -122,10 +142,11 @@ struct sums {
 enum statement {
 	ST_BEGIN, ST_COMMIT, ST_ROLLBACK, ST_STORE_PUT,
 	ST_ENDED_INSERT, ST_ENDED_OLDEST, ST_ENDED_DELETE, ST_ENDED_WHOLE, ST_ENDED_STRIP,
-	ST_ENDED_KEPT, ST_ENDED_PLACES, ST_ENDED_FLOW, ST_ENDED_PARKED, ST_FIND_FLOW, ST_FIND_KEY, ST_LIST,
+	ST_ENDED_KEPT, ST_ENDED_PLACES, ST_ENDED_PARKED, ST_FIND_FLOW, ST_FIND_KEY, ST_LIST,
 	ST_PARKED_GET, ST_PARKED_INSERT, ST_PARKED_UPDATE, ST_PARKED_DELETE,
 	ST_PARKED_FLOW, ST_PARKED_KEY, ST_PARKED_AWAKE,
 	ST_WALK_ALL, ST_WALK_CHILDREN, ST_WALK_DUE,
+	ST_ID_GET, ST_ID_PUT, ST_ID_NEXT, ST_ID_SWEEP,
 	ST_CHUNK_INSERT, ST_CHUNK_GET, ST_CHUNK_TRIM, ST_CHUNK_DELETE, ST_CHUNK_BYTES,
 	ST_BIG_INSERT, ST_BIG_GET, ST_BIG_TRIM, ST_BIG_DELETE, ST_BIG_BYTES,
 	ST_RETIRED_INSERT, ST_RETIRED_BYTES, ST_RETIRED_DELETE,
@@ -151,13 +172,15 @@ struct sqlite_store {
 	struct map        flows;           /* flow id → struct flow_rows */
 	struct sums       sums;
 	struct purge      purge;
+	struct ids        ids;
 	int64_t           time_ms;         /* greatest now_ms that is durable */
 	int64_t           expire_ms;       /* no ended row is old enough to go before this … */
 	int64_t           strip_ms;        /* … or to lose what it keeps */
 	size_t            commit_rows;     /* of the last commit: how much a tidy has to do */
 	int               wal_frames, wal_frames_max;
+	bool              checking;        /* the file may be damaged: a read that fails is no end */
 	bool              migrating;       /* while it is opened */
-	struct buf        packed, places, ids;   /* scratch: nothing stands in them from call to call */
+	struct buf        packed, places, moved; /* scratch: nothing stands in them from call to call */
 	struct buf        old;             /* scratch of parked_get's callers */
 
 	/* Test only: SIGKILL at the k-th commit or write, see sqlite_stmt.c. */
@@ -170,11 +193,15 @@ struct sqlite_store {
 	pthread_cond_t    wake, idle;
 	struct list       queue, finished;
 	bool              busy, stopping;
+	unsigned          wanted;          /* who waits to borrow the connection */
+	struct sqlite_backup *backup;      /* the last one, or NULL */
 };
 
 /* sqlite.c */
 int  sqlite_store_open(struct store **ret, const char *path, const struct sqlite_options *o,
                        struct err *err);
+/* Without a connection; store_close frees it. */
+struct sqlite_store *sqlite_store_new(const char *path, const struct sqlite_options *o);
 /* Test only: the file grows to so many pages and no further; 0: without bound. */
 void sqlite_store_pages_max(struct store *s, int64_t pages);
 /* Test only: how many segments stand. */
@@ -293,6 +320,15 @@ int  sqlite_purge(struct sqlite_store *s);         /* the next piece */
 void purge_reset(struct sqlite_store *s);
 int  purge_row(struct sqlite_store *s, int64_t n); /* within a transaction */
 
+/* sqlite_ids.c: the row of ended by the flow's id. */
+int64_t ids_find(struct sqlite_store *s, const struct id *flow);        /* or 0 */
+void ids_add(struct sqlite_store *s, const struct id *flow, int64_t n, uint64_t bytes);
+void ids_expire(struct sqlite_store *s, const struct id *flow, int64_t n);  /* the row is gone */
+int  ids_scan(struct sqlite_store *s, struct err *err);     /* anew, as sums.indexed says */
+int  ids_function(struct sqlite_store *s);                  /* fish_ended(flow), for SQL; SQLite's code */
+int  ids_tidy(struct sqlite_store *s);                      /* the next piece, if one is due */
+void ids_fini(struct sqlite_store *s);
+
 /* sqlite_age.c */
 void sqlite_tidy(struct sqlite_store *s);
 
@@ -324,7 +360,17 @@ int  sqlite_recover(struct store *s, struct store_recovery *r, struct err *err);
 int  sqlite_recover_flow(struct store *s, const struct id *flow, const struct store_recovery *r,
                          struct err *err);
 
+/* sqlite_backup.c; due and piece are for the store's thread, due under the mutex. */
+bool backup_is_due(const struct sqlite_store *s);
+void backup_piece(struct sqlite_store *s);          /* copies the next few pages */
+void backup_stop(struct sqlite_store *s);           /* at close, when the thread has gone */
+int  sqlite_backup_begin(struct store *base, const char *path, enum store_backup_mode mode,
+                         struct err *err);
+void sqlite_backup_look(struct store *base, struct store_backup *ret);
+
 /* sqlite_thread.c */
+/* 0 or an errno; no signal is delivered to it. */
+int  sqlite_thread_new(pthread_t *ret, void *(*main)(void *arg), void *arg);
 int  sqlite_thread_start(struct sqlite_store *s, struct err *err);
 void sqlite_thread_stop(struct sqlite_store *s);     /* when the queue is empty */
 void sqlite_borrow(struct sqlite_store *s);     /* waits for the thread, holds it up … */

@@ -59,14 +59,14 @@ static int age_write(struct sqlite_store *s, struct segment *seg, struct flow_ro
 	size_t bytes = 0;
 	size_t done = 0;
 
-	buf_reset(&s->ids);
+	buf_reset(&s->moved);
 	while (done < n && bytes < AGE_BYTES_MAX && rc == SQLITE_OK) {
 		struct flow_rows *f = all[done++];
 		rc = parked_move(s, &f->flow, f, NULL, seg->number);
-		buf_put(&s->ids, f->flow.b, sizeof f->flow.b);
+		buf_put(&s->moved, f->flow.b, sizeof f->flow.b);
 		bytes += s->packed.len;
 	}
-	struct store_row row = { .seq = seg->number, .bytes = buf_slice(&s->ids) };
+	struct store_row row = { .seq = seg->number, .bytes = buf_slice(&s->moved) };
 	int64_t rowid = 0;
 	if (rc == SQLITE_OK)
 		rc = segment_insert(s, &row, ROW_AGED, NULL, &rowid);
@@ -132,6 +132,8 @@ void sqlite_tidy(struct sqlite_store *s)
 		rc = retain(s);
 	if (rc == 0 && purge_is_due(s))
 		sqlite_purge(s);
+	if (rc == 0)
+		ids_tidy(s);
 	if (s->wal_frames >= s->wal_frames_max)
 		copy_home(s);
 }

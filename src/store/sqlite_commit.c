@@ -20,6 +20,8 @@ int sums_put(struct sqlite_store *s, int64_t time_ms)
 	stmt_bind_int(stmt, 8, sums->parked_last);
 	stmt_bind_int(stmt, 9, (int64_t)sums->dead);
 	stmt_bind_int(stmt, 10, sums->purged);
+	stmt_bind_int(stmt, 11, sums->indexed);
+	stmt_bind_int(stmt, 12, sums->swept);
 	return stmt_run(stmt);
 }
 

@@ -32,6 +32,7 @@ static uint64_t bytes_of(struct sqlite_store *s, enum statement st, const struct
 
 /* What an ended row keeps beside what it is told, and how much that is in all. */
 struct kept {
+	int64_t n; /* the row's own number */
 	int flags;
 	uint64_t weight;
 	int64_t parked_n; /* its row of parked, which is to be purged */
@@ -61,6 +62,7 @@ static void insert_bind(
 	else
 		sqlite3_bind_null(stmt, 16);
 	stmt_bind_int(stmt, 17, kept->parked_n);
+	stmt_bind_int(stmt, 18, kept->n);
 }
 
 /* The flow's row of parked goes; what it held is for its history. */
@@ -116,13 +118,15 @@ int ended_write(struct sqlite_store *s, const struct store_ended *e)
 		kept.weight += bytes_of(s, ST_CHUNK_BYTES, &e->flow);
 	if ((kept.flags & FLOW_BIGS) != 0)
 		kept.weight += bytes_of(s, ST_BIG_BYTES, &e->flow);
-	insert_bind(stmt, e, &kept);
+	kept.n = s->sums.ended_last + 1;
 	/* SQLite would begin anew when all rows have gone; the sums tell rows by order. */
-	stmt_bind_int(stmt, 18, ++s->sums.ended_last);
+	insert_bind(stmt, e, &kept);
 	if ((rc = stmt_run(stmt)) != SQLITE_OK)
 		return rc;
 	if (f != NULL)
 		index_end(s, f);
+	s->sums.ended_last = kept.n;
+	ids_add(s, &e->flow, kept.n, kept.weight);
 	s->sums.ended_bytes += kept.weight;
 	/* When this row will be too old for one or the other. */
 	if (e->ended_ms + SEEN_WINDOW_MS < s->expire_ms)
@@ -217,6 +221,7 @@ int ended_expire(struct sqlite_store *s, int64_t now_ms, size_t rows_max)
 			return SQLITE_OK;
 		}
 		sums_strip(s, &head);
+		ids_expire(s, &head.flow, head.rowid);
 		stmt_bind_int(s->statements[ST_ENDED_DELETE], 1, head.rowid);
 		if ((rc = dead_expire(s, &head)) != SQLITE_OK ||
 			(rc = more_delete(s, &head.flow, head.flags)) != SQLITE_OK ||

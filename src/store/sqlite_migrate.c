@@ -19,12 +19,15 @@ static const char tables_sql[] =
 	"ALTER TABLE store ADD COLUMN parked_last INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE store ADD COLUMN dead INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE store ADD COLUMN purged INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE store ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE store ADD COLUMN swept INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ended ADD COLUMN parked_n INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ended ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ended ADD COLUMN weight INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ended ADD COLUMN places BLOB;"
 	"ALTER TABLE ended ADD COLUMN history BLOB;"
 	"DROP INDEX ended_child;"
+	"DROP INDEX ended_flow;"
 	"UPDATE ended SET weight = length(result) + length(untaken);"
 	"CREATE TEMP TABLE marked (flow BLOB PRIMARY KEY) WITHOUT ROWID;";
 
@@ -54,6 +57,10 @@ int sqlite_migrate(struct sqlite_store *s, struct err *err)
 	if (sqlite_exec(s, "BEGIN EXCLUSIVE") != SQLITE_OK ||
 		sqlite_exec(s, tables_sql) != SQLITE_OK ||
 		sqlite_exec(s, sqlite_schema_parked) != SQLITE_OK ||
+		sqlite_exec(s,
+			"INSERT INTO ended_id SELECT flow, rowid FROM ended;"
+			"UPDATE store SET indexed ="
+			" (SELECT coalesce(max(rowid), 0) FROM ended)") != SQLITE_OK ||
 		for_each_journal(s,
 			"ALTER TABLE journal_N ADD COLUMN from_seq INTEGER;"
 			"ALTER TABLE journal_N ADD COLUMN big INTEGER;"

@@ -71,16 +71,7 @@ void parked_dies(struct sqlite_store *s, const struct parked_row *row)
 
 bool parked_is_dead(struct sqlite_store *s, const struct id *flow)
 {
-	sqlite3_stmt *stmt = s->statements[ST_ENDED_FLOW];
-
-	if (s->sums.dead == 0)
-		return false;
-	stmt_bind_id(stmt, 1, flow);
-	int rc = sqlite3_step(stmt);
-	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		sqlite_die(s, "look for an ended flow");
-	sqlite3_reset(stmt);
-	return rc == SQLITE_ROW;
+	return s->sums.dead > 0 && ids_find(s, flow) != 0;
 }
 
 int parked_delete(struct sqlite_store *s, const struct parked_row *row)
@@ -284,17 +275,17 @@ int parks_write(
 	for (size_t i = 0; i < c->nparks; i++)
 		parks[i] = &c->parks[i];
 	qsort(parks, c->nparks, sizeof(void *), park_order);
-	buf_reset(&s->ids);
+	buf_reset(&s->moved);
 	for (size_t i = 0; i < c->nparks && rc == SQLITE_OK; i++) {
 		struct flow_rows *f = index_flow(s, &parks[i]->flow);
 		rc = parked_move(s, &parks[i]->flow, f, parks[i], UINT32_MAX);
 		if (f == NULL)
 			continue;
-		buf_put(&s->ids, f->flow.b, sizeof f->flow.b);
+		buf_put(&s->moved, f->flow.b, sizeof f->flow.b);
 		index_remove(s, f);
 	}
 	free(parks);
-	struct store_row row = { .bytes = buf_slice(&s->ids) };
+	struct store_row row = { .bytes = buf_slice(&s->moved) };
 	int64_t rowid = 0;
 	if (rc == SQLITE_OK && row.bytes.len > 0)
 		rc = segment_insert(s, &row, ROW_PARKED, now_ms, &rowid);

@@ -69,7 +69,10 @@ int sqlite_find(struct sqlite_store *s, struct store_find *f)
 	/* What lives comes before what has ended: a key may have been used again. */
 	if (find_parked(s, f))
 		return 0;
-	stmt_bind_id(stmt, 1, &f->what);
+	if (f->by == STORE_BY_KEY)
+		stmt_bind_id(stmt, 1, &f->what);
+	else
+		stmt_bind_int(stmt, 1, ids_find(s, &f->what));
 	int rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		ended_keep(s, stmt, request_results(&f->request), &f->ended);

@@ -21,7 +21,7 @@ static int scan_end(struct sqlite_store *s, struct flow_rows *f)
 		places_put(&s->places, f);
 		stmt_bind_slice(stmt, 1, buf_slice(&s->places));
 		stmt_bind_int(stmt, 2, (int64_t)s->places.len);
-		stmt_bind_id(stmt, 3, &f->flow);
+		stmt_bind_int(stmt, 3, ids_find(s, &f->flow));
 		rc = stmt_run(stmt);
 	}
 	index_end(s, f);
@@ -149,7 +149,8 @@ const char sqlite_sums_sql[] =
 	"SELECT time_ms, parked, hooks, untaken, stripped, ended_bytes +"
 	" (SELECT coalesce(sum(weight), 0) FROM ended WHERE rowid > ended_last),"
 	" max(ended_last, purged, (SELECT coalesce(max(rowid), 0) FROM ended)),"
-	" parked_last, dead, purged"
+	" parked_last, dead, purged,"
+	" indexed, swept, (SELECT min(rowid) - 1 FROM ended)"
 	" FROM store";
 
 /* Counts in what has ended since the sums were written: no more than a segment's. */
@@ -169,7 +170,12 @@ static int scan_sums(struct sqlite_store *s, struct err *err)
 			.parked_last = sqlite3_column_int64(stmt, 7),
 			.dead = (uint64_t)sqlite3_column_int64(stmt, 8),
 			.purged = sqlite3_column_int64(stmt, 9),
+			.indexed = sqlite3_column_int64(stmt, 10),
+			.swept = sqlite3_column_int64(stmt, 11),
 		};
+		s->ids.expired = sqlite3_column_type(stmt, 12) == SQLITE_NULL
+			? s->sums.ended_last
+			: sqlite3_column_int64(stmt, 12);
 		if (sqlite3_column_int64(stmt, 0) > s->time_ms)
 			s->time_ms = sqlite3_column_int64(stmt, 0);
 	}
@@ -187,6 +193,8 @@ int sqlite_scan(struct sqlite_store *s, struct err *err)
 		rc = scan_young(s, err);
 	if (rc == 0)
 		rc = scan_sums(s, err);
+	if (rc == 0)
+		rc = ids_scan(s, err);
 	s->base.time_ms = s->time_ms;
 	return rc;
 }

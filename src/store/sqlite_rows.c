@@ -225,7 +225,7 @@ bool rows_load_ended(struct sqlite_store *s, struct store_load *l, struct arena 
 	struct gathering g = { .store = s, .arena = a, .flow = l->flow };
 	sqlite3_stmt *stmt = s->statements[ST_ENDED_KEPT];
 
-	stmt_bind_id(stmt, 1, &l->flow);
+	stmt_bind_int(stmt, 1, ids_find(s, &l->flow));
 	int rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW) {
 		bool chunks = (sqlite3_column_int(stmt, 0) & FLOW_CHUNKS) != 0;

@@ -28,7 +28,9 @@ static const char schema_sql[] =
 	"  ended_last INTEGER NOT NULL DEFAULT 0,"
 	"  parked_last INTEGER NOT NULL DEFAULT 0," /* n of parked are never used again */
 	"  dead INTEGER NOT NULL DEFAULT 0," /* rows of parked whose flows have ended, … */
-	"  purged INTEGER NOT NULL DEFAULT 0" /* … all after this row of ended */
+	"  purged INTEGER NOT NULL DEFAULT 0," /* … all after this row of ended */
+	"  indexed INTEGER NOT NULL DEFAULT 0," /* rows of ended up to it are in ended_id */
+	"  swept INTEGER NOT NULL DEFAULT 0" /* those up to it no more */
 	");"
 	"INSERT INTO store (one, time_ms) VALUES (1, 0);"
 	"CREATE TABLE mac_key ("
@@ -36,7 +38,7 @@ static const char schema_sql[] =
 	"  id INTEGER NOT NULL UNIQUE,"
 	"  secret BLOB NOT NULL"
 	");"
-	"CREATE TABLE ended (" /* rowid: order of the ends */
+	"CREATE TABLE ended (" /* rowid: order of the ends, never used again */
 	"  flow BLOB NOT NULL,"
 	"  parent BLOB,"
 	"  parent_source INTEGER NOT NULL,"
@@ -55,10 +57,13 @@ static const char schema_sql[] =
 	"  places BLOB," /* of its rows in segments */
 	"  history BLOB" /* packed rows, older than those */
 	");"
-	"CREATE UNIQUE INDEX ended_flow ON ended (flow);"
 	"CREATE INDEX ended_key ON ended (key) WHERE parent IS NULL AND key IS NOT NULL;";
 
 const char sqlite_schema_parked[] =
+	"CREATE TABLE ended_id (" /* n: the row of ended */
+	"  flow BLOB PRIMARY KEY,"
+	"  n INTEGER NOT NULL"
+	") WITHOUT ROWID;"
 	"CREATE TABLE parked ("
 	"  n INTEGER PRIMARY KEY,"
 	"  flow BLOB NOT NULL,"
@@ -291,7 +296,7 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 		return rc;
 	/* Last, because SQLite works out how many pages these are when it is told, and
 	 * before its first read it takes them for smaller than they are. */
-	if (sqlite_exec(s, "PRAGMA cache_size = -16384") != SQLITE_OK)
+	if (sqlite_exec(s, "PRAGMA cache_size = -12288") != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot set it up");
 	if (fresh && (rc = tables_make(s, err)) < 0)
 		return rc;

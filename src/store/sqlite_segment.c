@@ -269,9 +269,9 @@ static int thin_write(struct sqlite_store *s, const struct retired *r, uint64_t 
 
 	sqlite3_snprintf(sizeof sql, sql,
 		"DELETE FROM journal_%u WHERE n BETWEEN %lld AND %lld"
-		" AND NOT EXISTS (SELECT 1 FROM ended WHERE ended.flow = journal_%u.flow)",
+		" AND NOT fish_ended(flow)",
 		r->number, (long long)r->thin_next,
-		(long long)r->thin_next + THIN_ROWS_MAX - 1, r->number);
+		(long long)r->thin_next + THIN_ROWS_MAX - 1);
 	if (rc == SQLITE_OK)
 		rc = sqlite_exec(s, sql);
 	if (rc != SQLITE_OK || bytes == r->bytes)

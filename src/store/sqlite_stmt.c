@@ -24,7 +24,7 @@ static const char *const statement_sql[STATEMENTS] = {
 	[ST_ROLLBACK] = "ROLLBACK",
 	[ST_STORE_PUT] = "UPDATE store SET time_ms = ?, parked = ?, hooks = ?, untaken = ?,"
 			 " ended_bytes = ?, stripped = ?, ended_last = ?,"
-			 " parked_last = ?, dead = ?, purged = ? WHERE one = 1",
+			 " parked_last = ?, dead = ?, purged = ?, indexed = ?, swept = ? WHERE one = 1",
 	[ST_ENDED_INSERT] = "INSERT INTO ended (" ENDED_ALL ", flags, weight, places, history,"
 			    " parked_n, rowid)"
 			    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -35,12 +35,11 @@ static const char *const statement_sql[STATEMENTS] = {
 			   " WHERE rowid > ? ORDER BY rowid LIMIT 1",
 	[ST_ENDED_STRIP] = "UPDATE ended SET result = x'', untaken = x'', flags = 0,"
 			   " weight = 0, places = NULL, history = NULL WHERE rowid = ?",
-	[ST_ENDED_KEPT] = "SELECT flags, places, history FROM ended WHERE flow = ?",
-	[ST_ENDED_PLACES] = "UPDATE ended SET places = ?, weight = weight + ? WHERE flow = ?",
-	[ST_ENDED_FLOW] = "SELECT 1 FROM ended WHERE flow = ?",
+	[ST_ENDED_KEPT] = "SELECT flags, places, history FROM ended WHERE rowid = ?",
+	[ST_ENDED_PLACES] = "UPDATE ended SET places = ?, weight = weight + ? WHERE rowid = ?",
 	[ST_ENDED_PARKED] = "SELECT rowid, parked_n FROM ended WHERE rowid > ?"
 			    " ORDER BY rowid LIMIT ?",
-	[ST_FIND_FLOW] = "SELECT " ENDED_ALL " FROM ended WHERE flow = ?",
+	[ST_FIND_FLOW] = "SELECT " ENDED_ALL " FROM ended WHERE rowid = ?",
 	[ST_FIND_KEY] = "SELECT " ENDED_ALL " FROM ended WHERE key = ? AND parent IS NULL"
 			" ORDER BY rowid DESC LIMIT 1",
 	[ST_LIST] = "SELECT " ENDED_ALL ", rowid FROM ended WHERE rowid < ?"
@@ -61,6 +60,10 @@ static const char *const statement_sql[STATEMENTS] = {
 			     " WHERE parent = ? AND flow > ? ORDER BY flow",
 	[ST_WALK_DUE] = "SELECT flow, wake_ms, awake FROM parked WHERE wake_ms > ?"
 			" ORDER BY wake_ms",
+	[ST_ID_GET] = "SELECT n FROM ended_id WHERE flow = ?",
+	[ST_ID_PUT] = "INSERT OR REPLACE INTO ended_id (flow, n) VALUES (?, ?)",
+	[ST_ID_NEXT] = "SELECT flow FROM ended_id WHERE flow > ? ORDER BY flow LIMIT 1 OFFSET ?",
+	[ST_ID_SWEEP] = "DELETE FROM ended_id WHERE flow > ?1 AND flow <= ?2 AND n <= ?3",
 	[ST_CHUNK_INSERT] = "INSERT INTO chunk (flow, seq, bytes) VALUES (?, ?, ?)",
 	[ST_CHUNK_GET] = "SELECT bytes FROM chunk WHERE flow = ? ORDER BY seq, n",
 	[ST_CHUNK_TRIM] = "DELETE FROM chunk WHERE flow = ?1 AND seq <"
@@ -81,6 +84,8 @@ static const char *const statement_sql[STATEMENTS] = {
 /* Segments have statements of their own. */
 int statements_prepare(struct sqlite_store *s, struct err *err)
 {
+	if (ids_function(s) != SQLITE_OK)
+		return sqlite_failed(s, err, "cannot set it up");
 	for (size_t i = 0; i < STATEMENTS; i++) {
 		if (stmt_prepare(s, &s->statements[i], statement_sql[i]) != SQLITE_OK)
 			return sqlite_failed(

@@ -5,7 +5,8 @@
  * Invariant: the connection and the index belong to whoever has set busy: the thread
  * while it carries something out, the owner while it has borrowed them. Surprise: after a
  * commit is handed back the thread tidies up before it takes the next request, so the
- * owner never waits for a dropped segment or a checkpoint. */
+ * owner never waits for a dropped segment or a checkpoint; and a backup gets a piece of its
+ * time after each commit, and what nobody asks for. */
 #include "store/sqlite.h"
 
 #include <signal.h>
@@ -34,6 +35,24 @@ static void hand_back(struct sqlite_store *s, struct store_request *r)
 		s->base.notify(s->base.notify_arg);
 }
 
+/* True when it was a commit. */
+static bool take(struct sqlite_store *s, struct store_request *r)
+{
+	bool commits = r->kind == STORE_COMMIT;
+
+	carry_out(s, r);
+	hand_back(s, r);
+	if (commits)
+		sqlite_tidy(s);
+	return commits;
+}
+
+/* Under the mutex. A backup leaves the connection to who wants to borrow it. */
+static bool is_work(const struct sqlite_store *s)
+{
+	return !list_empty(&s->queue) || (s->wanted == 0 && backup_is_due(s));
+}
+
 static void *thread_main(void *arg)
 {
 	struct sqlite_store *s = arg;
@@ -41,20 +60,23 @@ static void *thread_main(void *arg)
 	pthread_mutex_lock(&s->mutex);
 	for (;;) {
 		/* busy here means that the connection is lent to the owner. */
-		while ((list_empty(&s->queue) || s->busy) && !s->stopping)
+		while ((!is_work(s) || s->busy) && !s->stopping)
 			pthread_cond_wait(&s->wake, &s->mutex);
 		struct list *node = list_shift(&s->queue);
-		if (node == NULL)
+		if (node == NULL && s->stopping)
 			break;
 		s->busy = true;
 		pthread_mutex_unlock(&s->mutex);
 
-		struct store_request *r = container_of(node, struct store_request, link);
-		bool tidy = r->kind == STORE_COMMIT;
-		carry_out(s, r);
-		hand_back(s, r);
-		if (tidy)
-			sqlite_tidy(s);
+		bool committed = false;
+		if (node != NULL)
+			committed = take(s, container_of(node, struct store_request, link));
+
+		pthread_mutex_lock(&s->mutex);
+		bool copies = (node == NULL || committed) && backup_is_due(s);
+		pthread_mutex_unlock(&s->mutex);
+		if (copies)
+			backup_piece(s);
 
 		pthread_mutex_lock(&s->mutex);
 		s->busy = false;
@@ -64,7 +86,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-int sqlite_thread_start(struct sqlite_store *s, struct err *err)
+int sqlite_thread_new(pthread_t *ret, void *(*main)(void *arg), void *arg)
 {
 	sigset_t all;
 	sigset_t before;
@@ -72,8 +94,15 @@ int sqlite_thread_start(struct sqlite_store *s, struct err *err)
 	/* Signals are the business of the owner's thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int rc = pthread_create(&s->thread, NULL, thread_main, s);
+	int rc = pthread_create(ret, NULL, main, arg);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return rc;
+}
+
+int sqlite_thread_start(struct sqlite_store *s, struct err *err)
+{
+	int rc = sqlite_thread_new(&s->thread, thread_main, s);
+
 	if (rc != 0)
 		return err_set(err, FISH_EIO, "store %s: cannot start its thread: %s",
 			s->path, strerror(rc));
@@ -97,8 +126,10 @@ void sqlite_thread_stop(struct sqlite_store *s)
 void sqlite_borrow(struct sqlite_store *s)
 {
 	pthread_mutex_lock(&s->mutex);
+	s->wanted++;
 	while (s->busy || !list_empty(&s->queue))
 		pthread_cond_wait(&s->idle, &s->mutex);
+	s->wanted--;
 	s->busy = true;
 	pthread_mutex_unlock(&s->mutex);
 }

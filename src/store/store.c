@@ -106,6 +106,22 @@ int store_recover_flow(struct store *s, const struct id *flow,
 	return s->ops->recover_flow(s, flow, r, err);
 }
 
+int store_backup_begin(
+	struct store *s, const char *path, enum store_backup_mode mode, struct err *err)
+{
+	if (s->ops->backup_begin == NULL)
+		return err_set(err, FISH_EINVAL,
+			"the store is in memory alone: there is no file to copy");
+	return s->ops->backup_begin(s, path, mode, err);
+}
+
+void store_backup_look(struct store *s, struct store_backup *ret)
+{
+	*ret = (struct store_backup){ .phase = STORE_BACKUP_NONE };
+	if (s->ops->backup_look != NULL)
+		s->ops->backup_look(s, ret);
+}
+
 struct store *store_close(struct store *s)
 {
 	if (s != NULL)

@@ -143,12 +143,28 @@ struct store_recovery {
 	struct store_parked ret_parked;         /* of the parked ones, which are not handed out */
 };
 
+/* A copy of the whole store as it is at one moment between two commits, made while it goes on. */
+enum store_backup_mode { STORE_BACKUP_NEW, STORE_BACKUP_REPLACES };
+struct store_backup {
+	enum store_backup_phase {
+		STORE_BACKUP_NONE, STORE_BACKUP_COPIES, STORE_BACKUP_SECURES, STORE_BACKUP_DONE,
+		STORE_BACKUP_FAILED,
+	} phase;
+	uint64_t   number;               /* counts them */
+	uint64_t   bytes, left;          /* about; of the copy, and what is not copied yet */
+	int64_t    held_us_max;          /* the longest that the store's thread was held up by it at one go */
+	struct err err;                  /* FAILED: why */
+};
+
 struct store_ops {
 	void (*submit)(struct store *s, struct store_request *r);
 	void (*poll)(struct store *s);
 	int  (*recover)(struct store *s, struct store_recovery *r, struct err *err);
 	int  (*recover_flow)(struct store *s, const struct id *flow, const struct store_recovery *r, struct err *err);
 	void (*close)(struct store *s);
+	/* NULL: there is nothing to be copied. */
+	int  (*backup_begin)(struct store *s, const char *path, enum store_backup_mode mode, struct err *err);
+	void (*backup_look)(struct store *s, struct store_backup *ret);
 };
 
 /* The part that every store has; a kind of store embeds it first. */
@@ -197,6 +213,23 @@ int  store_recover(struct store *s, struct store_recovery *r, struct err *err);
  * no such parked flow. */
 int  store_recover_flow(struct store *s, const struct id *flow, const struct store_recovery *r, struct err *err);
 struct store *store_close(struct store *s);      /* waits for what is under way (done is not called); returns NULL */
+
+/* Begins a copy to path, which begins with '/': it grows in path.tmp, and gets its name once it is durable. All
+ * commits that are done before are in it. FISH_EBUSY: one is under way, or the name is taken (NEW), or
+ * a server has it; FISH_EINVAL; FISH_EIO. */
+int  store_backup_begin(struct store *s, const char *path, enum store_backup_mode mode, struct err *err);
+void store_backup_look(struct store *s, struct store_backup *ret);   /* how far the last one is */
+
+/* Judges the file of a store that nobody has open, and does not change it. Calls found for each thing that is
+ * wrong (flow NULL: it is no flow's), progress (may be NULL) now and then with a count of flows. 0: it is
+ * clean; 1: it is not; FISH_EBUSY, FISH_ENOTFOUND, FISH_EFORMAT, FISH_EINVAL, FISH_EIO: it cannot be judged. */
+struct store_check {
+	void (*found)(void *owner, const struct id *flow, const char *words);
+	void (*progress)(void *owner, uint64_t done, uint64_t all);
+	void  *owner;
+	bool   opaque;                   /* its rows hold no entries: for the stores of tests */
+};
+int  store_check_file(const char *path, const struct store_check *c, struct err *err);
 
 /* The memory store's extras, for tests and the simulator. A fault counts for a commit only. */
 enum memory_fault { MEMORY_OK, MEMORY_COMMIT_FAILS };

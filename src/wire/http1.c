@@ -88,19 +88,22 @@ void http1_continue(struct http1 *p, size_t body_bytes_max)
 	http1_begin_body(p, limit_or(body_bytes_max, p->inner->limits.body_bytes_max));
 }
 
+void http1_drop_body(struct http1 *p)
+{
+	buf_reset(&p->body);
+	if (p->body.cap > BODY_BYTES_KEPT_MAX)
+		buf_fini(&p->body);
+}
+
 void http1_next(struct http1 *p)
 {
 	CHECK(p->phase == HTTP1_DONE);
 	struct http1_inner old = *p->inner;
 	struct http1_field *fields = p->fields;
+	http1_drop_body(p);
 	struct buf body = p->body;
 	buf_reset(&old.head);
 	buf_reset(&old.line);
-	buf_reset(&body);
-	if (body.cap > BODY_BYTES_KEPT_MAX) {
-		buf_fini(&body);
-		buf_init(&body, old.limits.body_bytes_max);
-	}
 	*p = (struct http1){ .fields = fields, .body = body, .inner = p->inner };
 	*p->inner = (struct http1_inner){
 		.limits = old.limits, .head = old.head, .line = old.line,

@@ -51,6 +51,12 @@ size_t http1_feed(struct http1 *p, const char *bytes, size_t len);
  * phase is then HTTP1_BODY (send the 100 now if expect_continue), HTTP1_DONE without a body, or
  * HTTP1_BAD with 413 when Content-Length is over it. */
 void   http1_continue(struct http1 *p, size_t body_bytes_max);
+/* How long the body is as far as that is announced: its Content-Length, or what has come of its chunks
+ * and the whole of the one that is coming. In HTTP1_BODY and HTTP1_DONE. */
+size_t http1_body_bytes(const struct http1 *p);
+/* Nobody reads the body any more: gives the memory of a large one back before http1_next does. When no
+ * byte is fed any more, or after HTTP1_DONE. */
+void   http1_drop_body(struct http1 *p);
 void   http1_next(struct http1 *p);                      /* after HTTP1_DONE: ready for the next request */
 bool   http1_started(const struct http1 *p);             /* some byte of the current request has come */
 /* The only field of that name (any case): its value, or SLICE_NONE (ptr NULL) when there is none or

@@ -12,7 +12,8 @@ void http1_begin_body(struct http1 *p, size_t body_bytes_max)
 {
 	struct http1_inner *in = p->inner;
 	in->body_max = body_bytes_max;
-	p->body.bytes_max = body_bytes_max;
+	/* Of a length that is known no more is taken, also not for the doubling of the buffer. */
+	p->body.bytes_max = in->chunked || in->length > body_bytes_max ? body_bytes_max : in->length;
 	if (!in->chunked && in->length > body_bytes_max) {
 		http1_refuse(p, 413, "body too large");
 		return;
@@ -20,6 +21,19 @@ void http1_begin_body(struct http1 *p, size_t body_bytes_max)
 	in->step = in->chunked ? BODY_CHUNK_LINE : BODY_LENGTH;
 	in->left = in->chunked ? 0 : in->length;
 	p->phase = HTTP1_BODY;
+}
+
+size_t http1_body_bytes(const struct http1 *p)
+{
+	switch (p->inner->step) {
+	case BODY_LENGTH:
+	case BODY_CHUNK_DATA:
+		return p->body.len + p->inner->left;
+	case BODY_CHUNK_LINE:
+	case BODY_CHUNK_END:            /* left counts something else here */
+	case BODY_TRAILER: break;
+	}
+	return p->body.len;
 }
 
 static size_t take_bytes(struct http1 *p, struct slice in)

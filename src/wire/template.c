@@ -531,7 +531,8 @@ static int put_whole(struct template *t)
 
 int template_put(struct buf *out, struct err *err, const char *fmt, va_list ap)
 {
-	CHECK(fmt != NULL);
+	if (!fmt)
+		return err_set(err, FISH_EFORMAT, "the template is NULL");
 	struct template t = { .fmt = fmt, .at = fmt, .err = err };
 	/* Built apart and appended in one put: out is never left with half a value. */
 	size_t room = buf_failed(out) ? 0 : out->bytes_max - out->len;

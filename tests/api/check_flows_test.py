@@ -47,7 +47,8 @@ class Findings(unittest.TestCase):
         self.assertEqual(rules, known)      # no rule without an example
 
     def test_true_programs_give_nothing(self):
-        stories = (path for path in (ROOT / "tests/e2e").glob("*.c") if "fish_flow" in path.read_text())
+        stories = (path for path in (ROOT / "tests/e2e").glob("*.c")
+                   if "fish_flow" in (text := path.read_text()) and "/* finds: " not in text)
         for path in [*sorted((ROOT / "examples").glob("*/*.c")), *sorted(stories)]:
             with self.subTest(path.name):
                 ran = check(path)

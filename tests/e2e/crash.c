@@ -1,5 +1,5 @@
-/* crash.c - a flow that kills its process whenever it runs and CRASH is set, one that comes a few durable
- * steps further before it does, and one that minds its own business. */
+/* crash.c - a flow that kills its process whenever it runs and CRASH is set, one that does so in what it
+ * defers, one that comes a few durable steps further before it does, and one that minds its own business. */
 #include <fish.h>
 
 #include <signal.h>
@@ -16,8 +16,30 @@ static void bad(fish_flow *f, const fish_msg *in)
 	}
 }
 
-/* How many of its effects ran in this process: a replay runs none. */
-static int effects;
+static void dies(void *arg)
+{
+	(void)arg;
+	if (getenv("CRASH"))
+		raise(SIGKILL);
+}
+
+static void defers(fish_flow *f, const fish_msg *in)
+{
+	(void)in;
+	fish_defer(f, dies, NULL);
+	fish_sleep(f, 10);
+	if (!getenv("CRASH"))
+		fish_sleep(f, FISH_HOUR);
+}
+
+/* Kills with the second that is run in this process: a replay runs none. */
+static int effect(int n)
+{
+	if (getenv("CRASH") && getenv("CRASHES_NOW"))
+		raise(SIGKILL);
+	setenv("CRASHES_NOW", "1", 1);
+	return n + 1;
+}
 
 static void climbs(fish_flow *f, const fish_msg *in)
 {
@@ -27,11 +49,8 @@ static void climbs(fish_flow *f, const fish_msg *in)
 	for (;;) {
 		fish_sleep(f, 10);
 		/* All before an effect is durable when it begins. */
-		while (fish_once(f, "effect", &n, sizeof n)) {
-			if (getenv("CRASH") && ++effects == 2)
-				raise(SIGKILL);
-			n++;
-		}
+		while (fish_once(f, "effect", &n, sizeof n))
+			n = effect(n);
 		fish_publish(f, "height", "%d", n);
 	}
 }
@@ -44,7 +63,7 @@ static void good(fish_flow *f, const fish_msg *in)
 	fish_done(f, "{word: %-s}", fish_raw(fish_next(h, FISH_HOUR), ""));
 }
 
-static const fish_def flows[] = { FISH_FLOW(bad), FISH_FLOW(climbs), FISH_FLOW(good), FISH_END };
+static const fish_def flows[] = { FISH_FLOW(bad), FISH_FLOW(defers), FISH_FLOW(climbs), FISH_FLOW(good), FISH_END };
 
 int main(int argc, char **argv)
 {

@@ -19,16 +19,23 @@ class Quarantine(unittest.TestCase):
         poll(lambda: not self.server.process.alive(), PATIENCE_S, lambda: "it did not crash")
 
     def test_three_crashes_and_the_others_go_on(self):
+        self.three_crashes("bad")
+
+    def test_so_it_is_with_what_a_flow_defers(self):
+        """Was: nobody was blamed for a crash in there, and each start ended in it."""
+        self.three_crashes("defers")
+
+    def three_crashes(self, name):
         self.server.start()
         good = self.start_flow("good")
         url = self.server.flow(good)["hooks"][0]["url"]
-        self.start_flow("bad")         # durable, and harmless until the next start
+        self.start_flow(name)         # durable, and harmless until the next start
         self.server.kill()
         for _ in range(CRASHES_MAX):
             self.server.begin({"CRASH": "1"})      # may die before it is ready
             self.wait_dead()
         self.server.start({"CRASH": "1"})
-        bad = [flow for flow in self.server.flows() if flow["flow"] == "bad"]
+        bad = [flow for flow in self.server.flows() if flow["flow"] == name]
         self.assertEqual(len(bad), 1)
         shown = poll(lambda: (told := self.server.flow(bad[0]["id"]))["state"] == "stopped" and told,
                      PATIENCE_S, lambda: "it was not put aside")

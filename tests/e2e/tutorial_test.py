@@ -33,6 +33,9 @@ KINDS = {
     "id": r"\b0[0-9a-z]{25}\b",
     "build": r"\b[0-9a-f]{16}\b",
     "time": r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?Z?",
+    # A machine that is slow has parked the flow by then.
+    "state": r"\b(?:waiting|parked)(?=\n {2}started)",
+    "size": r"\b\d+(?:\.\d [KMG]iB| bytes) of memory",
     "ago": rf"(?:\bnow\b|\bin {SPAN}|\b{SPAN} ago\b)",
 }
 VARYING = re.compile("|".join(f"(?P<{kind}>{pattern})" for kind, pattern in KINDS.items()), re.M)

@@ -15,7 +15,8 @@ static long long difference(const fish_msg *a, const fish_msg *b)
 static void unordered(fish_flow *f, const fish_msg *in)
 {
 	(void)in;
-	long long n = difference(fish_post(f, &left, "/left", "{}"), fish_post(f, &right, "/right", "{}"));
+	long long n = difference(fish_post(f, &left, "/left", "{}"), /* finds: order */
+	                         fish_post(f, &right, "/right", "{}"));
 
 	fish_next(fish_spawn(f, "go on"), FISH_FOREVER);
 	fish_done(f, "{difference: %lld}", n);

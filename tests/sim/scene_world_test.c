@@ -351,6 +351,37 @@ static void failures_say_what_and_how_to_repeat(void **state)
 	fails_with(&named, bad_check, "fish_sim_run with these options and .seed = 9, .park = true; FISH_SIM_SAY=1");
 }
 
+/* ---- what a flow defers ---- */
+
+static void asks_patch(void *f)
+{
+	(void)fish_patch(f, "asked when it parks");
+}
+
+static void defers_patch(fish_flow *f, const fish_msg *in)
+{
+	(void)in;
+	fish_defer(f, asks_patch, f);
+	fish_sleep(f, FISH_MINUTE);
+	fish_done(f, "{new: %d}", fish_patch(f, "asked when it parks"));
+}
+
+static void deferring(fish_sim *s, void *arg)
+{
+	(void)arg;
+	fish_sim_ends(s, fish_sim_start(s, "defers_patch", "null"), "{new: 1}");
+}
+
+/* Was: the answer was recorded while the flow left memory, and it never came back. */
+static void what_is_deferred_may_ask_for_a_patch(void **state)
+{
+	static const fish_def defs[] = { FISH_FLOW(defers_patch), FISH_END };
+	static const fish_program deferred = { .flows = defs };
+
+	(void)state;
+	SURVIVES(deferred, deferring);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -360,6 +391,7 @@ int main(void)
 		cmocka_unit_test(time_is_virtual_and_has_limits),
 		cmocka_unit_test(all_can_be_looked_at),
 		cmocka_unit_test(failures_say_what_and_how_to_repeat),
+		cmocka_unit_test(what_is_deferred_may_ask_for_a_patch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -411,7 +411,8 @@ static void the_story_survives_power_cuts(void **state)
 /* An engine that answers before its commit is found out, or the story proves nothing. */
 static void an_early_ack_is_found(void **state)
 {
-	static const unsigned rules[] = { RULE_ACK_AFTER_COMMIT, RULE_EFFECTS_AFTER_COMMIT };
+	static const uint64_t rules[] = {
+		RULE_BIT(RULE_ACK_AFTER_COMMIT), RULE_BIT(RULE_EFFECTS_AFTER_COMMIT) };
 	struct world *w = *state;
 	uint64_t length = operations(w, FAULT_CHANGES);
 

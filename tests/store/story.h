@@ -40,7 +40,7 @@ struct world {
 	int64_t now_ms;
 	unsigned lives, opens_max;
 	int64_t park_after_ms;
-	unsigned rules_off;        /* a planted bug */
+	uint64_t rules_off;        /* a planted bug */
 	struct story_post posts[POSTS_MAX];
 	size_t nposts;
 	struct story_call calls[CALLS_MAX];

@@ -108,11 +108,38 @@ void store_list(struct store *s, struct store_list *l)
 	l->done(l, 0);
 }
 
+void store_load(struct store *s, struct store_load *l)
+{
+	(void)s;
+	l->rows = NULL;
+	l->nrows = 0;
+	l->done(l, FISH_ENOTFOUND);
+}
+
+int store_backup_begin(
+	struct store *s, const char *path, enum store_backup_mode mode, struct err *err)
+{
+	(void)s;
+	return strcmp(path, "/there") == 0 && mode == STORE_BACKUP_NEW
+		? err_set(err, FISH_EBUSY, "%s is there", path)
+		: 0;
+}
+
+void store_backup_look(struct store *s, struct store_backup *ret)
+{
+	(void)s;
+	*ret = (struct store_backup){ .phase = STORE_BACKUP_COPIES,
+		.number = 1,
+		.bytes = 300,
+		.left = 100 };
+}
+
 struct desk {
 	uv_loop_t loop;
 	struct engine engine;
 	struct admin *admin;
 	struct raw_peer peer;
+	struct budget budget;
 	size_t wakes;
 	bool drained;
 };
@@ -133,7 +160,7 @@ static void desk_open(struct desk *d)
 {
 	struct err err = { 0 };
 	signal(SIGPIPE, SIG_IGN);
-	*d = (struct desk){ .peer = { .fd = -1 } };
+	*d = (struct desk){ .peer = { .fd = -1 }, .budget = { .bytes_max = 1000 } };
 	id_text(&flow_id, flow_text);
 	assert_int_equal(uv_loop_init(&d->loop), 0);
 	struct admin_config config = {
@@ -142,6 +169,7 @@ static void desk_open(struct desk *d)
 		.listen = "127.0.0.1:0",
 		.token = "t0ken",
 		.body_bytes_max = 100,
+		.budget = &d->budget,
 		.wake = on_wake,
 		.wake_arg = d,
 	};
@@ -293,7 +321,10 @@ static void test_start_refusals(void **state)
 	d.engine.rc = FISH_ESTORE;
 	ask(&d, "POST /flows/f", "", 503, "Retry-After: 1\r\n");
 	d.engine.rc = FISH_EBUSY;
+	assert_int_equal(d.budget.refused, 0);
 	ask(&d, "POST /flows/f", "", 503, "Retry-After: 1\r\n");
+	told(&d, 503, "the engine's words");
+	assert_int_equal(d.budget.refused, 1);
 	d.engine.rc = 0;
 	ask(&d, "POST /flows/f?wait=never", "", 400, "wait=never");
 	ask(&d, "POST /flows/%zz", "", 404, "escape");
@@ -330,6 +361,34 @@ static void test_wait_for_the_end(void **state)
 	start_and_wait(&d, "1h");
 	d.engine.watch->done(d.engine.watch, FISH_ESTORE, 0, SLICE_NONE);
 	told(&d, 202, "\"existed\": false, \"wait_ended\": \"the store is away\"}");
+	desk_close(&d);
+}
+
+/* The flow has its input; a wait of an hour must not keep the memory from others. */
+static void test_wait_holds_no_body(void **state)
+{
+	(void)state;
+	struct desk d;
+	desk_open(&d);
+	put_request(&d, "POST /flows/f?wait=1h", TOKEN, "{\"a\": 1}");
+	net_until(&d.loop, &d.peer, d.engine.watch != NULL);
+	assert_int_equal(d.budget.bytes, 0);
+	d.engine.watch->done(d.engine.watch, 0, END_DONE, SLICE_LIT("1"));
+	told(&d, 200, "done");
+	desk_close(&d);
+}
+
+/* An operator must be able to look when there is no room for bodies. */
+static void test_no_room_for_bodies(void **state)
+{
+	(void)state;
+	struct desk d;
+	desk_open(&d);
+	d.budget.bytes_max = 5;
+	d.engine.live = 1;
+	ask(&d, "POST /flows/f", "{\"a\": 1}", 503, "Retry-After: 1\r\n");
+	told(&d, 503, "{\"error\": \"the request is refused: too many bodies");
+	ask(&d, "GET /flows", "", 200, "\"bodies\": 0, \"bodies_max\": 5, \"refused\": 1");
 	desk_close(&d);
 }
 
@@ -497,6 +556,8 @@ int main(void)
 		cmocka_unit_test(test_start_is_told_when_it_is_durable),
 		cmocka_unit_test(test_start_refusals),
 		cmocka_unit_test(test_wait_for_the_end),
+		cmocka_unit_test(test_wait_holds_no_body),
+		cmocka_unit_test(test_no_room_for_bodies),
 		cmocka_unit_test(test_wait_gives_up),
 		cmocka_unit_test(test_wait_ends_when_the_asker_goes),
 		cmocka_unit_test(test_drain_lets_those_who_wait_go),

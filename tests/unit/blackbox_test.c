@@ -11,6 +11,7 @@
 
 static const struct id guilty = { { 1, 2, 3 } };
 static const struct id other = { { 9 } };
+static const struct reached here = { .own = 7, .entries = 20 };
 
 struct place {
 	char path[64];
@@ -45,22 +46,22 @@ static struct blackbox *opened(const struct place *p, uint64_t build)
 }
 
 /* A start that finds the flow on the CPU at the last death to have come so far. */
-static struct blackbox *live_at(const struct place *p, uint64_t build, int64_t now_ms, uint64_t reached)
+static struct blackbox *live_at(const struct place *p, uint64_t build, int64_t now_ms, struct reached reached)
 {
 	struct blackbox *b = opened(p, build);
 	struct id flow;
 
 	if (blackbox_crashed(b, &flow))
-		(void)blackbox_count(b, reached, now_ms);
+		(void)blackbox_count(b, &reached, now_ms);
 	return b;
 }
 
 static struct blackbox *live(const struct place *p, uint64_t build, int64_t now_ms)
 {
-	return live_at(p, build, now_ms, 7);
+	return live_at(p, build, now_ms, here);
 }
 
-static void die_at(const struct place *p, const struct id *flow, int64_t now_ms, uint64_t reached)
+static void die_at(const struct place *p, const struct id *flow, int64_t now_ms, struct reached reached)
 {
 	struct blackbox *b = live_at(p, 1, now_ms, reached);
 
@@ -71,7 +72,7 @@ static void die_at(const struct place *p, const struct id *flow, int64_t now_ms,
 /* A life that ends while flow is on the CPU. */
 static void die_in(const struct place *p, const struct id *flow, int64_t now_ms)
 {
-	die_at(p, flow, now_ms, 7);
+	die_at(p, flow, now_ms, here);
 }
 
 static void three_crashes_put_a_flow_aside(void **state)
@@ -83,7 +84,7 @@ static void three_crashes_put_a_flow_aside(void **state)
 
 	assert_true(blackbox_crashed(b, &flow));
 	assert_true(id_eq(&flow, &guilty));
-	assert_int_equal(blackbox_count(b, 7, 1003), 3);
+	assert_int_equal(blackbox_count(b, &here, 1003), 3);
 	assert_false(blackbox_crashed(b, &flow));
 	assert_true(blackbox_quarantined(b, &guilty));
 	assert_false(blackbox_quarantined(b, &other));
@@ -108,21 +109,37 @@ static void two_crashes_do_not(void **state)
 static void progress_between_crashes_begins_the_count_anew(void **state)
 {
 	for (uint64_t i = 0; i < 10; i++)
-		die_at(*state, &guilty, 1000 + (int64_t)i, i);
+		die_at(*state, &guilty, 1000 + (int64_t)i, (struct reached){ i, 2 * i });
 	struct blackbox *b = opened(*state, 1);
 
-	assert_int_equal(blackbox_count(b, 10, 1010), 1);
+	assert_int_equal(blackbox_count(b, &(struct reached){ 10, 20 }, 1010), 1);
 	blackbox_close(b);
 }
 
 static void progress_before_the_first_crash_is_no_excuse(void **state)
 {
-	die_at(*state, &guilty, 1000, 0);
+	die_at(*state, &guilty, 1000, (struct reached){ 0, 0 });
 	for (int64_t i = 1; i < 4; i++)
-		die_at(*state, &guilty, 1000 + i, 50);
-	struct blackbox *b = live_at(*state, 1, 1004, 50);
+		die_at(*state, &guilty, 1000 + i, here);
+	struct blackbox *b = live_at(*state, 1, 1004, here);
 
 	assert_true(blackbox_quarantined(b, &guilty));
+	blackbox_close(b);
+}
+
+/* A flow that gathers 50 answers wakes for each and takes no step further before the last. But strangers, who
+ * can send at any time, must not keep alive for ever what always crashes. */
+static void deliveries_are_progress_for_a_while(void **state)
+{
+	struct blackbox *b = NULL;
+	uint64_t lives = 0;
+
+	do {
+		blackbox_close(b);
+		die_at(*state, &guilty, 1000, (struct reached){ 7, 20 + lives });
+		b = live_at(*state, 1, 1000, (struct reached){ 7, 20 + ++lives });
+	} while (lives < 100 && !blackbox_quarantined(b, &guilty));
+	assert_int_equal(lives, 20);
 	blackbox_close(b);
 }
 
@@ -222,6 +239,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(two_crashes_do_not, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(progress_between_crashes_begins_the_count_anew, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(progress_before_the_first_crash_is_no_excuse, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(deliveries_are_progress_for_a_while, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(an_unjudged_crash_is_still_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_has_ended_is_acquitted, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(who_is_forgiven_runs_again, set_up, tear_down),

@@ -21,6 +21,11 @@ static const char *const variables[] = {
 	"FISH_SOCKET",
 	"FISH_ADMIN",
 	"FISH_MAX_BODY",
+	"FISH_MEMORY",
+	"FISH_YOUNG",
+	"FISH_RETAIN_FOR",
+	"FISH_RETAIN_BYTES",
+	"FISH_PARK_AFTER",
 	"FISH_STEPS_MAX",
 	"FISH_LOG",
 	"FISH_TEST_PARK",
@@ -87,6 +92,54 @@ static void test_defaults(void **state)
 	assert_null(c.values[FLAG_STORE]);
 	assert_int_equal(c.body_bytes_max, BODY_BYTES_MAX_DEFAULT);
 	assert_false(c.test_park);
+	assert_int_equal(c.limits[LIMIT_MEMORY], 1 << 30);
+	assert_int_equal(c.limits[LIMIT_YOUNG], 64 << 20);
+	assert_int_equal(c.limits[LIMIT_RETAIN_FOR], 24 * 3600 * 1000);
+	assert_int_equal(c.limits[LIMIT_RETAIN_BYTES], 1 << 30);
+	assert_int_equal(c.limits[LIMIT_PARK_AFTER], 10000);
+}
+
+static void test_limits(void **state)
+{
+	(void)state;
+	struct config c;
+	setenv("FISH_YOUNG", "8m", 1);
+	setenv("FISH_PARK_AFTER", "1h", 1);
+	accepted(&c,
+		WORDS("serve", "--memory", "512M", "--retain-for", "3d", "--retain-bytes=2G",
+			"--park-after", "250ms"));
+	assert_int_equal(c.limits[LIMIT_MEMORY], 512 << 20);
+	assert_int_equal(c.limits[LIMIT_YOUNG], 8 << 20);
+	assert_int_equal(c.limits[LIMIT_RETAIN_FOR], 3 * 24 * 3600 * 1000);
+	assert_int_equal(c.limits[LIMIT_RETAIN_BYTES], INT64_C(2) << 30);
+	assert_int_equal(c.limits[LIMIT_PARK_AFTER], 250);
+	accepted(&c, WORDS("serve", "--memory", "16m", "--max-body", "4m"));
+}
+
+static void test_limits_refuse_in_words(void **state)
+{
+	(void)state;
+	refused(WORDS("serve", "--memory", "15m"), "--memory '15m': give 16m to 1t bytes");
+	refused(WORDS("serve", "--memory", "2t"), "--memory '2t'");
+	refused(WORDS("serve", "--memory", "1.5g"), "'1.5g'");
+	refused(WORDS("serve", "--memory", "512MB"), "'512MB'");
+	refused(WORDS("serve", "--memory", "-1"), "--memory");
+	refused(WORDS("serve", "--memory", "99999999999999999999"), "--memory");
+	refused(WORDS("serve", "--memory", "18014398509481984k"), "--memory");
+	refused(WORDS("serve", "--young", "1k"), "--young '1k': give 1m to 64g");
+	refused(WORDS("serve", "--retain-for", "4d"), "from 1s to 3d");
+	refused(WORDS("serve", "--retain-for", "24"), "--retain-for '24'");
+	refused(WORDS("serve", "--retain-for", "9223372036854775807d"), "--retain-for");
+	refused(WORDS("serve", "--retain-bytes", "0"), "--retain-bytes '0'");
+	refused(WORDS("serve", "--park-after", "0s"), "--park-after '0s'");
+	refused(WORDS("serve", "--park-after", "25h"), "10ms to 24h");
+	refused(WORDS("serve", "--park-aftr", "1s"), "did you mean '--park-after'");
+	/* Such a body would be told to come again for ever. */
+	refused(WORDS("serve", "--memory", "16m", "--max-body", "5m"), "give --memory 20m or more");
+	setenv("FISH_MEMORY", "little", 1);
+	refused(WORDS("serve"), "'little'");
+	struct config c;
+	accepted(&c, WORDS("ls"));
 }
 
 static void test_flags_in_both_forms(void **state)
@@ -227,6 +280,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_defaults, forget_environment),
+		cmocka_unit_test_setup(test_limits, forget_environment),
+		cmocka_unit_test_setup(test_limits_refuse_in_words, forget_environment),
 		cmocka_unit_test_setup(test_flags_in_both_forms, forget_environment),
 		cmocka_unit_test_setup(test_arguments, forget_environment),
 		cmocka_unit_test_setup(test_environment_stands_in, forget_environment),

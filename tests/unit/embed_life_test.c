@@ -383,7 +383,13 @@ static void options_are_refused_in_words(void **state)
 	o.program = &empty;
 	refused(&o, FISH_EINVAL, "program");
 	o = options_of(":memory:");
-	o.reserved[4] = &o;
+	o.memory_bytes = 5;
+	refused(&o, FISH_EINVAL, "memory_bytes is 5: give 16777216 to");
+	o = options_of(":memory:");
+	o.park_after_ms = -1;
+	refused(&o, FISH_EINVAL, "park_after_ms is -1");
+	o = options_of(":memory:");
+	o.reserved[3] = &o;
 	refused(&o, FISH_EINVAL, "reserved");
 	o = options_of(":memory:");
 	o.steps_max = (size_t)2000000001;

@@ -39,7 +39,7 @@ struct kit {
 	uint64_t            build;
 	struct work_item   *works[KIT_WORKS_MAX];   /* begun; NULL: done, or its process is gone */
 	size_t              nworks;
-	unsigned            rules_off;
+	uint64_t            rules_off;
 	uint32_t            steps_max, turn_steps_max;
 	size_t              run_ahead_bytes;
 	struct buf          log;          /* lines, each with its line feed */

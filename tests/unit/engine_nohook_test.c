@@ -1,4 +1,5 @@
-/* engine_nohook_test.c - NULL where a hook belongs stops the flow with words, and nothing else. */
+/* engine_nohook_test.c - NULL where a hook or another argument belongs stops the flow with words, and
+ * nothing else. */
 #include "engine_kit.h"
 
 /* Not to be known to the compiler, and on top of a frame or two. */
@@ -47,7 +48,46 @@ static void passes_null(fish_flow *f, const fish_msg *in)
 	fish_done(f, "{any: %d}", fish_any(f, FISH_SECOND, nothing(), nothing()) != NULL);
 }
 
-static const fish_def flows[] = { FISH_FLOW(leaf), FISH_FLOW(passes_null), FISH_END };
+static void twice(fish_flow *f, int *outer)
+{
+	int inner = 0;
+
+	while (fish_once(f, "one name", outer, sizeof *outer))
+		while (fish_once(f, "one name", &inner, sizeof inner))
+			inner = 1;
+}
+
+/* The compiler takes its format to be like that of its argument, and does not know that it is none. */
+static __attribute__((format_arg(1))) const char *no(const char *format)
+{
+	return *format ? NULL : format;
+}
+
+static void passes_nonsense(fish_flow *f, const fish_msg *in)
+{
+	const char *what = fish_str(in, "/what");
+	fish_hook *h = fish_spawn(f, "a hook that is one");
+	int result = 0;
+
+	if (strcmp(what, "template") == 0)
+		fish_publish(f, "x", no("%d"), 1);
+	if (strcmp(what, "text") == 0)
+		fish_fail(f, no("%d"), 1);
+	if (strcmp(what, "hooks") == 0)
+		(void)fish_any_of(f, 0, NULL, 3);
+	if (strcmp(what, "ret") == 0)
+		(void)fish_gather(f, 0, &h, 1, 1, NULL);
+	if (strcmp(what, "request") == 0)
+		(void)fish_call(f, NULL);
+	if (strcmp(what, "function") == 0)
+		fish_work(f, "w", NULL, NULL, NULL, 0);
+	while (strcmp(what, "result") == 0 && fish_once(f, "o", NULL, 4))
+		continue;
+	twice(f, &result);
+}
+
+static const fish_def flows[] = {
+	FISH_FLOW(leaf), FISH_FLOW(passes_null), FISH_FLOW(passes_nonsense), FISH_END };
 static const fish_program program = { .flows = flows };
 
 static void told(struct kit *k, const char *what, const char *verb)
@@ -104,12 +144,39 @@ static void among_several_hooks_they_are_skipped(void **state)
 	kit_close(&k);
 }
 
+/* Was: the process died; with a loop of fish_once in one of its own name, the flow never came to an end. */
+static void other_arguments_are_told_of_too(void **state)
+{
+	static const char *const what_why[][2] = {
+		{ "template", "step 1: fish_publish: the template is NULL" },
+		{ "text", "step 1: the format of a text is NULL" },
+		{ "hooks", "step 1: the list of 3 hooks to wait on is NULL" },
+		{ "ret", "step 1: fish_gather: ret is NULL" },
+		{ "request", "step 1: fish_call: the request is NULL" },
+		{ "function", "step 1: fish_work(\"w\"): the function is NULL" },
+		{ "result", "step 1: fish_once(\"o\"): the result is NULL, its size 4" },
+		{ "twice", "step 2: fish_once(\"one name\") inside fish_once(\"one name\")" },
+	};
+	struct kit k;
+
+	(void)state;
+	kit_open(&k, &program, 0);
+	for (size_t i = 0; i < sizeof what_why / sizeof *what_why; i++) {
+		char input[60];
+
+		snprintf(input, sizeof input, "{\"what\": \"%s\"}", what_why[i][0]);
+		assert_non_null(strstr(kit_end(&k, kit_start(&k, "passes_nonsense", input)), what_why[i][1]));
+	}
+	kit_close(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_function_says_so),
 		cmocka_unit_test(it_is_the_flow_on_the_cpu_that_is_stopped),
 		cmocka_unit_test(among_several_hooks_they_are_skipped),
+		cmocka_unit_test(other_arguments_are_told_of_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -323,7 +323,7 @@ static void an_effect_that_must_have_been_is_not_begun(void **state)
 	kit_turn(&k);
 	assert_non_null(strstr(kit_end(&k, id), "its effect is not in the journal, though later steps are"));
 	/* The rule makes it so: without it the effect is done again. */
-	k.rules_off = RULE_ONCE_INSIDE;
+	k.rules_off = RULE_BIT(RULE_ONCE_INSIDE);
 	kit_crash(&k, KIT_LOST);
 	kit_turn(&k);
 	assert_non_null(strstr(kit_show(&k, id), "the result of step 0"));

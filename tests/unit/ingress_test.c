@@ -1,7 +1,7 @@
 /* ingress_test.c - the door: what is refused, in which order, and what the engine is
  * handed.
  *
- * The engine is a stand-in of two functions here (the linker takes them before the
+ * The engine is a stand-in of four functions here (the linker takes them before the
  * library's), so that each of its answers can be had at will. */
 #include "net_test.h"
 
@@ -13,6 +13,7 @@ enum { HELD_MAX = 8 };
 
 struct engine {
 	int status; /* answered at once; 0: hold */
+	bool crowded, away;
 	struct delivery *held[HELD_MAX];
 	size_t nheld;
 	size_t asked; /* deliveries */
@@ -24,6 +25,10 @@ bool engine_token_genuine(const struct engine *e, struct slice token)
 	(void)e;
 	return token.len >= 4 && memcmp(token.ptr, "good", 4) == 0;
 }
+
+bool engine_crowded(const struct engine *e) { return e->crowded; }
+
+bool engine_away(const struct engine *e) { return e->away; }
 
 void engine_deliver(struct engine *e, struct delivery *d)
 {
@@ -55,6 +60,7 @@ struct door {
 	struct engine engine;
 	struct ingress *ingress;
 	struct raw_peer peer;
+	struct budget budget;
 	size_t wakes;
 	bool drained;
 };
@@ -74,7 +80,7 @@ static void on_drained(void *arg)
 static void door_open(struct door *d)
 {
 	signal(SIGPIPE, SIG_IGN);
-	*d = (struct door){ .engine = { .status = 200 } };
+	*d = (struct door){ .engine = { .status = 200 }, .budget = { .bytes_max = 1 << 20 } };
 	buf_init(&d->engine.token, SIZE_MAX);
 	buf_init(&d->engine.body, SIZE_MAX);
 	buf_init(&d->engine.meta, SIZE_MAX);
@@ -85,6 +91,7 @@ static void door_open(struct door *d)
 		.engine = &d->engine,
 		.listen = "127.0.0.1:0",
 		.body_bytes_max = 100,
+		.budget = &d->budget,
 		.wake = on_wake,
 		.wake_arg = d,
 	};
@@ -201,6 +208,48 @@ static void refused_in_order(void **state)
 	door_close(&d);
 }
 
+/* A full hook and a full memory both say when to come again. */
+static void every_later_says_when(void **state)
+{
+	(void)state;
+	struct door d;
+	door_open(&d);
+	d.engine.status = 429;
+	expect_status(&d, POST("/h/good", ""), 429);
+	assert_true(raw_has(&d.peer, "Retry-After: 60\r\n"));
+	assert_int_equal(d.budget.refused, 0);
+	d.engine.status = 503;
+	expect_status(&d, POST("/h/good", ""), 503);
+	assert_true(raw_has(&d.peer, "Retry-After: 1\r\n"));
+	assert_int_equal(d.budget.refused, 0); /* the store is away: another story */
+	door_close(&d);
+}
+
+/* The head alone is enough to refuse; a turn is asked for, since it may make room. */
+static void crowded_is_503_before_the_body(void **state)
+{
+	(void)state;
+	struct door d;
+	door_open(&d);
+	d.engine.crowded = true;
+	expect_status(&d, "POST /h/good HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n", 503);
+	assert_true(raw_has(&d.peer, "Retry-After: 1\r\n"));
+	assert_int_equal(d.engine.asked, 0);
+	assert_int_equal(d.budget.refused, 1);
+	assert_int_equal(d.wakes, 1);
+	/* Without a body it is the engine's to say, and is counted just the same. */
+	d.engine.status = 503;
+	expect_status(&d, "POST /h/good HTTP/1.1\r\nHost: a\r\n\r\n", 503);
+	assert_int_equal(d.engine.asked, 1);
+	assert_int_equal(d.budget.refused, 2);
+	d.engine.away = true;
+	expect_status(&d, POST("/h/good", ""), 503);
+	assert_int_equal(d.budget.refused, 2);
+	/* Forged ones are told so at any time. */
+	expect_status(&d, POST("/h/bad", ""), 404);
+	door_close(&d);
+}
+
 static void message_ids(void **state)
 {
 	(void)state;
@@ -273,6 +322,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stored_is_200_and_empty),
 		cmocka_unit_test(refused_in_order),
+		cmocka_unit_test(every_later_says_when),
+		cmocka_unit_test(crowded_is_503_before_the_body),
 		cmocka_unit_test(message_ids),
 		cmocka_unit_test(nothing_is_said_before_done),
 		cmocka_unit_test(engine_that_answers_after_the_door_is_gone),

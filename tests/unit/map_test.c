@@ -115,6 +115,43 @@ static void any_history_agrees_with_the_model(void **state)
 	map_fini(&m);
 }
 
+/* Room that was needed once is given back, but not so that it is needed again at once. */
+static void emptied_map_is_small(void **state)
+{
+	(void)state;
+	static char value;
+	struct map m;
+	size_t resized = 0;
+
+	map_init(&m);
+	for (uint32_t k = 0; k < 60000; k++) {
+		struct id key = key_of(k);
+
+		map_put(&m, &key, &value);
+	}
+	assert_true(m.cap >= 60000);
+	for (uint32_t k = 60000; k-- > 100;) {
+		struct id key = key_of(k);
+		size_t cap = m.cap;
+
+		map_remove(&m, &key);
+		resized += m.cap != cap;
+		cap = m.cap;
+		map_put(&m, &key, &value);
+		assert_int_equal(m.cap, cap);
+		map_remove(&m, &key);
+	}
+	assert_true(m.cap <= 1024);
+	assert_true(resized > 4);
+	assert_int_equal(m.len, 100);
+	for (uint32_t k = 0; k < 100; k++) {
+		struct id key = key_of(k);
+
+		assert_ptr_equal(map_get(&m, &key), &value);
+	}
+	map_fini(&m);
+}
+
 /* Alike keys must not pile up: the longest run of taken slots stays short. */
 static void alike_keys_are_spread(void **state)
 {
@@ -143,6 +180,7 @@ int main(void)
 		cmocka_unit_test(empty_map_has_nothing),
 		cmocka_unit_test(put_replaces),
 		cmocka_unit_test(any_history_agrees_with_the_model),
+		cmocka_unit_test(emptied_map_is_small),
 		cmocka_unit_test(alike_keys_are_spread),
 	};
 

@@ -258,7 +258,7 @@ static void test_list(void **state)
 		0, &where);
 	json_t *figures = json_loads(
 		"{\"flows\":1,\"waiting\":1,\"stopped\":2,\"hooks_open\":1,\"calls\":3,"
-		"\"untaken\":0}",
+		"\"untaken\":0,\"parked\":7,\"memory\":1610612736,\"bodies\":1,\"refused\":4}",
 		0, &where);
 	struct buf out;
 	buf_init(&out, 1 << 16);
@@ -272,7 +272,9 @@ static void test_list(void **state)
 		"01jd8q4zv6n3f5w2x7y9k1m0pr  order             waiting    12 s ago        in 4 min 12 s     "
 		"   1      1        0\n"
 		"y                           order             done       12 s ago        -\n"
-		"1 flow live, 1 waiting, 2 stopped; 1 URL out, 3 calls under way, 0 messages not yet taken\n");
+		"1 flow live, 1 waiting, 2 stopped; 1 URL out, 3 calls under way, 0 messages not yet taken\n"
+		"7 parked, the others take 1.5 GiB of memory; 1 byte of bodies in flight; 4 requests refused for "
+		"want of memory\n");
 	buf_fini(&out);
 	json_decref(flow);
 	json_decref(ended);

@@ -1,0 +1,26 @@
+/* limits.h - how much memory, disk and time a server may take: defaults and bounds.
+ *
+ * The same five for `serve` and for an embedded server, so that both refuse the same. */
+#ifndef FISH_LIMITS_H
+#define FISH_LIMITS_H
+
+#include "base/base.h"
+
+enum limit {
+	LIMIT_MEMORY,            /* bytes: flows in memory and bodies in flight */
+	LIMIT_YOUNG,             /* bytes of the store that a restart reads */
+	LIMIT_RETAIN_FOR,        /* ms that an ended flow's history is kept */
+	LIMIT_RETAIN_BYTES,      /* … and how many bytes of them all */
+	LIMIT_PARK_AFTER,        /* ms at rest until a flow leaves memory */
+};
+enum { LIMITS = LIMIT_PARK_AFTER + 1 };
+
+/* Bodies in flight may take one of so many parts of the memory, flows the rest. */
+enum { MEMORY_PARTS_OF_BODIES = 4 };
+
+/* text: as given to the flag; NULL: the default. FISH_EINVAL with the bounds in words. */
+int limit_parse(enum limit limit, const char *text, int64_t *ret, struct err *err);
+/* The same of a member of fish_options; 0: the default. */
+int limit_take(enum limit limit, int64_t given, int64_t *ret, struct err *err);
+
+#endif

@@ -1,0 +1,243 @@
+/* check_test.c - the check of a store's file finds each damage that is planted, and nothing in what
+ * random histories leave behind.
+ *
+ * Surprise: the random histories hold rows that are no entries, so their entries are not judged; the
+ * store that damage is planted in has real ones. */
+#include "sqlite_kit.h"
+#include "random.h"
+#include "wire/entry.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+enum { SEEDS = 8, STEPS = 150, WORDS_SIZE = 8000 };
+
+/* What a check said. */
+struct said {
+	unsigned n;
+	char words[WORDS_SIZE];
+	struct id flow; /* of the first */
+};
+
+static void on_found(void *owner, const struct id *flow, const char *words)
+{
+	struct said *said = owner;
+	size_t len = strlen(said->words);
+
+	if (said->n++ == 0 && flow != NULL)
+		said->flow = *flow;
+	snprintf(said->words + len, sizeof said->words - len, "%s\n", words);
+}
+
+static int check(const char *path, bool opaque, struct said *said)
+{
+	struct err err = { 0 };
+
+	memset(said, 0, sizeof *said);
+	int rc = store_check_file(path,
+		&(struct store_check){ .found = on_found, .owner = said, .opaque = opaque },
+		&err);
+	if (rc < 0)
+		snprintf(said->words, sizeof said->words, "%s", err.text);
+	return rc;
+}
+
+static void reopen(struct fixture *fx)
+{
+	struct said said;
+
+	fx->s = store_close(fx->s);
+	if (check(fx->path, true, &said) != 0)
+		fprintf(stderr, "%s", said.words);
+	CHECK(said.n == 0);
+	open_small(fx);
+}
+
+static void random_histories_are_clean(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct fixture *fx = xalloc(sizeof *fx);
+		struct said said;
+
+		fixture_init(fx);
+		open_small(fx);
+		struct random_run *run = random_new(fx, reopen, seed);
+		random_steps(run, STEPS);
+		random_free(run);
+		fx->s = store_close(fx->s);
+		if (check(fx->path, true, &said) != 0)
+			fail_msg("seed %llu: %s", (unsigned long long)seed, said.words);
+		fixture_fini(fx);
+		free(fx);
+	}
+}
+
+/* An entry with so many bytes in it. */
+static struct slice entry_of(struct buf *b, enum entry_kind kind, size_t bytes)
+{
+	static char body[100000];
+	struct entry e = { .kind = kind, .time_ms = 5, .name = SLICE_LIT("x") };
+
+	buf_reset(b);
+	memset(body, 'b', sizeof body);
+	e.body = (struct slice){ body, bytes };
+	e.status = kind == ENTRY_END ? END_DONE : 0;
+	entry_put(b, &e);
+	return buf_slice(b);
+}
+
+static void add(struct fixture *fx, unsigned flow, uint64_t seq, size_t bytes)
+{
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX);
+	struct slice entry = entry_of(&b, seq == 0 ? ENTRY_START : ENTRY_PUBLISH, bytes);
+	assert_int_equal(commit_row(fx, bytes_row(flow, seq, entry), 5), 0);
+	buf_fini(&b);
+}
+
+static void park(struct fixture *fx, unsigned flow)
+{
+	struct store_park p = { .flow = flow_id(flow), .wake_ms = 9, .hooks = 2, .untaken = 1 };
+
+	assert_int_equal(commit_all(fx, (struct store_commit){ .parks = &p, .nparks = 1, .now_ms = 5 }), 0);
+}
+
+/* Flow 1 is resident; 2 is parked, 3 too, with a chunk and long bytes; 4 has ended. */
+static void make(struct fixture *fx)
+{
+	struct buf b;
+
+	open_with(fx, NULL);
+	for (unsigned flow = 1; flow <= 4; flow++) {
+		for (uint64_t seq = 0; seq < 3; seq++)
+			add(fx, flow, seq, 100);
+	}
+	park(fx, 2);
+	add(fx, 3, 3, 5000);
+	add(fx, 3, 4, 80000);
+	park(fx, 3);
+	buf_init(&b, SIZE_MAX);
+	struct store_row last = bytes_row(4, 3, entry_of(&b, ENTRY_END, 10));
+	last.last = true;
+	struct store_ended e = keyed(ended_of(4, 5), 4);
+	assert_int_equal(commit_both(fx, &last, 1, &e, 1, 5), 0);
+	buf_fini(&b);
+	fx->s = store_close(fx->s);
+}
+
+static const struct damage {
+	const char *sql, *words;
+	unsigned flow; /* whose it is; 0: nobody's */
+} damages[] = {
+	{ "DELETE FROM journal_1 WHERE seq = 1 AND flow = (SELECT min(flow) FROM journal_1 WHERE last = 0)",
+		"a hole from 1 to 2", 1 },
+	{ "DELETE FROM journal_1 WHERE seq = 0 AND flow = (SELECT min(flow) FROM journal_1 WHERE last = 0)",
+		"begins at 1 and is needed from 0", 1 },
+	{ "UPDATE journal_1 SET bytes = substr(bytes, 1, 50) WHERE n = 2", "does not decode", 1 },
+	{ "UPDATE journal_1 SET bytes = x'' WHERE n = 2", "is empty", 1 },
+	{ "UPDATE journal_1 SET last = 2 WHERE n = 2", "not as it was written", 0 },
+	{ "UPDATE parked SET bytes = substr(bytes, 1, length(bytes) - 3) WHERE flags = 0",
+		"its rows in parked are damaged", 2 },
+	{ "UPDATE parked SET parent = x'01020304050607080910111213141516' WHERE flags = 0",
+		"another parent", 2 },
+	{ "UPDATE parked SET flow = x'0102' WHERE flags = 0", "its row in parked is damaged", 0 },
+	{ "UPDATE parked SET n = 77 WHERE flags = 0", "a number that was not given", 2 },
+	{ "UPDATE parked SET awake = 1 WHERE flags = 0", "the number of parked flows", 0 },
+	{ "UPDATE parked SET hooks = 9 WHERE flags = 0", "the sums over parked flows", 0 },
+	{ "UPDATE store SET untaken = untaken + 1", "the sums over parked flows", 0 },
+	{ "UPDATE store SET parked = 7", "the number of parked flows", 0 },
+	{ "UPDATE store SET dead = 1, parked = parked - 1", "the number of dead rows", 0 },
+	{ "DELETE FROM store", "the row of store is missing", 0 },
+	{ "DELETE FROM chunk", "its rows in chunk are missing", 3 },
+	{ "UPDATE parked SET flags = flags & 2 WHERE flags & 1", "its own row does not say so", 3 },
+	{ "UPDATE chunk SET seq = 2", "does not begin where it says", 3 },
+	{ "DELETE FROM big", "the long bytes of the row at 4 are missing", 3 },
+	{ "UPDATE big SET bytes = substr(bytes, 1, 70000)", "does not decode", 3 },
+	{ "INSERT INTO big (flow, seq, bytes) VALUES (zeroblob(16), 0, x'00')", "no row of its own says so", 0 },
+	{ "UPDATE ended SET places = x'81'", "the places of its history are damaged", 4 },
+	{ "UPDATE ended SET places = x'0101'", "is another's", 4 },
+	{ "UPDATE ended SET ended_ms = 1000", "after the store's time", 4 },
+	{ "UPDATE store SET stripped = 1", "its retention is over", 4 },
+	{ "UPDATE store SET ended_last = 1, ended_bytes = 1", "the bytes that ended flows keep", 0 },
+	{ "INSERT INTO ended (flow, parent_source, parent_number, started_ms, ended_ms, status, name, flags, weight,"
+	  " parked_n, result, untaken, seen) SELECT flow, 0, 0, 1, 1, 1, x'', 0, 0, 0, x'', x'', x'' FROM parked"
+	  " WHERE flags = 0",
+		"it lives in parked and has ended", 2 },
+	{ "INSERT INTO retired VALUES (5, 1, 1)", "not older than all young", 0 },
+	{ "UPDATE mac_key SET secret = x'00'", "a key of URLs is not whole", 0 },
+	{ "DELETE FROM mac_key", "there is no key", 0 },
+	{ "DROP INDEX parked_wake; DROP TABLE chunk", "tables are not as they should be", 0 },
+};
+
+static void each_planted_damage_is_found(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
+		const struct damage *d = &damages[i];
+		struct fixture *fx = xalloc(sizeof *fx);
+		struct said said;
+
+		fixture_init(fx);
+		make(fx);
+		if (check(fx->path, false, &said) != 0)
+			fail_msg("before any damage: %s", said.words);
+		sql_on_file(fx, d->sql);
+		int rc = check(fx->path, false, &said);
+		if (rc != 1 || strstr(said.words, d->words) == NULL)
+			fail_msg("%s: %d: %s", d->sql, rc, said.words);
+		struct id flow = d->flow != 0 ? flow_id(d->flow) : said.flow;
+		if (!id_eq(&flow, &said.flow))
+			fail_msg("%s: another flow is blamed: %s", d->sql, said.words);
+		fixture_fini(fx);
+		free(fx);
+	}
+}
+
+static void a_torn_page_is_found(void **state)
+{
+	struct fixture *fx = *state;
+	static char noise[SQLITE_STORE_PAGE_BYTES];
+	struct said said;
+
+	make(fx);
+	memset(noise, 'z', sizeof noise);
+	struct stat st;
+	assert_int_equal(stat(fx->path, &st), 0);
+	for (off_t at = SQLITE_STORE_PAGE_BYTES; at < st.st_size; at += SQLITE_STORE_PAGE_BYTES) {
+		static char before[SQLITE_STORE_PAGE_BYTES];
+		int fd = open(fx->path, O_RDWR | O_CLOEXEC);
+		assert_int_equal(pread(fd, before, sizeof before, at), sizeof before);
+		assert_int_equal(pwrite(fd, noise, sizeof noise, at), sizeof noise);
+		if (check(fx->path, false, &said) == 0)
+			fail_msg("the page at %lld", (long long)at);
+		assert_int_equal(pwrite(fd, before, sizeof before, at), sizeof before);
+		close(fd);
+	}
+	assert_int_equal(check(fx->path, false, &said), 0);
+}
+
+static void what_cannot_be_judged_is_said(void **state)
+{
+	struct fixture *fx = *state;
+	struct said said;
+
+	assert_int_equal(check(fx->path, false, &said), FISH_ENOTFOUND);
+	assert_int_equal(check(fx->dir, false, &said), FISH_EINVAL);
+	sql_on_file(fx, "CREATE TABLE orders (n)");
+	assert_int_equal(check(fx->path, false, &said), FISH_EFORMAT);
+	unlink(fx->path);
+	make(fx);
+	sql_on_file(fx, "PRAGMA user_version = 1");
+	assert_int_equal(check(fx->path, false, &said), FISH_EFORMAT);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(random_histories_are_clean),
+	cmocka_unit_test(each_planted_damage_is_found),
+	cmocka_unit_test_setup_teardown(a_torn_page_is_found, setup, teardown),
+	cmocka_unit_test_setup_teardown(what_cannot_be_judged_is_said, setup, teardown),
+};
+
+int main(void) { return cmocka_run_group_tests(tests, NULL, NULL); }
