@@ -18,7 +18,7 @@
 #include <sys/mman.h>
 
 enum { ORDERS = 6, NOTES = 3, POSTS_MAX = 64, CALLS_MAX = 64, MOVES_MAX = 4000,
-	STORY_MS_MAX = 60000, REMIND_MS = 120, PAD_BYTES = 70000 };
+	STORY_MS_MAX = 60000, REMIND_MS = 120, REMINDERS = 20, PAD_BYTES = 70000 };
 
 /* Somebody's delivery: sent until it is told 200. */
 struct story_post {
@@ -61,11 +61,11 @@ static inline void order(fish_flow *f, const fish_msg *in)
 	fish_hook *notes = fish_spawn(f, "notes");
 
 	fish_post(f, &partner, "/order", "{order: %s, url: %s, notes: %s}", id, fish_url(taken), fish_url(notes));
-	const fish_msg *m = fish_next(taken, REMIND_MS);
+	const fish_msg *m = NULL;
 
-	/* Deadlines of flows that are parked mostly. */
-	while (!m)
-		m = fish_next(taken, REMIND_MS);
+	/* Deadlines of flows that are parked mostly; not for ever, each is a step of all later lives. */
+	for (int i = 0; !m; i++)
+		m = fish_next(taken, i < REMINDERS ? REMIND_MS : FISH_FOREVER);
 	const char *courier = fish_str(m, "/courier");
 
 	fish_sleep(f, 50);
