@@ -10,7 +10,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,21 +30,6 @@ enum {
 /* The URL alphabet of RFC 4648, section 5. */
 static const char sextets[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* The MAC covers everything before it, the key's own id included. */
-static void mac_of(const struct token_key *key, const uint8_t *head,
-                   uint8_t ret_mac[MAC_BYTES])
-{
-	uint8_t full[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
-
-	uint8_t *made = HMAC(EVP_sha256(), key->secret, sizeof(key->secret), head, AT_MAC,
-	                     full, &len);
-
-	CHECK(made == full);       /* NULL only without memory or without SHA-256 */
-	CHECK(len == SHA256_BYTES);
-	memcpy(ret_mac, full, MAC_BYTES);
-}
 
 /* No padding: the length is always the same, and '=' would need escaping in a URL. */
 static void encode(const uint8_t bytes[TOKEN_BYTES], char ret_text[TOKEN_TEXT_SIZE])
@@ -114,30 +98,13 @@ static int decode(struct slice text, uint8_t ret_bytes[TOKEN_BYTES])
 	return 0;
 }
 
-void token_text(const struct token_key *key, const struct id *flow, uint32_t hook,
-                char ret_text[TOKEN_TEXT_SIZE])
-{
-	CHECK(key->id != 0);
-	/* Version 0 is never given out: a zeroed row is no token. */
-	uint8_t bytes[TOKEN_BYTES] = { VERSION, key->id };
-
-	memcpy(bytes + AT_FLOW, flow->b, sizeof(flow->b));
-	/* Big-endian like the time in the id, so all of a flow's tokens sort by hook. */
-	for (size_t i = 0; i < 4; i++)
-		bytes[AT_HOOK + i] = (uint8_t)(hook >> (24 - 8 * i));
-	mac_of(key, bytes, bytes + AT_MAC);
-	encode(bytes, ret_text);
-}
-
-/* ---- checking ---- */
-
 /* A key, and HMAC with it in. */
 struct ready_key {
 	uint8_t      id;
 	EVP_MAC_CTX *mac;
 };
 
-struct token_checker {
+struct token_ring {
 	size_t           nkeys;
 	bool             has_last;
 	struct token     last;                 /* the answer to last_text */
@@ -145,9 +112,9 @@ struct token_checker {
 	struct ready_key keys[];
 };
 
-struct token_checker *token_checker_new(const struct token_key *keys, size_t nkeys)
+struct token_ring *token_ring_new(const struct token_key *keys, size_t nkeys)
 {
-	struct token_checker *c = xalloc(sizeof(*c) + nkeys * sizeof(c->keys[0]));
+	struct token_ring *c = xalloc(sizeof(*c) + nkeys * sizeof(c->keys[0]));
 	EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
 	char digest[] = "SHA256";
 	const OSSL_PARAM parameters[] = {
@@ -169,7 +136,7 @@ struct token_checker *token_checker_new(const struct token_key *keys, size_t nke
 	return c;
 }
 
-struct token_checker *token_checker_free(struct token_checker *c)
+struct token_ring *token_ring_free(struct token_ring *c)
 {
 	for (size_t i = 0; c != NULL && i < c->nkeys; i++)
 		EVP_MAC_CTX_free(c->keys[i].mac);
@@ -177,19 +144,49 @@ struct token_checker *token_checker_free(struct token_checker *c)
 	return NULL;
 }
 
+/* The MAC covers everything before it, the key's own id included. */
+static void mac_of(const struct ready_key *k, const uint8_t *head, uint8_t ret_mac[SHA256_BYTES])
+{
+	size_t len = 0;
+
+	/* Without a key it begins anew with the one that is in. */
+	CHECK(EVP_MAC_init(k->mac, NULL, 0, NULL) == 1);
+	CHECK(EVP_MAC_update(k->mac, head, AT_MAC) == 1);
+	CHECK(EVP_MAC_final(k->mac, ret_mac, &len, SHA256_BYTES) == 1);
+	CHECK(len == SHA256_BYTES);
+}
+
+int token_text(struct token_ring *c, uint8_t key_id, const struct id *flow, uint32_t hook,
+               char ret_text[TOKEN_TEXT_SIZE])
+{
+	/* Version 0 is never given out: a zeroed row is no token. */
+	uint8_t bytes[TOKEN_BYTES] = { VERSION, key_id };
+	uint8_t mac[SHA256_BYTES];
+
+	ret_text[0] = '\0';
+	memcpy(bytes + AT_FLOW, flow->b, sizeof(flow->b));
+	/* Big-endian like the time in the id, so all of a flow's tokens sort by hook. */
+	for (size_t i = 0; i < 4; i++)
+		bytes[AT_HOOK + i] = (uint8_t)(hook >> (24 - 8 * i));
+	for (size_t i = 0; i < c->nkeys; i++) {
+		if (c->keys[i].id != key_id)
+			continue;
+		mac_of(&c->keys[i], bytes, mac);
+		memcpy(bytes + AT_MAC, mac, MAC_BYTES);
+		encode(bytes, ret_text);
+		return 0;
+	}
+	return FISH_ENOTFOUND;
+}
+
 /* memcmp would tell by its time how many bytes of a forged MAC are right. */
 static bool made_with(const struct ready_key *k, const uint8_t bytes[TOKEN_BYTES])
 {
 	uint8_t mac[SHA256_BYTES];
-	size_t len = 0;
 
 	if (k->id != bytes[AT_KEY_ID])
 		return false;
-	/* Without a key it begins anew with the one that is in. */
-	CHECK(EVP_MAC_init(k->mac, NULL, 0, NULL) == 1);
-	CHECK(EVP_MAC_update(k->mac, bytes, AT_MAC) == 1);
-	CHECK(EVP_MAC_final(k->mac, mac, &len, sizeof(mac)) == 1);
-	CHECK(len == SHA256_BYTES);
+	mac_of(k, bytes, mac);
 	return CRYPTO_memcmp(mac, bytes + AT_MAC, MAC_BYTES) == 0;
 }
 
@@ -212,12 +209,12 @@ static bool same_text(const char a[TEXT_LEN], const char b[TEXT_LEN])
 }
 
 /* The door asks when a head has come, and the engine when the body has. */
-static bool is_last(const struct token_checker *c, struct slice text)
+static bool is_last(const struct token_ring *c, struct slice text)
 {
 	return c->has_last && text.len == TEXT_LEN && same_text(c->last_text, text.ptr);
 }
 
-int token_check(struct token_checker *c, struct slice text, struct token *ret_token)
+int token_check(struct token_ring *c, struct slice text, struct token *ret_token)
 {
 	uint8_t bytes[TOKEN_BYTES];
 

@@ -188,6 +188,16 @@ static bool take_bytes(struct slice *rest, uint64_t len, struct slice *ret_bytes
 	return true;
 }
 
+/* Most numbers are one byte. */
+static inline bool number_take(struct slice *rest, uint64_t *ret_value)
+{
+	if (!rest->len || (uint8_t)*rest->ptr >= 0x80)
+		return varint_next(rest, ret_value) == 1;
+	*ret_value = (uint8_t)*rest->ptr++;
+	rest->len--;
+	return true;
+}
+
 int pack_take(struct slice *rest, const struct pack_layout *layout, void *ret_object)
 {
 	struct slice left = *rest;
@@ -199,7 +209,7 @@ int pack_take(struct slice *rest, const struct pack_layout *layout, void *ret_ob
 		struct slice bytes;
 
 		/* A text begins with a number, too: its length. An id's is known. */
-		if (f->type != PACK_TYPE_ID && varint_next(&left, &value) != 1)
+		if (f->type != PACK_TYPE_ID && !number_take(&left, &value))
 			return FISH_EFORMAT;
 		if (f->type == PACK_TYPE_NUMBER) {
 			if (value < f->least || value > f->most)
