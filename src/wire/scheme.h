@@ -57,11 +57,16 @@ int            scheme_new(struct slice text, struct scheme **ret_scheme, struct 
 struct scheme *scheme_free(struct scheme *s);                /* takes NULL, gives NULL */
 const char    *scheme_name(const struct scheme *s);
 
-/* What there is to say of a named scheme; NULL behind the last one. The texts are constants. */
+/* What there is to say of a named scheme, in constant texts; "" where it has none of that. false behind
+ * the last one. A header that begins with '/' is a JSON Pointer into the body; a timestamp that ends in '='
+ * is an entry of the signature's header. */
 struct scheme_about {
-	const char *name, *sender, *headers, *sign, *algorithm, *key, *encoding, *tolerance, *id, *source;
+	const char *name, *sender, *header, *ts, *id, *sign, *algorithm, *key, *encoding, *source;
+	int         tolerance_s;                 /* 0: none */
+	bool        past_only;                   /* a timestamp in the future is let pass */
+	bool        id_signed;
 };
-const struct scheme_about *scheme_about(size_t index);
+bool scheme_about(size_t index, struct scheme_about *ret_about);
 
 /* Can text be a secret to verify with? FISH_EINVAL with words that do not hold it. */
 int scheme_check_secret(const struct scheme *s, struct slice secret, struct err *err);
