@@ -82,6 +82,23 @@ typedef struct fish_peer {
 	const void *reserved[4];
 } fish_peer;
 
+/* Who delivers to a hook, and how it shows that a request is its own. A hook names it (from in
+ * fish_hook_options) out of the program's list; then each request is checked before it is stored, what the
+ * sender asks of a new URL is answered without waking the flow, and what it sends again is known by the
+ * id that it gives. "${NAME}" in secrets, token and certificate is expanded from the environment once, at
+ * start. Only the name is recorded: a secret may be rotated under a waiting flow. */
+typedef struct fish_sender {
+	const char        *name;         /* in journals and `show`: 1 to 200 bytes */
+	const char        *scheme;       /* "stripe", "github", … or a description of your own (docs/signatures.md); NULL: nothing is signed */
+	const char *const *secrets;      /* any of them may have signed, while one is rolled over; NULL at the end, at most 8 */
+	const char        *handshake;    /* the check of a new URL that is answered (docs/senders.md); NULL: the scheme's own; "": none */
+	const char        *token;        /* what that check must name: Meta's verify token, WebSub's topic, CloudEvents' origin; NULL: none */
+	const char        *id;           /* how a repetition is known: a header's name, a JSON Pointer ("/event/id") or "body"; NULL: the scheme's own */
+	const char        *certificate;  /* PEM, for sns and paypal; NULL: none, and they are refused */
+	int64_t            tolerance_ms; /* of the signed time; 0: the scheme's own; -1: any time will do */
+	const void        *reserved[6];
+} fish_sender;
+
 typedef struct fish_request {
 	const fish_peer   *to;
 	const char        *method;       /* NULL: POST */
@@ -131,7 +148,9 @@ typedef struct fish_hook_options {
 	int         reply_status;    /* what it hears when no reply came in time; 0: 202 */
 	const char *reply_json;      /* the body of that; NULL: empty */
 	bool        release;         /* a message goes when the hook's next one is taken; false: with the run */
-	const void *reserved[5];
+	const fish_sender *from;     /* who may deliver: one of the program's senders; NULL: whoever has the URL */
+	size_t      body_max;        /* bytes; others hear 413; 0: --max-body alone */
+	const void *reserved[3];
 } fish_hook_options;
 
 /* fish_spawn with options; a hook that closes itself hands out what it holds first. With release, the
@@ -139,7 +158,8 @@ typedef struct fish_hook_options {
  * the next one is taken from this hook: a loop without an end stays as big as it is, and what it is to
  * keep longer it copies (fish_fmt). o: is copied; NULL: none. Records HOOK with the options, and a re-run,
  * and a life after fish_renew, goes by what was recorded. Misuse: the name; negative times, a reply_status
- * that is no status, a reply_json that is not one JSON value. Else like fish_spawn. */
+ * that is no status, a reply_json that is not one JSON value; a sender that is not in the program's list.
+ * Else like fish_spawn. */
 fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_options *o) FISH_NONNULL;
 
 /* Answers the sender that is held for m, with the template as the body. It leaves when REPLY is durable;
@@ -365,7 +385,8 @@ typedef struct fish_def {
 typedef struct fish_program {
 	const fish_def         *flows;       /* FISH_END at the end */
 	const fish_peer *const *peers;       /* NULL at the end; NULL: none */
-	const void             *reserved[6];
+	const fish_sender *const *senders;   /* the same */
+	const void             *reserved[5];
 } fish_program;
 
 #define FISH_FLOW(fn) { #fn, fn, 0 }

@@ -33,9 +33,12 @@ static struct hook_options check_options(struct run *r, const char *name, const 
 		run_misuse(r, "fish_spawn_with(\"%s\"): %d is no status of an answer", name, o->reply_status);
 	if (o->reply_json && template_check_value(slice_of(o->reply_json), &err) < 0)
 		run_misuse(r, "fish_spawn_with(\"%s\"): reply_json: %s", name, err.text);
+	if (o->from && !senders_find(&r->engine->senders, slice_of(o->from->name)))
+		run_misuse(r, "fish_spawn_with(\"%s\"): the sender \"%s\" is not in the program's list of senders", name,
+		           o->from->name ? o->from->name : "");
 	got = (struct hook_options){
 		.expires_ms = o->expires_ms, .shots = o->shots, .json = o->json, .release = o->release,
-		.reply_ms = o->reply_ms };
+		.reply_ms = o->reply_ms, .from = slice_of(o->from ? o->from->name : NULL), .body_max = o->body_max };
 	if (o->reply_ms) {
 		got.reply_status = o->reply_status ? o->reply_status : 202;
 		got.reply_body = slice_of(o->reply_json);

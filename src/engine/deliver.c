@@ -16,6 +16,21 @@ void delivery_answer_set(struct delivery *d, struct slice body)
 	free(d->answer_owned);
 	d->answer_owned = body.len ? xstrndup(body.ptr, body.len) : NULL;
 	d->answer = (struct slice){ d->answer_owned, body.len };
+	d->answer_lines = SLICE_NONE;
+}
+
+/* One piece of memory for both, lines first. */
+void delivery_answer_give(struct delivery *d, struct buf *lines, struct buf *body)
+{
+	size_t nlines = lines->len;
+
+	buf_put_slice(lines, buf_slice(body));
+	size_t nbody = lines->len - nlines;
+
+	free(d->answer_owned);
+	d->answer_owned = buf_take(lines);
+	d->answer_lines = (struct slice){ d->answer_owned, nlines };
+	d->answer = (struct slice){ d->answer_owned + nlines, nbody };
 }
 
 /* done may free d. */
@@ -97,7 +112,7 @@ void deliver_shots(struct flow *f, uint32_t number)
 
 static struct delivery_key key_of(const struct delivery *d)
 {
-	return (struct delivery_key){ .has = d->message_id.len > 0, .id = d->key };
+	return (struct delivery_key){ .has = d->has_key, .id = d->key };
 }
 
 static void accept(struct delivery *d, struct flow *f, struct hook *h)
@@ -154,7 +169,10 @@ static void deliver_live(struct delivery *d, struct flow *f)
 	if (!rule_off(e, f->run ? RULE_DEADLINE_FIRST_TURN : RULE_DEADLINE_FIRST_LOAD))
 		flow_settle(f);
 	struct hook *h = flow_hook(f, d->hook);
-	const struct seen_entry *s = h && d->message_id.len ? seen_find(h->seen, &d->key, e->now_ms) : NULL;
+
+	if (h && !gate_pass(d, f, h))
+		return;
+	const struct seen_entry *s = h && d->has_key ? seen_find(h->seen, &d->key, e->now_ms) : NULL;
 	bool neg_waits = !rule_off(e, RULE_NEG_WAITS);
 
 	if (rule_off(e, RULE_DUP_BEFORE_GONE) && h && (h->closed || f->state == FLOW_ENDED))
@@ -175,14 +193,27 @@ static void deliver_live(struct delivery *d, struct flow *f)
 	}
 }
 
+/* Which sender the hook of an ended flow had is not known any more: each one is asked. */
+static bool was_seen(struct delivery *d, struct slice seen, struct seen_told *ret_told)
+{
+	struct engine *e = d->engine;
+	struct id key;
+
+	if (d->has_key && seen_packed_find(seen, d->hook, &d->key, e->now_ms, ret_told))
+		return true;
+	for (size_t i = 0; i < e->senders.n && seen.len; i++)
+		if (gate_key(d, &e->senders.all[i], slice_of(e->base_url), &key)
+		    && seen_packed_find(seen, d->hook, &key, e->now_ms, ret_told))
+			return true;
+	return false;
+}
+
 static void found(struct store_find *find, int rc)
 {
 	struct delivery *d = container_of(find, struct delivery, find);
 	struct engine *e = d->engine;
 	struct seen_told told = { .status = 200 };
-	bool seen = rc == 0 && d->message_id.len
-	            && !rule_off(e, RULE_DUP_BEFORE_GONE)
-	            && seen_packed_find(find->ended.seen, d->hook, &d->key, e->now_ms, &told);
+	bool seen = rc == 0 && !rule_off(e, RULE_DUP_BEFORE_GONE) && was_seen(d, find->ended.seen, &told);
 
 	e->figures.duplicates += seen;
 	if (seen)
@@ -212,7 +243,9 @@ void engine_deliver(struct engine *e, struct delivery *d)
 	struct token token;
 
 	d->engine = e;
-	d->answer = SLICE_NONE;
+	if (!d->method.len)
+		d->method = SLICE_LIT("POST");
+	d->answer = d->answer_lines = SLICE_NONE;
 	d->answer_owned = NULL;
 	list_init(&d->link);
 	if (!e->store) {
@@ -226,7 +259,8 @@ void engine_deliver(struct engine *e, struct delivery *d)
 	}
 	d->flow = token.flow;
 	d->hook = token.hook;
-	if (d->message_id.len)
+	d->has_key = d->message_id.len > 0;
+	if (d->has_key)
 		d->key = hash128(parts, sizeof parts / sizeof *parts);
 	/* Before its flow is fetched: that costs memory too. */
 	if (engine_away(e) || engine_crowded(e)) {

@@ -63,6 +63,7 @@ static int hook_take(struct flow *f, const struct entry_door_hook *d)
 	if (options_take(d->options, &o) < 0)
 		return FISH_EFORMAT;
 	o.reply_body.ptr = o.reply_body.len ? xstrndup(o.reply_body.ptr, o.reply_body.len) : NULL;
+	o.from.ptr = o.from.len ? xstrndup(o.from.ptr, o.from.len) : NULL;
 	h->options = o;
 	h->each = d->each.len ? xstrndup(d->each.ptr, d->each.len) : NULL;
 	h->closed = d->closed;

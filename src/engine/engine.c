@@ -50,6 +50,24 @@ void engine_log(struct engine *e, const char *event, const char *fmt, ...)
 	buf_fini(&line);
 }
 
+/* Expanded by the host, or as the program has them. */
+static int take_senders(struct senders *ret, const struct engine_config *config, struct err *err)
+{
+	const fish_sender *const *listed = config->program->senders;
+	size_t n = 0;
+
+	while (listed && listed[n])
+		n++;
+	fish_sender *copies = xalloc((n + 1) * sizeof *copies);
+
+	for (size_t i = 0; i < n; i++)
+		copies[i] = config->senders ? config->senders[i] : *listed[i];
+	int rc = senders_init(ret, copies, n, err);
+
+	free(copies);
+	return rc;
+}
+
 int engine_new(struct engine **ret, const struct engine_config *config, struct err *err)
 {
 	int rc = check_program(config->program, err);
@@ -59,9 +77,14 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	if (config->base_url && strlen(config->base_url) > BASE_URL_BYTES_MAX)
 		return err_set(err, FISH_ETOOBIG, "the public URL has more than %d bytes", BASE_URL_BYTES_MAX);
 	CHECK(config->store->nkeys > 0);
+	struct senders senders = { .n = 0 };
+
+	if ((rc = take_senders(&senders, config, err)) < 0)
+		return rc;
 	struct engine *e = xalloc(sizeof *e);
 
 	e->config = *config;
+	e->senders = senders;
 	if (!e->config.park_after_ms)
 		e->config.park_after_ms = PARK_AFTER_MS;
 	if (!e->config.memory_bytes)
@@ -132,6 +155,7 @@ struct engine *engine_free(struct engine *e)
 	heap_fini(&e->pauses);
 	co_pool_free(e->stacks);
 	token_ring_free(e->tokens);
+	senders_fini(&e->senders);
 	free(e->base_url);
 	free(e);
 	return NULL;

@@ -48,6 +48,7 @@ struct engine_config {
 	const fish_program *program;      /* as the user wrote it */
 	const fish_peer    *peers;        /* expanded copies in the order of program->peers, used in place of
 	                                     those when a flow names one of them; NULL: as they are */
+	const fish_sender  *senders;      /* the same for program->senders */
 	const char         *base_url;     /* of new flows' URLs: "https://example.com" or with a path; no '/' at the end */
 	uint64_t            build;        /* of the running program */
 	struct seams        seams;
@@ -84,20 +85,23 @@ void           engine_set_base_url(struct engine *e, const char *base_url); /* b
 /* A delivery to a hook's URL. All slices are borrowed until done. */
 struct delivery {
 	struct slice token;           /* what came after /h/ */
+	struct slice method;          /* "POST" and "PUT" deliver, others are for hooks whose sender asks so; empty: POST */
 	struct slice body;
 	struct slice meta;            /* header lines "name: value\n" with lower-case names, ":method", ":query", ":peer" first */
 	struct slice message_id;      /* webhook-id or Idempotency-Key; empty: none */
 	int64_t      asked_ms;        /* a sender that is held is held from then on; 0: from now */
-	/* status and, when answer is not empty, a JSON body that the flow gave; it stands until done returns.
-	 * 200 stored or a duplicate of a stored one; 404 forged; 400 no JSON
-	 * where it is asked for; 410 closed or ended; 429 the flow has not
-	 * taken what came before; 503 store away or too much under way. */
+	/* status and, when they are not empty, a body that the flow or a sender's check gave, with header lines
+	 * "Name: value\r\n" (none: it is JSON); both stand until done returns.
+	 * 200 stored or a duplicate of a stored one; 404 forged; 400 no JSON where it is asked for; 401 not
+	 * signed by its sender; 405 the method; 410 closed or ended; 413 over the hook's size; 429 the flow has
+	 * not taken what came before; 503 store away or too much under way. */
 	void (*done)(struct delivery *d, int status);
-	struct slice answer;          /* set by the engine before done */
+	struct slice answer, answer_lines;   /* set by the engine before done */
 	struct list link;             /* the engine's */
 	char       *answer_owned;
 	struct id   flow;
 	struct id   key;
+	bool        has_key;
 	uint32_t    hook;
 	int         status;
 	struct wanted want;

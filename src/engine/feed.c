@@ -136,6 +136,7 @@ static bool options_feed(struct hook *h, const struct entry *e)
 	if (options_take(e->options, &o) < 0)
 		return false;
 	o.reply_body.ptr = o.reply_body.len ? dup(o.reply_body) : NULL;
+	o.from.ptr = o.from.len ? dup(o.from) : NULL;
 	h->options = o;
 	h->shots_left = o.shots;
 	if (o.expires_ms)

@@ -12,6 +12,7 @@
 #include "engine/fetch.h"
 #include "engine/flow.h"
 #include "engine/leave.h"
+#include "engine/sender.h"
 
 struct engine {
 	struct engine_config config;
@@ -27,6 +28,7 @@ struct engine {
 	struct list     walks;          /* over parked children */
 	struct due      due;            /* deadlines of parked flows */
 	struct token_ring *tokens;
+	struct senders  senders;
 	struct map      start_keys;     /* hash → struct flow */
 	struct list     ready;
 	struct list     starved;        /* FLOW_READY without memory for a stack: tried again next turn */
@@ -101,7 +103,8 @@ void tree_walk(struct engine *e);                       /* cancels the next chil
 /* The delivery's answer, after a batch is durable: its status, and the body it was given. */
 void deliver_after(struct delivery *d, int status, uint64_t batch);
 void delivery_tell(struct delivery *d, int status);
-void delivery_answer_set(struct delivery *d, struct slice body);      /* copied; empty: none */
+void delivery_answer_set(struct delivery *d, struct slice body);      /* JSON; copied; empty: none */
+void delivery_answer_give(struct delivery *d, struct buf *lines, struct buf *body);   /* takes what they hold */
 struct delivery_key {
 	bool      has;
 	struct id id;
@@ -112,6 +115,12 @@ void deliver_to(struct flow *f, const struct hook *h, struct slice body, struct 
 void deliver_shots(struct flow *f, uint32_t number);        /* after a delivery: closes the hook that has had all it was to have */
 struct msg;
 void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m);   /* one that had come before */
+
+/* gate.c: a hook that names its sender. */
+/* May d, a request to h of f, be delivered? Then its key is that of its sender. False: it has been answered. */
+bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h);
+/* The key that d has if it is this sender's and genuine; false: it is not. */
+bool gate_key(struct delivery *d, const struct sender *s, struct slice base_url, struct id *ret_key);
 
 /* watch.c */
 void watch_tell(struct flow *f, int rc, int status, struct slice result);

@@ -1,4 +1,4 @@
-/* expand.c - fills the gaps that a program leaves in its peers.
+/* expand.c - fills the gaps that a program leaves in its peers and senders.
  *
  * Invariant: after expand_init every peer has a well-formed URL and no text holds a line
  * break, so none can add a header to a call. Surprise: errors never show a token's or
@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PEER_TEXT_BYTES_MAX = 16 << 10, VARIABLE_BYTES_MAX = 128 };
+enum { PEER_TEXT_BYTES_MAX = 16 << 10, VARIABLE_BYTES_MAX = 128, SENDER_SECRETS_MAX = 8 };
 
 /* Where a text stands, for the words of an error. */
 struct place {
-	const char *peer, *field;
+	const char *kind, *name, *field;
 };
 
 /* What a shell takes for a name; a digit may not come first. */
@@ -36,24 +36,26 @@ static int put_variable(struct buf *out, const char *text, const struct place *a
 		len++;
 	if (len == 0 || text[2 + len] != '}')
 		return err_set(err, FISH_EINVAL,
-			"peer '%.60s': its %s has '${' without a name and '}' "
+			"%s '%.60s': its %s has '${' without a name and '}' "
 			"behind it; write ${NAME}",
-			at->peer, at->field);
+			at->kind, at->name, at->field);
 	memcpy(name, text + 2, len);
 	name[len] = '\0';
 	const char *value = getenv(name);
 
 	if (value == NULL)
 		return err_set(err, FISH_EINVAL,
-			"peer '%.60s': its %s asks for ${%.80s}, and %.80s is not "
+			"%s '%.60s': its %s asks for ${%.80s}, and %.80s is not "
 			"set in the environment",
-			at->peer, at->field, name, name);
+			at->kind, at->name, at->field, name, name);
+	bool lines = strcmp(at->field, "certificate") == 0;
+
 	for (const char *c = value; *c != '\0'; c++) {
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
+		if (((unsigned char)*c < 0x20 && !(lines && *c == '\n')) || *c == 0x7f)
 			return err_set(err, FISH_EINVAL,
-				"peer '%.60s': its %s asks for ${%.80s}, whose value "
+				"%s '%.60s': its %s asks for ${%.80s}, whose value "
 				"has a line break or control character",
-				at->peer, at->field, name);
+				at->kind, at->name, at->field, name);
 	}
 	buf_puts(out, value);
 	*ret_len = len + 3;
@@ -87,7 +89,7 @@ static int expand_text(
 	if (buf_failed(&out)) {
 		buf_fini(&out);
 		return err_set(err, FISH_ETOOBIG,
-			"peer '%.60s': its %s comes to more than %d bytes", at->peer,
+			"%s '%.60s': its %s comes to more than %d bytes", at->kind, at->name,
 			at->field, PEER_TEXT_BYTES_MAX);
 	}
 	x->texts[x->ntexts] = buf_take(&out);
@@ -113,12 +115,12 @@ static int check_url(const fish_peer *p, const char *name, struct err *err)
 static int expand_peer(struct expanded *x, fish_peer *p, struct err *err)
 {
 	const char *name = p->name;
-	int rc = expand_text(x, &p->url, &(struct place){ name, "url" }, err);
+	int rc = expand_text(x, &p->url, &(struct place){ "peer", name, "url" }, err);
 
 	if (rc == 0)
-		rc = expand_text(x, &p->token, &(struct place){ name, "token" }, err);
+		rc = expand_text(x, &p->token, &(struct place){ "peer", name, "token" }, err);
 	if (rc == 0)
-		rc = expand_text(x, &p->secret, &(struct place){ name, "secret" }, err);
+		rc = expand_text(x, &p->secret, &(struct place){ "peer", name, "secret" }, err);
 	return rc == 0 ? check_url(p, name, err) : rc;
 }
 
@@ -140,39 +142,93 @@ static int check_name(const fish_peer *const *peers, size_t i, struct err *err)
 	return 0;
 }
 
-int expand_init(struct expanded *x, const fish_program *program, struct err *err)
+/* ---- senders ---- */
+
+/* Their secrets are a list, so that has to be a copy, too. */
+static int expand_sender(struct expanded *x, fish_sender *f, struct err *err)
 {
-	enum { TEXTS_PER_PEER = 3 };
-	size_t n = 0;
+	const char *name = f->name != NULL ? f->name : "";
+	const char **secrets = xalloc((SENDER_SECRETS_MAX + 1) * sizeof(*secrets));
+	int rc = 0;
 
-	*x = (struct expanded){ 0 };
-	if (program->peers == NULL)
-		return 0;
-	for (; program->peers[n] != NULL; n++) {
-		int rc = check_name(program->peers, n, err);
-
-		if (rc < 0)
-			return rc;
+	x->lists[x->nlists++] = secrets;
+	for (size_t i = 0; rc == 0 && f->secrets != NULL && f->secrets[i] != NULL; i++) {
+		if (i == SENDER_SECRETS_MAX)
+			return err_set(err, FISH_EINVAL, "sender '%.60s' has more than %d secrets",
+				name, SENDER_SECRETS_MAX);
+		secrets[i] = f->secrets[i];
+		rc = expand_text(x, &secrets[i], &(struct place){ "sender", name, "secret" }, err);
 	}
-	x->peers = xalloc((n + 1) * sizeof(*x->peers));
-	x->texts = xalloc((TEXTS_PER_PEER * n + 1) * sizeof(*x->texts));
-	for (size_t i = 0; i < n; i++) {
-		x->peers[i] = *program->peers[i];
-		int rc = expand_peer(x, &x->peers[i], err);
-
-		if (rc < 0) {
-			expand_fini(x);
-			return rc;
-		}
-	}
-	return 0;
+	f->secrets = secrets;
+	if (rc == 0)
+		rc = expand_text(x, &f->token, &(struct place){ "sender", name, "token" }, err);
+	if (rc == 0)
+		rc = expand_text(x, &f->certificate, &(struct place){ "sender", name, "certificate" }, err);
+	return rc;
 }
 
+static int expand_peers(struct expanded *x, const fish_program *program, size_t n, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = check_name(program->peers, i, err);
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		x->peers[i] = *program->peers[i];
+		rc = expand_peer(x, &x->peers[i], err);
+	}
+	return rc;
+}
+
+/* Their names are judged with all else of them, where they are made ready. */
+static int expand_senders(struct expanded *x, const fish_program *program, size_t n, struct err *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; rc == 0 && i < n; i++) {
+		x->senders[i] = *program->senders[i];
+		rc = expand_sender(x, &x->senders[i], err);
+	}
+	return rc;
+}
+
+int expand_init(struct expanded *x, const fish_program *program, struct err *err)
+{
+	enum { TEXTS_PER_PEER = 3, TEXTS_PER_SENDER = SENDER_SECRETS_MAX + 2 };
+	size_t npeers = 0;
+	size_t nsenders = 0;
+
+	while (program->peers != NULL && program->peers[npeers] != NULL)
+		npeers++;
+	while (program->senders != NULL && program->senders[nsenders] != NULL)
+		nsenders++;
+	*x = (struct expanded){
+		.peers = program->peers != NULL ? xalloc((npeers + 1) * sizeof(*x->peers)) : NULL,
+		.senders = xalloc((nsenders + 1) * sizeof(*x->senders)),
+		.lists = xalloc((nsenders + 1) * sizeof(*x->lists)),
+		.texts = xalloc((TEXTS_PER_PEER * npeers + TEXTS_PER_SENDER * nsenders + 1) * sizeof(*x->texts)),
+	};
+	int rc = expand_peers(x, program, npeers, err);
+
+	if (rc == 0)
+		rc = expand_senders(x, program, nsenders, err);
+	if (rc < 0)
+		expand_fini(x);
+	return rc;
+}
+
+/* Most of them are secrets. */
 void expand_fini(struct expanded *x)
 {
-	for (size_t i = 0; i < x->ntexts; i++)
+	for (size_t i = 0; i < x->ntexts; i++) {
+		explicit_bzero(x->texts[i], strlen(x->texts[i]));
 		free(x->texts[i]);
+	}
+	for (size_t i = 0; i < x->nlists; i++)
+		free(x->lists[i]);
 	free(x->texts);
+	free(x->lists);
+	free(x->senders);
 	free(x->peers);
 	*x = (struct expanded){ 0 };
 }

@@ -1,6 +1,6 @@
-/* expand.h - `${NAME}` in a program's peers, put in from the environment once, at start.
+/* expand.h - `${NAME}` in a program's peers and senders, put in from the environment once, at start.
  *
- * Only peers that the program lists are expanded, never one that a flow builds at run
+ * Only those that the program lists are expanded, never one that a flow builds at run
  * time: a stranger's text that reached such a peer must not be able to ask for the
  * environment. */
 #ifndef FISH_EXPAND_H
@@ -10,8 +10,11 @@
 
 struct expanded {
 	fish_peer *peers;       /* copies in the program's order; NULL: it lists none */
+	fish_sender *senders;   /* the same */
 	char     **texts;       /* all that was made, owned */
 	size_t     ntexts;
+	const char ***lists;    /* of secrets */
+	size_t     nlists;
 };
 
 /* Borrows program's texts until expand_fini. An unset variable, a `${` without its end

@@ -85,6 +85,7 @@ static int open_engine(struct serve *s, const fish_program *program, struct err 
 		&(struct engine_config){
 			.program = program,
 			.peers = s->expanded.peers,
+			.senders = s->expanded.senders,
 			.base_url = s->config->public_url,
 			.build = build_id(),
 			.seams = world_seams(&s->world),

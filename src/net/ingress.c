@@ -74,6 +74,11 @@ static void answer(struct exchange *x, int status)
 		/* Empty: the one answer that every sender accepts. */
 		exchange_answer(x, status, "", SLICE_NONE);
 		break;
+	case 401:
+		/* Nothing that would help a forger; the operator's log says why. */
+		exchange_answer(x, status, PLAIN "WWW-Authenticate: Signature\r\n",
+			SLICE_LIT("not signed by the sender of this hook\n"));
+		break;
 	case 404:
 		exchange_answer(x, status, PLAIN, SLICE_LIT("no hook has this URL\n"));
 		break;
@@ -84,6 +89,10 @@ static void answer(struct exchange *x, int status)
 	case 410:
 		exchange_answer(x, status, PLAIN,
 			SLICE_LIT("this hook is closed, or its flow has ended\n"));
+		break;
+	case 413:
+		exchange_answer(x, status, PLAIN,
+			SLICE_LIT("more bytes than this hook takes\n"));
 		break;
 	case 429:
 		exchange_answer(x, status, PLAIN "Retry-After: 60\r\n",
@@ -101,6 +110,14 @@ static void answer(struct exchange *x, int status)
 	}
 }
 
+/* With header lines of its own. */
+static void answer_given(struct exchange *x, int status, struct slice lines, struct slice body)
+{
+	char *text = xstrndup(lines.ptr, lines.len);
+	exchange_answer(x, status, text, body);
+	free(text);
+}
+
 /* The engine's word, possibly from within engine_deliver, possibly after the door is
  * freed. */
 static void on_delivered(struct delivery *d, int status)
@@ -108,12 +125,15 @@ static void on_delivered(struct delivery *d, int status)
 	struct parcel *p = container_of(d, struct parcel, delivery);
 	struct ingress *in = p->ingress;
 	struct exchange *x = p->exchange;
-	struct slice reply = d->answer; /* stands until this returns */
+	struct slice reply = d->answer; /* stand until this returns */
+	struct slice lines = d->answer_lines;
 	in->under_way--;
 	parcel_release(p);
 	if (in->freed && in->under_way == 0)
 		free(in);
-	if (reply.len > 0)
+	if (lines.len > 0)
+		answer_given(x, status, lines, reply);
+	else if (reply.len > 0)
 		exchange_answer(x, status, "Content-Type: application/json\r\n", reply);
 	else
 		answer(x, status);
@@ -155,6 +175,21 @@ static bool refuses(struct ingress *in)
 	return true;
 }
 
+static bool may_deliver(const struct http1 *head)
+{
+	return slice_eq(head->method, SLICE_LIT("POST")) ||
+		slice_eq(head->method, SLICE_LIT("PUT"));
+}
+
+/* A sender that wants to know whose URL this is; whether this hook has such a one the engine knows. */
+static bool may_ask(const struct http1 *head)
+{
+	return !head->has_body &&
+		(slice_eq(head->method, SLICE_LIT("GET")) ||
+			slice_eq(head->method, SLICE_LIT("HEAD")) ||
+			slice_eq(head->method, SLICE_LIT("OPTIONS")));
+}
+
 /* The order of refusals is the header's; none of them touches the store. */
 static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 {
@@ -166,8 +201,7 @@ static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 		answer(x, 404);
 		return 404;
 	}
-	if (!slice_eq(head->method, SLICE_LIT("POST")) &&
-		!slice_eq(head->method, SLICE_LIT("PUT"))) {
+	if (!may_deliver(head) && !may_ask(head)) {
 		answer(x, 405);
 		return 405;
 	}
@@ -199,6 +233,7 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 	/* The exchange keeps the parser until it is answered, so all of this may be
 	 * borrowed. */
 	p->delivery = (struct delivery){
+		.method = req->method,
 		.body = buf_slice(&req->body),
 		.meta = buf_slice(&p->meta),
 		.done = on_delivered,

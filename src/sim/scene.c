@@ -52,6 +52,7 @@ static void boot(fish_sim *s)
 	struct engine_config config = {
 		.program = s->program,
 		.peers = s->peers,
+		.senders = s->senders,
 		.base_url = "https://sim",
 		.build = s->build,
 		.seams = { .owner = s, .now_ms = clock_now, .entropy = scene_entropy, .send = partner_send,
@@ -239,6 +240,7 @@ void scene_open(fish_sim *s, const fish_sim_options *o)
 	map_init(&s->sent_by_key);
 	heap_init(&s->queue);
 	s->peers = scene_peers(&s->arena, s->program);
+	s->senders = scene_senders(&s->arena, s->program);
 	for (size_t i = 0; i < sizeof secret; i++)
 		secret[i] = (uint8_t)(o->seed >> 8 * (i % 8));
 	store_open_memory(&s->store, secret, NULL);

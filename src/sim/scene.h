@@ -133,6 +133,7 @@ struct fish_sim {
 	const fish_sim_options *options;
 	const fish_program *program;
 	fish_peer      *peers;         /* as the program lists them, with names in place of "${NAME}" */
+	fish_sender    *senders;       /* the same, but that nothing is signed */
 	uint64_t        build;
 	struct store   *store;
 	struct engine  *engine;
@@ -193,6 +194,7 @@ void       scene_entropy(void *owner, void *bytes, size_t len);
 
 /* scene_peer.c */
 fish_peer *scene_peers(struct arena *arena, const fish_program *p);
+fish_sender *scene_senders(struct arena *arena, const fish_program *p);
 
 /* scene_past.c */
 void         past_commit(fish_sim *s, const struct store_commit *c);

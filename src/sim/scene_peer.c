@@ -45,3 +45,18 @@ fish_peer *scene_peers(struct arena *arena, const fish_program *p)
 	}
 	return peers;
 }
+
+/* No scenario has to sign: what comes to a hook counts as its sender's, and is known again by the id that
+ * it gives. */
+fish_sender *scene_senders(struct arena *arena, const fish_program *p)
+{
+	size_t n = 0;
+
+	while (p->senders && p->senders[n])
+		n++;
+	fish_sender *senders = arena_alloc(arena, (n + 1) * sizeof *senders);
+
+	for (size_t i = 0; i < n; i++)
+		senders[i] = (fish_sender){ .name = p->senders[i]->name, .id = p->senders[i]->id };
+	return senders;
+}

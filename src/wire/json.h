@@ -12,6 +12,8 @@ struct json_t;
  * digits that read back as the same number. The value came from template_read_value: it is not
  * cyclic, and no deeper than JSON_DEPTH_MAX. */
 void json_put(struct buf *out, struct json_t *value);
+/* What a JSON Pointer leads to, borrowed; NULL when it is not there or is no pointer. */
+struct json_t *json_at(struct json_t *value, const char *pointer);
 /* Are both JSON values, and equal? Members in any order; 1 is not 1.0. */
 bool json_same(struct slice a, struct slice b);
 

@@ -11,19 +11,31 @@ static const struct pack_field fields[] = {
 	PACK_NUMBER(struct hook_options, reply_status, INT32_MAX),
 	PACK_TEXT(struct hook_options, reply_body),
 };
+/* Behind them, if there is any of these: hooks of before there were any have nothing here. */
+static const struct pack_field more_fields[] = {
+	PACK_TEXT(struct hook_options, from),
+	PACK_NUMBER(struct hook_options, body_max, UINT64_MAX),
+};
 static const struct pack_layout layout = PACK_LAYOUT(fields);
+static const struct pack_layout more_layout = PACK_LAYOUT(more_fields);
 
 void options_put(struct buf *out, const struct hook_options *o)
 {
-	if (o->expires_ms || o->shots || o->json || o->release || o->reply_ms)
+	bool more = o->from.len || o->body_max;
+
+	if (more || o->expires_ms || o->shots || o->json || o->release || o->reply_ms)
 		pack_put(out, &layout, o);
+	if (more)
+		pack_put(out, &more_layout, o);
 }
 
 int options_take(struct slice bytes, struct hook_options *ret_options)
 {
 	struct hook_options o = { .expires_ms = 0 };
 
-	if (bytes.len && (pack_take(&bytes, &layout, &o) != 1 || bytes.len))
+	if (bytes.len && pack_take(&bytes, &layout, &o) != 1)
+		return FISH_EFORMAT;
+	if (bytes.len && (pack_take(&bytes, &more_layout, &o) != 1 || bytes.len || !(o.from.len || o.body_max)))
 		return FISH_EFORMAT;
 	*ret_options = o;
 	return 0;

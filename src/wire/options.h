@@ -12,6 +12,8 @@ struct hook_options {
 	int64_t      reply_ms;       /* the sender is held so long; 0: not */
 	int          reply_status;   /* what it is told then … */
 	struct slice reply_body;     /* … and the bytes */
+	struct slice from;           /* the sender's name; empty: nobody is checked */
+	uint64_t     body_max;       /* bytes; 0: what the door lets in */
 };
 
 /* Puts nothing when all are zero. */

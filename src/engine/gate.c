@@ -1,0 +1,158 @@
+/* gate.c - a request to a hook that names its sender: a delivery, a question, or a forgery.
+ *
+ * It is judged by what the program says of the sender today, and nothing of it is recorded before.
+ * Surprise: the URL that some senders sign is the configured one; what the request calls itself (Host,
+ * Forwarded) is never asked. */
+#include "engine/world.h"
+#include "wire/url.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { GATE_FIELDS_MAX = 256 };
+
+/* A request as a sender's scheme wants to see it. Borrows from the delivery. */
+struct gate_view {
+	struct sender_request q;
+	struct http1_field    fields[GATE_FIELDS_MAX];
+	struct buf            url;
+	char                  length[24];
+};
+
+static void field_add(struct gate_view *v, struct slice name, struct slice value)
+{
+	if (v->q.r.nheaders < GATE_FIELDS_MAX)
+		v->fields[v->q.r.nheaders++] = (struct http1_field){ name, value };
+}
+
+/* One line of the meta: a header, or what the door has put there. */
+static void line_take(struct gate_view *v, struct slice line)
+{
+	const char *colon = line.len ? memchr(line.ptr + 1, ':', line.len - 1) : NULL;
+
+	if (!colon)
+		return;
+	struct slice name = { line.ptr, (size_t)(colon - line.ptr) };
+	struct slice value = { colon + 2, line.len - name.len - 2 };
+
+	if (slice_eq(name, SLICE_LIT(":query")))
+		v->q.query = value;
+	else if (name.ptr[0] != ':')
+		field_add(v, name, value);
+}
+
+static void meta_take(struct gate_view *v, struct slice meta)
+{
+	while (meta.len) {
+		const char *eol = memchr(meta.ptr, '\n', meta.len);
+		size_t len = eol ? (size_t)(eol - meta.ptr) : meta.len;
+
+		line_take(v, (struct slice){ meta.ptr, len });
+		meta.ptr += len + (eol != NULL);
+		meta.len -= len + (eol != NULL);
+	}
+}
+
+/* What the door leaves out of the meta and a signature may cover all the same. */
+static void left_out_add(struct gate_view *v, struct slice base_url)
+{
+	struct url url = { .host = SLICE_NONE };
+
+	snprintf(v->length, sizeof v->length, "%zu", v->q.r.body.len);
+	field_add(v, SLICE_LIT("content-length"), slice_of(v->length));
+	if (url_parse_base(base_url, &url, NULL) < 0)
+		return;
+	const char *end = url.port.len ? url.port.ptr + url.port.len : url.host.ptr + url.host.len;
+
+	field_add(v, SLICE_LIT("host"), (struct slice){ url.host.ptr, (size_t)(end - url.host.ptr) });
+}
+
+static void view_init(struct gate_view *v, const struct delivery *d, struct slice base_url)
+{
+	v->q = (struct sender_request){
+		.r = { .method = d->method, .body = d->body, .headers = v->fields, .now_ms = d->engine->now_ms },
+		.message_id = d->message_id };
+	buf_init(&v->url, SIZE_MAX);
+	meta_take(v, d->meta);
+	left_out_add(v, base_url);
+	buf_put_slice(&v->url, base_url);
+	buf_puts(&v->url, "/h/");
+	buf_put_slice(&v->url, d->token);
+	if (v->q.query.len) {
+		buf_putc(&v->url, '?');
+		buf_put_slice(&v->url, v->q.query);
+	}
+	v->q.r.url = buf_slice(&v->url);
+}
+
+/* The answer to a question leaves at once: nothing is recorded that it could wait for. */
+static void tell(struct delivery *d, struct handshake_answer *a)
+{
+	delivery_answer_give(d, &a->lines, &a->body);
+	delivery_tell(d, a->status);
+}
+
+static bool judge(struct delivery *d, const struct flow *f, const struct sender *s)
+{
+	struct gate_view v;
+	struct sender_told told;
+	struct handshake_answer a;
+
+	view_init(&v, d, slice_of(f->base_url));
+	handshake_answer_init(&a);
+	enum sender_verdict verdict = sender_judge(s, &v.q, &told, &a);
+
+	d->has_key = told.has_key;
+	d->key = told.key;
+	switch (verdict) {
+	case SENDER_DELIVERS: break;
+	case SENDER_ASKS: tell(d, &a); break;
+	case SENDER_FORGED:
+		engine_log(d->engine, "hook.refused", "hook=%u sender=%s why=\"%s\"", d->hook, s->name, told.why);
+		delivery_tell(d, 401);
+		break;
+	case SENDER_METHOD: delivery_tell(d, 405); break;
+	}
+	handshake_answer_fini(&a);
+	buf_fini(&v.url);
+	return verdict == SENDER_DELIVERS;
+}
+
+bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h)
+{
+	const struct sender *s = senders_find(&d->engine->senders, h->options.from);
+
+	if (h->options.body_max && d->body.len > h->options.body_max) {
+		delivery_tell(d, 413);
+		return false;
+	}
+	if (h->options.from.len && !s) {
+		/* A later build may have it again; until then nobody can tell whose this is. */
+		engine_log(d->engine, "hook.refused", "hook=%u why=\"the program has no sender '%.*s'\"", d->hook,
+		           (int)h->options.from.len, h->options.from.ptr);
+		delivery_tell(d, 503);
+		return false;
+	}
+	if (s)
+		return judge(d, f, s);
+	if (slice_eq(d->method, SLICE_LIT("POST")) || slice_eq(d->method, SLICE_LIT("PUT")))
+		return true;
+	delivery_tell(d, 405);
+	return false;
+}
+
+bool gate_key(struct delivery *d, const struct sender *s, struct slice base_url, struct id *ret_key)
+{
+	struct gate_view v;
+	struct sender_told told;
+	struct handshake_answer a;
+
+	view_init(&v, d, base_url);
+	handshake_answer_init(&a);
+	bool is = sender_judge(s, &v.q, &told, &a) == SENDER_DELIVERS && told.has_key;
+
+	*ret_key = told.key;
+	handshake_answer_fini(&a);
+	buf_fini(&v.url);
+	return is;
+}
