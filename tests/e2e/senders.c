@@ -1,0 +1,49 @@
+/* senders.c - flows whose hooks name their sender. Each logs the URL of its hook by calling the partner,
+ * and ends with what it was sent. */
+#include <fish.h>
+
+#include <string.h>
+
+static const char *const shared[] = { "${SECRET}", "${OLD_SECRET}", NULL };
+static const char *const whsec[] = { "${WHSEC}", NULL };
+
+static const fish_sender github = { .name = "github", .scheme = "github", .secrets = shared };
+static const fish_sender stripe = { .name = "stripe", .scheme = "stripe", .secrets = shared, .id = "/id" };
+static const fish_sender slack = { .name = "slack", .scheme = "slack", .secrets = shared };
+static const fish_sender standard = { .name = "standard", .scheme = "standard-webhooks", .secrets = whsec };
+static const fish_sender zoom = { .name = "zoom", .scheme = "zoom", .secrets = shared };
+static const fish_sender own = {
+	.name = "own", .secrets = shared,
+	.scheme = "hmac-sha256 header=X-Own prefix=v= encoding=hex sign={ts}.{url}.{body} ts=X-Own-Time tolerance=60" };
+static const fish_sender meta = { .name = "meta", .scheme = "github", .secrets = shared, .handshake = "meta", .token = "${SECRET}" };
+static const fish_sender cloudevents = { .name = "cloudevents", .handshake = "cloudevents" };
+static const fish_sender probe = { .name = "probe", .handshake = "probe" };
+static const fish_sender *const senders[] = {
+	&github, &stripe, &slack, &standard, &zoom, &own, &meta, &cloudevents, &probe, NULL };
+
+/* Takes from the sender that its input names: so many messages. */
+static void take(fish_flow *f, const fish_msg *in)
+{
+	const char *name = fish_str(in, "/from");
+	long long n = fish_int(in, "/messages", 1);
+	size_t i = 0;
+
+	while (senders[i] && strcmp(senders[i]->name, name) != 0)
+		i++;
+	if (!senders[i])
+		fish_fail(f, "no sender is named %s", name);
+	fish_hook *h = fish_spawn_with(f, "in", &(fish_hook_options){ .from = senders[i] });
+	const char *last = "null";
+
+	fish_publish(f, "url", "%s", fish_url(h));
+	for (; n > 0; n--)
+		last = fish_raw(fish_next(h, FISH_FOREVER), "");
+	fish_done(f, "%-s", last);
+}
+
+static const fish_def flows[] = { FISH_FLOW(take), FISH_END };
+
+int main(int argc, char **argv)
+{
+	return fish_main(argc, argv, &(fish_program){ .flows = flows, .senders = senders });
+}

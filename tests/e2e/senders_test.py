@@ -1,0 +1,179 @@
+"""Hooks that name their sender, with real requests signed by other code than ours: hmac of Python."""
+import base64
+import hashlib
+import hmac
+import http.client
+import json
+import time
+import unittest
+from urllib.parse import quote, urlsplit
+
+from lib import PATIENCE_S, program
+from crew import Broker, Crew, poll
+
+SECRET = "geheim 1/2: s3cr3t"
+OLD_SECRET = "older: 0123456789"
+WHSEC_KEY = b"0123456789abcdef0123456789abcdef"
+WHSEC = "whsec_" + base64.b64encode(WHSEC_KEY).decode()
+
+
+def mac(text, key=SECRET, how=hashlib.sha256):
+    return hmac.new(key if isinstance(key, bytes) else key.encode(), text, how)
+
+
+def now():
+    return str(int(time.time()))
+
+
+def github(body, key=SECRET):
+    return {"X-Hub-Signature-256": "sha256=" + mac(body, key).hexdigest()}
+
+
+def stripe(body, key=SECRET, ts=None):
+    ts = ts or now()
+    return {"Stripe-Signature": f"t={ts},v1={mac(f'{ts}.'.encode() + body, key).hexdigest()}"}
+
+
+def slack(body, key=SECRET):
+    ts = now()
+    return {"X-Slack-Request-Timestamp": ts,
+            "X-Slack-Signature": "v0=" + mac(f"v0:{ts}:".encode() + body, key).hexdigest()}
+
+
+def zoom(body, key=SECRET):
+    ts = now()
+    return {"x-zm-request-timestamp": ts,
+            "x-zm-signature": "v0=" + mac(f"v0:{ts}:".encode() + body, key).hexdigest()}
+
+
+def standard(body, ident="msg_1", key=WHSEC_KEY):
+    ts = now()
+    signed = base64.b64encode(mac(f"{ident}.{ts}.".encode() + body, key).digest()).decode()
+    return {"webhook-id": ident, "webhook-timestamp": ts, "webhook-signature": f"v1,{signed}"}
+
+
+class Senders(unittest.TestCase):
+    def setUp(self):
+        self.crew = self.enterContext(Crew(keep_on_failure=False))
+        self.env = {"SECRET": SECRET, "OLD_SECRET": OLD_SECRET, "WHSEC": WHSEC}
+        self.server = Broker(self.crew, program("senders"), "senders", self.env)
+        self.server.start()
+
+    def take(self, sender, messages=1):
+        """A flow that takes from this sender: its id and the URL."""
+        flow = self.server.admin("/flows/take", "POST", json.dumps({"from": sender, "messages": messages}))[1]["id"]
+        return flow, poll(lambda: self.server.flow(flow)["published"].get("url"), PATIENCE_S, "no URL was published")
+
+    def ask(self, url, headers=None, body=b"", method="POST", query=""):
+        to = urlsplit(url)
+        connection = http.client.HTTPConnection(to.netloc, timeout=PATIENCE_S)
+        try:
+            connection.request(method, to.path + query, body or None, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.read(), answer.headers
+        finally:
+            connection.close()
+
+    def post(self, url, body, headers):
+        return self.ask(url, {"Content-Type": "application/json", **headers}, body)[0]
+
+    def wait_end(self, flow, result):
+        told = poll(lambda: (f := self.server.flow(flow))["state"] == "ended" and f, PATIENCE_S, "it does not end")
+        self.assertEqual(told["result"], result)
+
+    def test_genuine_ones_are_taken_and_forged_ones_refused(self):
+        for sender, sign in (("github", github), ("stripe", stripe), ("slack", slack), ("zoom", zoom)):
+            with self.subTest(sender):
+                body = json.dumps({"id": f"evt {sender}", "text": "Grüße \\ud83d\\ude00"}).encode()
+                flow, url = self.take(sender)
+                self.assertEqual(self.post(url, body, {}), 401)
+                self.assertEqual(self.post(url, body + b" ", sign(body)), 401)
+                self.assertEqual(self.post(url, body, sign(body, "another")), 401)
+                self.assertEqual(self.post(url, body, sign(body, OLD_SECRET)), 200)
+                self.wait_end(flow, json.loads(body))
+
+    def test_standard_webhooks(self):
+        flow, url = self.take("standard", messages=2)
+        self.assertEqual(self.post(url, b"{}", standard(b"{}", key=WHSEC.encode())), 401)
+        for _ in range(3):                      # signed anew each time, and still the same message
+            self.assertEqual(self.post(url, b'{"n": 1}', standard(b'{"n": 1}')), 200)
+        self.assertEqual(self.post(url, b'{"n": 2}', standard(b'{"n": 2}', "msg_2")), 200)
+        self.wait_end(flow, {"n": 2})
+
+    def test_a_url_is_signed_as_it_is_configured(self):
+        flow, url = self.take("own")
+        ts = now()
+
+        def signed(text):
+            return {"X-Own-Time": ts, "X-Own": "v=" + mac(text.encode()).hexdigest()}
+        self.assertEqual(self.ask(url, {**signed(f"{ts}.http://evil.example{urlsplit(url).path}.1"),
+                                        "Host": "evil.example"}, b"1")[0], 401)
+        self.assertEqual(self.ask(url, signed(f"{ts}.{url}?a=b.1"), b"1", query="?a=b")[0], 200)
+        self.wait_end(flow, 1)
+
+    def test_repetitions_over_a_kill(self):
+        flow, url = self.take("stripe", messages=2)
+        body = b'{"id": "evt_1", "type": "payment_intent.succeeded"}'
+        self.assertEqual(self.post(url, body, stripe(body)), 200)
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(self.post(url, body, stripe(body)), 200)
+        self.assertEqual(self.post(url, body, stripe(body, ts=str(int(time.time()) - 301))), 401)
+        self.assertEqual(self.server.flow(flow)["hooks"][0]["received"], 1)
+        self.assertEqual(self.post(url, b'{"id": "evt_2"}', stripe(b'{"id": "evt_2"}')), 200)
+        self.wait_end(flow, {"id": "evt_2"})
+
+    def test_a_secret_is_rotated_under_a_waiting_flow(self):
+        flow, url = self.take("github")
+        self.server.kill()
+        self.server.env = {**self.server.env, "SECRET": "a new one", "OLD_SECRET": "a new one"}
+        self.server.start()
+        self.assertEqual(self.post(url, b"{}", github(b"{}")), 401)
+        self.assertEqual(self.post(url, b"{}", github(b"{}", "a new one")), 200)
+        self.wait_end(flow, {})
+
+    def test_questions(self):
+        _, url = self.take("slack")
+        body = b'{"type": "url_verification", "challenge": "3eZbrw1aB"}'
+        status, text, headers = self.ask(url, slack(body), body)
+        self.assertEqual((status, text, headers["X-Content-Type-Options"]), (200, b"3eZbrw1aB", "nosniff"))
+        self.assertEqual(self.ask(url, slack(body, "forged"), body)[0], 401)
+        _, url = self.take("meta")
+        query = "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token="
+        self.assertEqual(self.ask(url, method="GET", query=query + quote(SECRET))[:2], (200, b"1158201444"))
+        self.assertEqual(self.ask(url, method="GET", query=query + "guess")[:2], (403, b""))
+        _, url = self.take("cloudevents")
+        status, _, headers = self.ask(url, {"WebHook-Request-Origin": "eventemitter.example.com"}, method="OPTIONS")
+        self.assertEqual((status, headers["WebHook-Allowed-Origin"], headers["Allow"]), (200, "*", "POST"))
+        _, url = self.take("probe")
+        self.assertEqual(self.ask(url, method="HEAD")[:2], (200, b""))
+        self.assertEqual(self.ask(url, method="OPTIONS")[0], 405)
+        _, url = self.take("zoom")
+        body = b'{"event": "endpoint.url_validation", "payload": {"plainToken": "qgg8vl"}}'
+        status, text, _ = self.ask(url, zoom(body), body)
+        self.assertEqual((status, json.loads(text)),
+                         (200, {"plainToken": "qgg8vl", "encryptedToken": mac(b"qgg8vl").hexdigest()}))
+
+    def test_no_secret_and_no_signature_is_ever_logged(self):
+        flow, url = self.take("github")
+        signed = github(b"{}", "another")
+        self.assertEqual(self.post(url, b"{}", signed), 401)
+        self.assertEqual(self.post(url, b"{}", github(b"{}")), 200)
+        self.wait_end(flow, {})
+        log = self.server.log.read_text()
+        self.assertIn("hook.refused", log)
+        token = urlsplit(url).path.rpartition("/")[2]
+        for text in (SECRET, OLD_SECRET, WHSEC, token, signed["X-Hub-Signature-256"].partition("=")[2],
+                     mac(b"{}").hexdigest()):
+            self.assertNotIn(text, log)
+
+    def test_a_secret_that_is_not_set_is_said_at_the_start(self):
+        self.server.kill()
+        self.server.env = {name: value for name, value in self.server.env.items() if name != "WHSEC"}
+        self.server.begin()
+        poll(lambda: not self.server.process.alive(), PATIENCE_S, "it started without its secret")
+        self.assertIn("sender 'standard': its secret asks for ${WHSEC}, and WHSEC is not set", self.server.log.read_text())
+
+
+if __name__ == "__main__":
+    unittest.main()
