@@ -3,7 +3,8 @@
  * Random histories are looked through for short stretches in which the store does what it does
  * now and then (STRETCHES); each stretch is told again and again, with the power cut, a kill, an
  * I/O error and a full disk at its first, second, … operation, opening included, and in the first stretch closing.
- * FISH_SIM_SEEDS_DIVISOR leaves operations out. Invariant: what was told done is there, always.
+ * FISH_SIM_SEEDS_DIVISOR leaves operations out, and with less than FISH_CUTS=1000 every other one of
+ * kills and errors. Invariant: what was told done is there, always.
  * Surprise: it is the statements that SQLite is asked for that tell what the store is about. */
 #include "history.h"
 
@@ -38,7 +39,9 @@ enum doing {
 	CHUNKS_GO = 1 << 11,
 	BIGS = 1 << 12,
 	BIGS_GO = 1 << 13,
-	ALL_DOINGS = (1 << 14) - 1,
+	NOTES_IDS = 1 << 14,
+	FORGETS_IDS = 1 << 15,
+	ALL_DOINGS = (1 << 16) - 1,
 };
 
 /* In order of the bits; NULL: it is told otherwise. */
@@ -57,6 +60,8 @@ static const char *const words_of[] = {
 	"DELETE FROM chunk",
 	"INSERT INTO big",
 	"DELETE FROM big",
+	"INSERT OR REPLACE INTO ended_id",
+	"DELETE FROM ended_id",
 };
 
 struct stretches {
@@ -150,6 +155,8 @@ static struct sqlite_options options_of(uint64_t seed)
 			.retain_bytes_max = seed % 3 == 0 ? 20000 : 0 },
 		.wal_frames_max = 5 + 5 * (int)(seed % 5),
 		.dead_rows_min = 3,
+		.ids_merge_max = 3,
+		.ids_sweep_min = 5,
 	};
 }
 
@@ -207,16 +214,22 @@ static int teardown(void **state)
 
 static uint64_t stride(void) { return number_of("FISH_SIM_SEEDS_DIVISOR", 1); }
 
+/* For what takes three lives each time; in `make soak` it is done at each operation. */
+static uint64_t wide_stride(void)
+{
+	return stride() * (number_of("FISH_CUTS", 100) < 1000 ? 2 : 1);
+}
+
 typedef void (*fault_at)(struct history *h, const struct history_saved *saved, uint64_t k);
 
 /* Has it done at each operation of these kinds in each stretch; how many there are. */
-static uint64_t each(struct stretches *all, unsigned ops, fault_at at)
+static uint64_t each(struct stretches *all, unsigned ops, uint64_t step, fault_at at)
 {
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < all->n; i++) {
 		uint64_t n = operations(all->history, all->saved[i], ops);
-		for (uint64_t k = 1; k <= n; k += stride())
+		for (uint64_t k = 1; k <= n; k += step)
 			at(all->history, all->saved[i], k);
 		sum += n;
 	}
@@ -234,7 +247,7 @@ static void cut_at(struct history *h, const struct history_saved *saved, uint64_
 
 static void a_power_cut_loses_nothing(void **state)
 {
-	uint64_t n = each(*state, FAULT_CHANGES, cut_at);
+	uint64_t n = each(*state, FAULT_CHANGES, stride(), cut_at);
 
 	print_message("%" PRIu64 " operations in %zu stretches\n", n, ((struct stretches *)*state)->n);
 }
@@ -255,7 +268,7 @@ static void kill_at(struct history *h, const struct history_saved *saved, uint64
  * has read, and may have told others, must not go with it. */
 static void what_a_restart_read_outlives_a_power_cut(void **state)
 {
-	uint64_t n = each(*state, FAULT_CHANGES, kill_at);
+	uint64_t n = each(*state, FAULT_CHANGES, wide_stride(), kill_at);
 
 	assert_true(n > 100);
 }
@@ -286,7 +299,7 @@ static void error_at(struct history *h, const struct history_saved *saved, uint6
 static void io_errors_stop_the_process_and_lose_nothing(void **state)
 {
 	stopped = refused = 0;
-	uint64_t n = each(*state, FAULT_ALL, error_at);
+	uint64_t n = each(*state, FAULT_ALL, wide_stride(), error_at);
 
 	print_message("%" PRIu64 " operations: %u aborts, %u refusals to open\n", n, stopped, refused);
 	assert_true(stopped > 0);
@@ -350,7 +363,7 @@ static void full_at(struct history *h, const struct history_saved *saved, uint64
 static void a_full_disk_leaves_nothing_and_passes(void **state)
 {
 	refused = 0;
-	uint64_t n = each(*state, FAULT_WRITE | FAULT_MAKE, full_at);
+	uint64_t n = each(*state, FAULT_WRITE | FAULT_MAKE, stride(), full_at);
 
 	assert_true(refused > n / stride() / 4);
 }

@@ -274,6 +274,7 @@ static void world_begin(struct world *w, uint64_t seed)
 			.vfs = FAULT_VFS },
 		.wal_frames_max = 10 + (int)(seed % 4) * 20,
 		.dead_rows_min = 1 + seed % 3,
+		.ids_merge_max = 1,
 	};
 	w->now_ms = 1000000;
 	w->park_after_ms = park_after_ms[seed % 5];
@@ -332,6 +333,7 @@ static void store_check(struct world *w)
 	settle(&w->fx);
 	file_check(s);
 	w->fx.s = store_close(s);
+	assert_true(file_is_clean(w->disk, w->fx.path, false));
 }
 
 static void story_ends(struct world *w, uint64_t seed)

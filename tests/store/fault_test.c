@@ -148,6 +148,8 @@ static struct sqlite_options options_of(uint64_t seed)
 			.retain_bytes_max = seed % 7 < 2 ? 20000 : 0 },
 		.wal_frames_max = frames[seed % 5],
 		.dead_rows_min = 1 + seed % 6,
+		.ids_merge_max = 1 + seed % 9,
+		.ids_sweep_min = 1 + (int64_t)seed % 8,
 	};
 }
 
