@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures Fish on this machine: real processes, loopback only, bounded in time.
 
-    make bench                           all rows, about five minutes
+    make bench                           all rows, about a quarter of an hour
     make bench ROWS=ingest,trip RUNS=9   some of them, more often
     bench/bench.py --build DIR [flags]   the same without make
 

@@ -4,6 +4,7 @@ A figure is the median of its runs; a ratio is made within each run and the medi
 nothing else can be compared on a machine that others use too.
 """
 import os
+import random
 import signal
 import statistics
 import time
@@ -17,6 +18,8 @@ WAL_FRAME_BYTES = 16384 + 24        # one page and its head: what the smallest c
 WAITING = 1000
 PARKED = (10_000, 100_000, 1_000_000)
 PARKED_BIG = 10_000_000
+RESTARTS = 9
+RSS_REST_S = 6                      # longer than a server keeps what it has freed (src/host/pulse.c)
 
 
 class Table:
@@ -140,16 +143,28 @@ def store_bytes(server):
     return sum(file.stat().st_size for file in server.store.parent.glob(f"{server.store.name}*"))
 
 
+def settled_rss(server):
+    """What the process keeps once it is at rest: it gives memory back now and then."""
+    least, since = rss_bytes(server.process.child.pid), time.monotonic()
+    while time.monotonic() - since < RSS_REST_S:
+        time.sleep(0.5)
+        now = rss_bytes(server.process.child.pid)
+        if now < least:
+            least, since = now, time.monotonic()
+    return rss_bytes(server.process.child.pid)
+
+
 def park(rig, server, count, say):
     """Starts count waiters: what the start told, and how long they took to be parked after it."""
-    told = rig.start_flows(server, "waiter", count, body=INPUT)
+    before = server.figures()["parked"]
+    told = rig.start_flows(server, "waiter", count, connections=256, body=INPUT)
     begun = time.monotonic()
 
     def parked():
-        left = server.figures()["resident"]
-        say(f"{left} flows to be parked")
-        return left == 0
-    poll(parked, 60 + count / 1000, f"{count} idle flows were to be parked", pause=0.1)
+        figures = server.figures()
+        say(f"{before + count - figures['parked']} flows to be parked")
+        return figures["parked"] == before + count and figures["resident"] == 0
+    poll(parked, 60 + count / 1000, f"{count} idle flows were to be parked", pause=0.2)
     return told, time.monotonic() - begun
 
 
@@ -166,63 +181,96 @@ def first_answered(rig, server, path):
     return time.monotonic() - begun
 
 
-def parked_count(rig, o, table, say, count):
-    server = rig.server()
-    server.start()
-    few = min(1000, count // 2)
-    settings = {"parked": count, "input_bytes": len(INPUT)}
-    say(f"parked, {count} flows")
-    park(rig, server, few, say)
-    rss, disk = rss_bytes(server.process.child.pid), store_bytes(server)
-    told, park_s = park(rig, server, count - few, say)
-    more = count - few
-    table.add("parked.starts", settings, told["answered"] / told["seconds"], "1/s")
-    table.add("parked.park_time", settings, park_s, "s")
-    table.add("parked.rss_each", settings, (rss_bytes(server.process.child.pid) - rss) / more, "bytes")
-    table.add("parked.disk_each", settings, (store_bytes(server) - disk) / more, "bytes")
-    _, paths = rig.hook_paths(server, count)
-    restarts = min(9, few)
-    for n in range(restarts):
-        say(f"parked, {count} flows: restart {n + 1} of {restarts}")
-        table.add("parked.first_answer", settings, first_answered(rig, server, paths.pop()), "s")
-    say(f"parked, {count} flows: delivering to all")
-    told = measured(rig, server.process.child.pid, server.address, rig.paths(paths, "rest"), 64,
-                    status=200, once=True, body=BODY)
-    poll(lambda: server.figures()["flows"] == 0, 60, "all flows were to end")
-    ended = server.figures()["ended"]
-    if ended != len(paths) + 1:
-        raise Failed(f"{len(paths) + 1} flows were to end since the restart, {ended} did")
-    table.add("parked.woken", settings, told["rate"], "1/s")
-    table.add("parked.woken_cpu", settings, told["cpu_us"], "us")
-    table.add("parked.lost", settings, 0, "flows")
-    rig.end(server)
+class Parked:
+    """A server with so many parked flows, and what is measured of it. Figures that are to be compared stand
+    as "growth" with those of a server that has few."""
+
+    def __init__(self, rig, o, table, say, count):
+        self.rig, self.o, self.table, self.count = rig, o, table, count
+        self.say = lambda text: say(f"{count} parked: {text}")
+        self.settings = {"parked": count, "input_bytes": len(INPUT)}
+        self.server = rig.server()
+        self.server.start()
+
+    def add(self, name, value, unit, ratio=None, of=None):
+        self.table.add(name, self.settings, value, unit, ratio, of)
+
+    def park(self, few):
+        """RAM and disk of all but the first few, in a process that is not restarted meanwhile."""
+        park(self.rig, self.server, few, self.say)
+        rss, disk = settled_rss(self.server), store_bytes(self.server)
+        told, park_s = park(self.rig, self.server, self.count - few, self.say)
+        more = self.count - few
+        self.add("parked.starts", told["answered"] / told["seconds"], "1/s")
+        self.add("parked.park_time", park_s, "s")
+        self.add("parked.rss_each", (settled_rss(self.server) - rss) / more, "bytes")
+        self.add("parked.disk_each", (store_bytes(self.server) - disk) / more, "bytes")
+
+    def find_paths(self):
+        """Where the flows wait, in an order that is not that of their starts."""
+        _, self.paths = self.rig.hook_paths(self.server, self.count)
+        random.Random(self.count).shuffle(self.paths)
+        self.server.lines.write_text("")
+
+    def first_answered(self):
+        self.say("restart")
+        return first_answered(self.rig, self.server, self.paths.pop())
+
+    def begin_ingest(self):
+        self.rig.start_flows(self.server, "taker", self.o.waiting)
+        self.takers, _ = self.rig.hook_paths(self.server, self.o.waiting)
+
+    def ingest(self, beside=None):
+        """Into resident flows; beside: what it came to on the other server. Returns the rate."""
+        self.say("ingest")
+        told = measured(self.rig, self.server.process.child.pid, self.server.address, self.takers, 64,
+                        status=200, seconds=self.o.seconds, body=BODY)
+        self.add("growth.acks", told["rate"], "1/s", told["rate"] / beside if beside else None, "few parked")
+        self.add("growth.cpu", told["cpu_us"], "us")
+        self.add("growth.ack_p99", told["p99_us"], "us")
+        return told["rate"]
+
+    def wake(self):
+        """Delivers to each flow once, in random order; all end."""
+        self.say("delivering to all")
+        told = measured(self.rig, self.server.process.child.pid, self.server.address,
+                        self.rig.paths(self.paths, "rest"), 64, status=200, once=True, body=BODY)
+        poll(lambda: self.server.figures()["flows"] == self.o.waiting, 60, "all flows were to end")
+        ended = self.server.figures()["ended"]
+        if ended != len(self.paths) + 1:
+            raise Failed(f"{len(self.paths) + 1} flows were to end since the restart, {ended} did")
+        self.add("parked.woken", told["rate"], "1/s")
+        self.add("parked.woken_cpu", told["cpu_us"], "us")
+        self.add("parked.woken_p99", told["p99_us"], "us")
+        self.add("parked.lost", 0, "flows")
+
+
+def parked_beside(rig, o, table, say, count):
+    """Many and few, one after the other in each run, so that what else the machine does weighs alike."""
+    few = Parked(rig, o, table, say, min(1000, count // 2))
+    many = Parked(rig, o, table, say, count)
+    few.park(few.count // 2)
+    many.park(few.count)
+    for each in (few, many):
+        each.find_paths()
+    for _ in range(min(RESTARTS, few.count // 2)):
+        took = [each.first_answered() for each in (few, many)]
+        few.add("parked.first_answer", took[0], "s")
+        many.add("parked.first_answer", took[1], "s")
+        many.add("parked.first_answer_more", took[1] - took[0], "s")
+    for each in (few, many):
+        each.begin_ingest()
+    for _ in range(o.runs):
+        many.ingest(beside=few.ingest())
+    for each in (few, many):
+        each.wake()
+        rig.end(each.server)
 
 
 def parked(rig, o, table, say):
-    """Flows that wait on disk: RAM, disk, restart, and that none is lost."""
+    """Flows that wait on disk: RAM, disk, restart, ingest beside them, and that none is lost; many beside few."""
     for count in o.parked:
-        parked_count(rig, o, table, say, count)
+        parked_beside(rig, o, table, say, count)
 
 
-def growth(rig, o, table, say):
-    """Ingest into resident flows beside many parked ones, against beside few."""
-    for count in (o.parked[0] // 10, o.parked[-1]):
-        server = rig.server()
-        server.start()
-        say(f"growth, {count} flows parked beside")
-        park(rig, server, count, say)
-        server.lines.write_text("")
-        rig.start_flows(server, "taker", o.waiting)
-        paths, _ = rig.hook_paths(server, o.waiting)
-        for run in range(o.runs):
-            say(f"growth, {count} flows parked beside, run {run + 1} of {o.runs}")
-            told = measured(rig, server.process.child.pid, server.address, paths, 64, status=200,
-                            seconds=o.seconds, body=BODY)
-            settings = {"connections": 64, "parked": count}
-            table.add("growth.acks", settings, told["rate"], "1/s")
-            table.add("growth.cpu", settings, told["cpu_us"], "us")
-            table.add("growth.ack_p99", settings, told["p99_us"], "us")
-        rig.end(server)
-
-
-GROUPS = {"ingest": ingest, "trip": trip, "order": order, "parked": parked, "growth": growth}
+GROUPS = {"ingest": ingest, "trip": trip, "order": order, "parked": parked}

@@ -398,6 +398,9 @@ static void cut_short(struct run *r)
 		return;
 	if (r->asked_cancelled && !r->out_of_time)
 		return;
+	/* Had the other flow been in memory, the act would be done by now. */
+	if (r->needs && !r->out_of_time)
+		return;
 	run_give_back(r);
 	r->returned = true;
 	r->renews = false;

@@ -7,35 +7,6 @@
 
 #include <string.h>
 
-static void check_born(struct buf *out, struct slice rest)
-{
-	struct entry_born b;
-
-	for (struct slice before = rest; entry_born_next(&rest, &b) == 1; before = rest) {
-		entry_born_put(out, &b);
-		check_same(out, before, rest);
-	}
-}
-
-static void check_door(struct buf *out, struct slice hooks, struct slice published)
-{
-	struct entry_door_hook h;
-	struct entry_published p;
-
-	for (struct slice before = hooks; entry_door_hook_next(&hooks, &h) == 1; before = hooks) {
-		check_inside(h.name, before);
-		check_inside(h.seen, before);
-		CHECK(h.expires_ms >= 0);
-		entry_door_hook_put(out, &h);
-		check_same(out, before, hooks);
-	}
-	for (struct slice before = published; entry_published_next(&published, &p) == 1; before = published) {
-		check_inside(p.body, before);
-		entry_published_put(out, &p);
-		check_same(out, before, published);
-	}
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_inside(struct slice inner, struct slice outer)

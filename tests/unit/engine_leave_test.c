@@ -48,6 +48,16 @@ static void tells(fish_flow *f, const fish_msg *in)
 	fish_done(f, "null");
 }
 
+static void waits_and_tells(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *h = fish_spawn(f, "go");
+
+	fish_log(f, "go %s", fish_url(h));
+	fish_next(h, FISH_FOREVER);
+	fish_tell(f, fish_str(in, "/to"), "h", "7");
+	fish_next(h, FISH_FOREVER);
+}
+
 static void takes(fish_flow *f, const fish_msg *in)
 {
 	(void)f;
@@ -85,7 +95,7 @@ static void endless(fish_flow *f, const fish_msg *in)
 
 static const fish_def flows[] = {
 	FISH_FLOW(waits), FISH_FLOW(naps), FISH_FLOW(parent_of_many), FISH_FLOW(cancels_its_child),
-	FISH_FLOW(tells), FISH_FLOW(takes), FISH_FLOW(shop), FISH_FLOW(endless), FISH_END };
+	FISH_FLOW(tells), FISH_FLOW(waits_and_tells), FISH_FLOW(takes), FISH_FLOW(shop), FISH_FLOW(endless), FISH_END };
 static const fish_program program = { .flows = flows };
 
 static size_t in_memory(const struct kit *k)
@@ -263,6 +273,36 @@ static void an_act_on_a_parked_flow_survives_a_crash_at_each_moment(void **state
 		}
 }
 
+/* Was: the cancel cut it short while the other flow was fetched, and the step was taken without its act. */
+static void what_a_cancelled_flow_told_a_parked_one_arrives(void **state)
+{
+	struct kit k;
+	struct knock n;
+	struct look l = { .rc = UNTOLD };
+	char input[80];
+	char text[ID_TEXT_SIZE];
+
+	(void)state;
+	kit_open(&k, &program, -1);
+	l.kit = &k;
+	struct id to = kit_start(&k, "waits", "{}");
+
+	id_text(&to, text);
+	snprintf(input, sizeof input, "{\"to\": \"%s\"}", text);
+	struct id from = kit_start(&k, "waits_and_tells", input);
+
+	/* Both come before its code is on the CPU. */
+	kit_knock(&k, &n, strstr(k.log.ptr, "go "), "{}", "m1");
+	l.cancel = (struct cancel){ .id = from, .done = look_cancelled };
+	engine_cancel(k.engine, &l.cancel);
+	kit_turn(&k);
+	assert_int_equal(n.status, 200);
+	assert_int_equal(l.rc, 0);
+	assert_string_equal(kit_end(&k, from), "cancelled cancelled");
+	assert_string_equal(kit_end(&k, to), "done {\"got\": 7}");
+	kit_close(&k);
+}
+
 static void a_start_key_finds_its_parked_flow(void **state)
 {
 	struct kit k;
@@ -436,6 +476,7 @@ int main(void)
 		cmocka_unit_test(an_end_goes_down_to_parked_children),
 		cmocka_unit_test(a_flow_acts_on_parked_ones_once),
 		cmocka_unit_test(an_act_on_a_parked_flow_survives_a_crash_at_each_moment),
+		cmocka_unit_test(what_a_cancelled_flow_told_a_parked_one_arrives),
 		cmocka_unit_test(a_start_key_finds_its_parked_flow),
 		cmocka_unit_test(a_list_has_each_flow_once_in_order),
 		cmocka_unit_test(each_knows_a_duplicate_whatever_happened),
