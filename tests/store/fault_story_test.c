@@ -407,8 +407,9 @@ static void the_story_survives_power_cuts(void **state)
 	print_message("%" PRIu64 " power cuts in %" PRIu64 " stories of %" PRIu64 " operations,"
 		      " %" PRIu64 " parks in their last lives\n",
 		cuts, stories, length, parks);
-	/* How many a life has time for is the store thread's pace; over some stories there must be. */
-	assert_true(parks > 0 || stories < 5);
+	/* How many a life has time for is the store thread's pace: a tenth of the stories, under a
+	 * sanitizer, are too few to count on it. */
+	assert_true(stories < 10 || parks > stories);
 }
 
 /* An engine that answers before its commit is found out, or the story proves nothing. */
