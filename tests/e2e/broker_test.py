@@ -1,9 +1,9 @@
 """The broker's story under two hundred kill -9: nothing acknowledged is lost, or done twice.
 
 Half of the kills come at the k-th write of the store, before or after its commit; the other half
-by the clock or as soon as something is at stake; the file that every fifth leaves is checked. The same again with every wait parked. SEED=n
-repeats one run's choices: python3 -m unittest broker_test (in this folder, with FISH_BUILD set). KILLS=n are
-those of each run.
+by the clock or as soon as something is at stake; the file that every fifth leaves is checked. The same
+again with every wait parked. SEED=n repeats one run's choices: python3 -m unittest broker_test (in this
+folder, with FISH_BUILD set). KILLS=n are those of each run.
 """
 import http.client
 import os
