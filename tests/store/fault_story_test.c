@@ -15,7 +15,7 @@ enum { CUTS = 100,
 	PLANTED_SEEDS = 40,
 	FULL_WRITES_MAX = 40,
 	FULL_STORIES = 20,
-	PARKING_STORIES = 10, /* so many park often enough, whatever the store thread's pace */
+	PARKING_STORIES = 20, /* over so many the store thread's pace does not matter */
 	LIVES_MAX = 5,
 	PER_ORDER_POSTS = 3 + NOTES,
 	PER_ORDER_CALLS = 3 };
@@ -167,6 +167,7 @@ static void life_open(struct life *l)
 		if (sqlite_store_open(&s, w->fx.path, &w->options, &err) < 0)
 			fprintf(stderr, "%s\n", err.text);
 	CHECK(s != NULL);
+	w->opened = true;
 	fixture_adopt(&w->fx, s);
 	/* Chance never comes again, or two flows would have one name. */
 	l->kit = (struct kit){ .program = &broker,
@@ -283,7 +284,7 @@ static void world_begin(struct world *w, uint64_t seed)
 	w->nposts = w->ncalls = 0;
 	w->rules_off = 0;
 	w->opens_max = 1;
-	w->ended = false;
+	w->opened = w->ended = false;
 	w->parks = 0;
 }
 
@@ -383,6 +384,9 @@ static bool story_cuts(struct world *w, uint64_t length, struct faults *came)
 			break;
 		if (plan.how == FAULT_CUT ? !died_of_the_cut(status) : !died_of_the_kill(status))
 			return false;
+		/* The disk may have gone before there was a store. */
+		if (w->opened && !file_is_clean(w->disk, w->fx.path, false))
+			return false;
 		came->cuts += plan.how == FAULT_CUT;
 		came->kills += plan.how == FAULT_KILL;
 	}
@@ -409,8 +413,8 @@ static void the_story_survives_power_cuts_and_kills(void **state)
 	print_message("%" PRIu64 " power cuts, %" PRIu64 " kills in %" PRIu64 " stories of %" PRIu64
 		      " operations, %" PRIu64 " parks in their last lives\n",
 		came.cuts, came.kills, stories, length, parks);
-	/* How many a life has time for is the store thread's pace, so it is judged over many. */
-	assert_true(parks > stories);
+	/* How many a life has time for is the store thread's pace: two to seven, more or less. */
+	assert_true(parks > stories / 2);
 }
 
 /* An engine that answers before its commit is found out, or the story proves nothing. */

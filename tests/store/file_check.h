@@ -1,5 +1,5 @@
 /* file_check.h - SQLite's own opinion of a store's file while it is open, and the store's check of
- * one on a fault disk when it is closed.
+ * one on a fault disk that nobody has open.
  *
  * Surprise: the check reads real files, so what is on the fault disk is copied to them first. */
 #ifndef FISH_TESTS_STORE_FILE_CHECK_H
@@ -48,7 +48,12 @@ static inline bool file_is_clean(struct fault_disk *d, const char *path, bool op
 	int rc = store_check_file(path, &check, &err);
 	if (rc < 0)
 		fprintf(stderr, "check: %s\n", err.text);
-	unlink(path);
+	static const char *const ends[] = { "", "-wal", "-journal" };
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		char name[FAULT_NAME_BYTES_MAX];
+		snprintf(name, sizeof name, "%s%s", path, ends[i]);
+		unlink(name);
+	}
 	return rc == 0;
 }
 
