@@ -118,8 +118,12 @@ static void add_rest(struct fixture *fx, unsigned flow, uint64_t seq)
 
 static void park(struct fixture *fx, unsigned flow)
 {
-	struct store_park p = { .flow = flow_id(flow), .wake_ms = 9, .hooks = 2, .untaken = 1,
-		.has_key = true, .key = key_id(flow) };
+	struct store_park p = { .flow = flow_id(flow),
+		.wake_ms = 9,
+		.hooks = 2,
+		.untaken = 1,
+		.has_key = true,
+		.key = key_id(flow) };
 
 	assert_int_equal(commit_all(fx, (struct store_commit){ .parks = &p, .nparks = 1, .now_ms = 5 }), 0);
 }

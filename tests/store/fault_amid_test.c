@@ -64,8 +64,12 @@ static void tidied(struct fixture *fx)
 static struct store_row row_at(unsigned flow, unsigned n)
 {
 	static char bytes[BIG_BYTES];
-	size_t len = flow % 7 == 3 && n == 1 ? BIG_BYTES : flow % 5 == 2 && n == 1 ? LONG_BYTES : ROW_BYTES;
+	size_t len = ROW_BYTES;
 
+	if (n == 1 && flow % 7 == 3)
+		len = BIG_BYTES;
+	else if (n == 1 && flow % 5 == 2)
+		len = LONG_BYTES;
 	memset(bytes, 'a' + (int)(flow % 26), len);
 	return (struct store_row){ .flow = flow_id(flow), .seq = n, .bytes = { bytes, len } };
 }
