@@ -12,7 +12,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PROGRESS_FLOWS = 256, WORDS_SIZE = 400, PAGES_SAID_MAX = 100,
+enum { PROGRESS_FLOWS = 256,
+	WORDS_SIZE = 400,
+	PAGES_SAID_MAX = 100,
 	END_SLACK_MS = 60 * 60 * 1000 }; /* an end is told a little before its commit */
 
 void check_found(struct check *c, const struct id *flow, const char *fmt, ...)
@@ -270,7 +272,7 @@ static void check_flows(struct check *c)
 	c->all = (uint64_t)rows;
 	tell_progress(c);
 	each_row(c, "SELECT flow, awake, flags, from_seq, bytes, parent, key, hooks, untaken"
-		   " FROM parked ORDER BY flow",
+		    " FROM parked ORDER BY flow",
 		check_parked_row);
 	for (struct flow_rows *f; (f = map_each(&s->flows, &cursor)) != NULL;) {
 		if (!has_row(c, ST_PARKED_FLOW, &f->flow) &&

@@ -19,18 +19,23 @@
 
 #include <cmocka.h>
 
-enum { FLOWS = 60, COMMITS_MAX = 200, REFUSED_MAX = 3, ROW_BYTES = 400, LONG_BYTES = 3000,
-	BIG_BYTES = BIG_BYTES_MIN + 1000, RETAIN_MS = 30 };
+enum { FLOWS = 60,
+	COMMITS_MAX = 200,
+	REFUSED_MAX = 3,
+	ROW_BYTES = 400,
+	LONG_BYTES = 3000,
+	BIG_BYTES = BIG_BYTES_MIN + 1000,
+	RETAIN_MS = 30 };
 
 struct amid {
 	struct fixture fx;
 	struct fault_disk *disk;
-	struct buf saved;              /* the disk before the commit */
-	struct buf before, after;      /* what the store tells */
+	struct buf saved; /* the disk before the commit */
+	struct buf before, after; /* what the store tells */
 	struct fault_plan plan;
-	unsigned commit;               /* which one */
-	bool acked, refused;           /* by a child */
-	unsigned stopped, went_on;     /* lives that ended early; commits that met a full disk */
+	unsigned commit; /* which one */
+	bool acked, refused; /* by a child */
+	unsigned stopped, went_on; /* lives that ended early; commits that met a full disk */
 	char said[800];
 };
 
@@ -78,7 +83,7 @@ static struct store_row row_at(unsigned flow, unsigned n)
  * ends. Nothing depends on what came before but the number. */
 static int commit_at(struct fixture *fx, unsigned i)
 {
-	unsigned group = i / 8 * 4;    /* of four flows, over eight commits */
+	unsigned group = i / 8 * 4; /* of four flows, over eight commits */
 	unsigned phase = i % 8;
 	unsigned flow = group + phase % 4;
 	struct store_park parks[4];
@@ -117,7 +122,9 @@ static int statement_seen(unsigned what, void *seen, void *stmt, void *sql)
 	return 0;
 }
 
-enum doing { PARKS = 1, RETIRES = 2, DROPS = 4 };
+enum doing { PARKS = 1,
+	RETIRES = 2,
+	DROPS = 4 };
 
 /* The i-th commit in this process; what was done. */
 static unsigned commit_watched(struct fixture *fx, unsigned i)

@@ -17,11 +17,19 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-enum { ROWS = 24, ROW_BYTES = 60000, NAME_BYTES = 200, IMAGE_BYTES_MAX = 16 << 20,
-	LAST_OPERATIONS = 10,   /* of these each is tried: the syncs and the name */
-	SAMPLES = 8 };          /* of those before, so many; in `make soak` each */
+enum { ROWS = 24,
+	ROW_BYTES = 60000,
+	NAME_BYTES = 200,
+	IMAGE_BYTES_MAX = 16 << 20,
+	LAST_OPERATIONS = 10, /* of these each is tried: the syncs and the name */
+	SAMPLES = 8 }; /* of those before, so many; in `make soak` each */
 
-enum how { NOTHING, KILL_BEFORE, KILL_BEHIND, CUT, NO_ROOM, IO_ERROR };
+enum how { NOTHING,
+	KILL_BEFORE,
+	KILL_BEHIND,
+	CUT,
+	NO_ROOM,
+	IO_ERROR };
 
 /* What a child leaves for the test to see. */
 struct scene {
@@ -29,15 +37,15 @@ struct scene {
 	char copy[NAME_BYTES], part[NAME_BYTES];
 	enum how how;
 	uint64_t at;
-	_Atomic uint64_t seen;         /* operations on the copy */
-	atomic_uint acked;             /* rows that were committed */
+	_Atomic uint64_t seen; /* operations on the copy */
+	atomic_uint acked; /* rows that were committed */
 	atomic_bool counts;
 	atomic_bool named, name_synced, early; /* early: it got its name before its bytes were synced */
-	_Atomic uint64_t written, synced;      /* counts of writes; of those that a sync covers */
+	_Atomic uint64_t written, synced; /* counts of writes; of those that a sync covers */
 	size_t image_bytes;
-	char image[IMAGE_BYTES_MAX];   /* the bytes of its last sync */
+	char image[IMAGE_BYTES_MAX]; /* the bytes of its last sync */
 	size_t fresh_bytes;
-	char fresh[IMAGE_BYTES_MAX];   /* a store with ROWS rows */
+	char fresh[IMAGE_BYTES_MAX]; /* a store with ROWS rows */
 };
 
 static struct scene *scene; /* the system calls know of nothing else */
