@@ -266,6 +266,7 @@ static void back_up_in_child(struct fixture *fx)
 
 	open_with(fx, NULL);
 	back_up(fx, there ? STORE_BACKUP_REPLACES : STORE_BACKUP_NEW);
+	store_close(fx->s);
 	_exit(0);
 }
 

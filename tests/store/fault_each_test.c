@@ -123,11 +123,14 @@ static unsigned stretch_live(struct stretches *all)
 	return all->seen;
 }
 
+/* What a cut leaves is drawn anew from it, in each round of `make soak`. */
+static uint64_t first_seed(void) { return number_of("FISH_CUTS_FIRST", 1) - 1; }
+
 /* One stretch in a process of its own. The first one closes the store, others just end. */
 static int stretch_with(struct history *h, const struct history_saved *saved, uint64_t seed,
 	const struct fault_plan *plan)
 {
-	history_restore(h, saved, seed);
+	history_restore(h, saved, seed + first_seed());
 	h->leaves = saved->run.nrows > 0;
 	int status = history_live(h, STRETCH_STEPS, plan);
 	h->leaves = false;
@@ -353,7 +356,7 @@ static void full_at(struct history *h, const struct history_saved *saved, uint64
 		.at = k,
 		.times = k % 2 == 0 ? 1 + k % 10 / 2 : UINT64_MAX };
 
-	history_restore(h, saved, k);
+	history_restore(h, saved, k + first_seed());
 	refused += full_life(h, &plan);
 }
 
