@@ -20,12 +20,6 @@ struct slice slice_of(const char *text)
 	return (struct slice){ text, text == NULL ? 0 : strlen(text) };
 }
 
-bool slice_eq(struct slice a, struct slice b)
-{
-	/* memcmp may not be given NULL, which an empty slice is free to hold. */
-	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
-}
-
 /* Not tolower(3): that one follows the locale, and protocols do not. */
 static char ascii_lower(char c)
 {
@@ -33,12 +27,10 @@ static char ascii_lower(char c)
 }
 
 /* For names in protocols: header fields, schemes, hosts. */
-bool slice_eq_nocase(struct slice a, struct slice b)
+bool bytes_eq_nocase(const char *a, const char *b, size_t len)
 {
-	if (a.len != b.len)
-		return false;
-	for (size_t i = 0; i < a.len; i++)
-		if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i]))
+	for (size_t i = 0; i < len; i++)
+		if (a[i] != b[i] && ascii_lower(a[i]) != ascii_lower(b[i]))
 			return false;
 	return true;
 }

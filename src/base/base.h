@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Bytes that somebody else owns. ptr may be NULL only when len is 0. */
 struct slice {
@@ -21,8 +22,19 @@ struct slice {
 #define SLICE_NONE       ((struct slice){ NULL, 0 })
 
 struct slice slice_of(const char *text);                  /* borrows; NULL is empty */
-bool         slice_eq(struct slice a, struct slice b);
-bool         slice_eq_nocase(struct slice a, struct slice b); /* ASCII only */
+bool         bytes_eq_nocase(const char *a, const char *b, size_t len); /* ASCII only */
+
+static inline bool slice_eq(struct slice a, struct slice b)
+{
+	/* memcmp may not be given NULL, which an empty slice is free to hold. */
+	return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* For names in protocols, of which most differ in their length already. */
+static inline bool slice_eq_nocase(struct slice a, struct slice b)
+{
+	return a.len == b.len && bytes_eq_nocase(a.ptr, b.ptr, a.len);
+}
 
 #define container_of(ptr, type, member) \
 	((type *)(void *)((char *)(ptr) - offsetof(type, member)))

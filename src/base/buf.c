@@ -75,6 +75,17 @@ void buf_put(struct buf *b, const void *bytes, size_t len)
 	b->ptr[b->len] = '\0';
 }
 
+char *buf_extend(struct buf *b, size_t len)
+{
+	if (!buf_has_room(b, len) && !buf_reserve(b, len))
+		return NULL;
+	char *to = b->ptr + b->len;
+
+	b->len += len;
+	b->ptr[b->len] = '\0';
+	return to;
+}
+
 void buf_put_slice(struct buf *b, struct slice s)
 {
 	buf_put(b, s.ptr, s.len);

@@ -20,6 +20,7 @@ void  buf_reset(struct buf *b);                     /* empties, keeps the memory
 void  buf_put(struct buf *b, const void *bytes, size_t len);
 void  buf_put_slice(struct buf *b, struct slice s);
 void  buf_puts(struct buf *b, const char *text);
+char *buf_extend(struct buf *b, size_t len);        /* puts len bytes that the caller fills; NULL: failed */
 void  buf_putc(struct buf *b, char c);
 void  buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void  buf_vprintf(struct buf *b, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));

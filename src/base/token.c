@@ -10,7 +10,6 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,21 +30,6 @@ enum {
 /* The URL alphabet of RFC 4648, section 5. */
 static const char sextets[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-
-/* The MAC covers everything before it, the key's own id included. */
-static void mac_of(const struct token_key *key, const uint8_t *head,
-                   uint8_t ret_mac[MAC_BYTES])
-{
-	uint8_t full[EVP_MAX_MD_SIZE];
-	unsigned int len = 0;
-
-	uint8_t *made = HMAC(EVP_sha256(), key->secret, sizeof(key->secret), head, AT_MAC,
-	                     full, &len);
-
-	CHECK(made == full);       /* NULL only without memory or without SHA-256 */
-	CHECK(len == SHA256_BYTES);
-	memcpy(ret_mac, full, MAC_BYTES);
-}
 
 /* No padding: the length is always the same, and '=' would need escaping in a URL. */
 static void encode(const uint8_t bytes[TOKEN_BYTES], char ret_text[TOKEN_TEXT_SIZE])
@@ -77,49 +61,42 @@ static const uint8_t sextet_values[256] = {
 	['-'] = 63, ['_'] = 64,
 };
 
+/* Four characters, three bytes. Over 63 when one of them is not in the alphabet: then its value less
+ * one is all ones. */
+static uint32_t decode_group(const char text[4], uint8_t ret_bytes[3])
+{
+	uint32_t a = sextet_values[(uint8_t)text[0]] - 1u;
+	uint32_t b = sextet_values[(uint8_t)text[1]] - 1u;
+	uint32_t c = sextet_values[(uint8_t)text[2]] - 1u;
+	uint32_t d = sextet_values[(uint8_t)text[3]] - 1u;
+	uint32_t bits = a << 18 | b << 12 | c << 6 | d;
+
+	ret_bytes[0] = (uint8_t)(bits >> 16);
+	ret_bytes[1] = (uint8_t)(bits >> 8);
+	ret_bytes[2] = (uint8_t)bits;
+	return a | b | c | d;
+}
+
 /* The one text that encode would write for these bytes, or FISH_EINVAL. */
 static int decode(struct slice text, uint8_t ret_bytes[TOKEN_BYTES])
 {
-	uint32_t bits = 0;
-	int nbits = 0;
-	size_t len = 0;
+	char padded[TEXT_LEN + 1] = { [TEXT_LEN] = 'A' };
+	uint8_t bytes[TOKEN_BYTES + 1];
+	uint32_t bad = 0;
 
+	_Static_assert(TEXT_LEN % 4 == 3, "the last group is one character short");
 	if (text.len != TEXT_LEN)
 		return FISH_EINVAL;
-	for (size_t i = 0; i < text.len; i++) {
-		uint8_t value = sextet_values[(uint8_t)text.ptr[i]];
-
-		if (value == 0)
-			return FISH_EINVAL;
-		/* At most 13 bits are waiting; older ones have gone out. */
-		bits = (bits << SEXTET_BITS | (value - 1u)) & 0xffff;
-		nbits += SEXTET_BITS;
-		if (nbits >= 8) {
-			nbits -= 8;
-			ret_bytes[len++] = (uint8_t)(bits >> nbits);
-		}
-	}
+	memcpy(padded, text.ptr, TEXT_LEN);
+	for (size_t i = 0; i < TEXT_LEN; i += 4)
+		bad |= decode_group(padded + i, bytes + i / 4 * 3);
 	/* Two bits are left over; with any value allowed one token would have four
 	 * texts. */
-	return (bits & ((UINT32_C(1) << nbits) - 1)) == 0 ? 0 : FISH_EINVAL;
+	if (bad > 63 || bytes[TOKEN_BYTES] != 0)
+		return FISH_EINVAL;
+	memcpy(ret_bytes, bytes, TOKEN_BYTES);
+	return 0;
 }
-
-void token_text(const struct token_key *key, const struct id *flow, uint32_t hook,
-                char ret_text[TOKEN_TEXT_SIZE])
-{
-	CHECK(key->id != 0);
-	/* Version 0 is never given out: a zeroed row is no token. */
-	uint8_t bytes[TOKEN_BYTES] = { VERSION, key->id };
-
-	memcpy(bytes + AT_FLOW, flow->b, sizeof(flow->b));
-	/* Big-endian like the time in the id, so all of a flow's tokens sort by hook. */
-	for (size_t i = 0; i < 4; i++)
-		bytes[AT_HOOK + i] = (uint8_t)(hook >> (24 - 8 * i));
-	mac_of(key, bytes, bytes + AT_MAC);
-	encode(bytes, ret_text);
-}
-
-/* ---- checking ---- */
 
 /* A key, and HMAC with it in. */
 struct ready_key {
@@ -127,7 +104,7 @@ struct ready_key {
 	EVP_MAC_CTX *mac;
 };
 
-struct token_checker {
+struct token_ring {
 	size_t           nkeys;
 	bool             has_last;
 	struct token     last;                 /* the answer to last_text */
@@ -135,9 +112,9 @@ struct token_checker {
 	struct ready_key keys[];
 };
 
-struct token_checker *token_checker_new(const struct token_key *keys, size_t nkeys)
+struct token_ring *token_ring_new(const struct token_key *keys, size_t nkeys)
 {
-	struct token_checker *c = xalloc(sizeof(*c) + nkeys * sizeof(c->keys[0]));
+	struct token_ring *c = xalloc(sizeof(*c) + nkeys * sizeof(c->keys[0]));
 	EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
 	char digest[] = "SHA256";
 	const OSSL_PARAM parameters[] = {
@@ -159,7 +136,7 @@ struct token_checker *token_checker_new(const struct token_key *keys, size_t nke
 	return c;
 }
 
-struct token_checker *token_checker_free(struct token_checker *c)
+struct token_ring *token_ring_free(struct token_ring *c)
 {
 	for (size_t i = 0; c != NULL && i < c->nkeys; i++)
 		EVP_MAC_CTX_free(c->keys[i].mac);
@@ -167,30 +144,77 @@ struct token_checker *token_checker_free(struct token_checker *c)
 	return NULL;
 }
 
+/* The MAC covers everything before it, the key's own id included. */
+static void mac_of(const struct ready_key *k, const uint8_t *head, uint8_t ret_mac[SHA256_BYTES])
+{
+	size_t len = 0;
+
+	/* Without a key it begins anew with the one that is in. */
+	CHECK(EVP_MAC_init(k->mac, NULL, 0, NULL) == 1);
+	CHECK(EVP_MAC_update(k->mac, head, AT_MAC) == 1);
+	CHECK(EVP_MAC_final(k->mac, ret_mac, &len, SHA256_BYTES) == 1);
+	CHECK(len == SHA256_BYTES);
+}
+
+int token_text(struct token_ring *c, uint8_t key_id, const struct id *flow, uint32_t hook,
+               char ret_text[TOKEN_TEXT_SIZE])
+{
+	/* Version 0 is never given out: a zeroed row is no token. */
+	uint8_t bytes[TOKEN_BYTES] = { VERSION, key_id };
+	uint8_t mac[SHA256_BYTES];
+
+	ret_text[0] = '\0';
+	memcpy(bytes + AT_FLOW, flow->b, sizeof(flow->b));
+	/* Big-endian like the time in the id, so all of a flow's tokens sort by hook. */
+	for (size_t i = 0; i < 4; i++)
+		bytes[AT_HOOK + i] = (uint8_t)(hook >> (24 - 8 * i));
+	for (size_t i = 0; i < c->nkeys; i++) {
+		if (c->keys[i].id != key_id)
+			continue;
+		mac_of(&c->keys[i], bytes, mac);
+		memcpy(bytes + AT_MAC, mac, MAC_BYTES);
+		encode(bytes, ret_text);
+		return 0;
+	}
+	return FISH_ENOTFOUND;
+}
+
 /* memcmp would tell by its time how many bytes of a forged MAC are right. */
 static bool made_with(const struct ready_key *k, const uint8_t bytes[TOKEN_BYTES])
 {
 	uint8_t mac[SHA256_BYTES];
-	size_t len = 0;
 
 	if (k->id != bytes[AT_KEY_ID])
 		return false;
-	/* Without a key it begins anew with the one that is in. */
-	CHECK(EVP_MAC_init(k->mac, NULL, 0, NULL) == 1);
-	CHECK(EVP_MAC_update(k->mac, bytes, AT_MAC) == 1);
-	CHECK(EVP_MAC_final(k->mac, mac, &len, sizeof(mac)) == 1);
-	CHECK(len == SHA256_BYTES);
+	mac_of(k, bytes, mac);
 	return CRYPTO_memcmp(mac, bytes + AT_MAC, MAC_BYTES) == 0;
 }
 
-/* The door asks when a head has come, and the engine when the body has. */
-static bool is_last(const struct token_checker *c, struct slice text)
+/* In constant time, like CRYPTO_memcmp, but eight bytes at a time. */
+static bool same_text(const char a[TEXT_LEN], const char b[TEXT_LEN])
 {
-	return c->has_last && text.len == TEXT_LEN &&
-	       CRYPTO_memcmp(c->last_text, text.ptr, TEXT_LEN) == 0;
+	uint64_t differ = 0;
+
+	for (size_t i = 0; i < TEXT_LEN; i += 8) {
+		/* The last eight overlap the ones before. */
+		size_t at = i + 8 <= TEXT_LEN ? i : TEXT_LEN - 8;
+		uint64_t x;
+		uint64_t y;
+
+		memcpy(&x, a + at, 8);
+		memcpy(&y, b + at, 8);
+		differ |= x ^ y;
+	}
+	return differ == 0;
 }
 
-int token_check(struct token_checker *c, struct slice text, struct token *ret_token)
+/* The door asks when a head has come, and the engine when the body has. */
+static bool is_last(const struct token_ring *c, struct slice text)
+{
+	return c->has_last && text.len == TEXT_LEN && same_text(c->last_text, text.ptr);
+}
+
+int token_check(struct token_ring *c, struct slice text, struct token *ret_token)
 {
 	uint8_t bytes[TOKEN_BYTES];
 

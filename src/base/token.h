@@ -24,15 +24,16 @@ struct token {
 	uint32_t  hook;
 };
 
-void token_text(const struct token_key *key, const struct id *flow, uint32_t hook, char ret_text[TOKEN_TEXT_SIZE]);
-
-/* Keys made ready to check tokens with: to make HMAC ready costs five times what it costs to use it. It
- * keeps a copy of the keys; free takes NULL and gives NULL. */
-struct token_checker;
-struct token_checker *token_checker_new(const struct token_key *keys, size_t nkeys);
-struct token_checker *token_checker_free(struct token_checker *c);
+/* Keys made ready to write and check tokens with: to make HMAC ready costs five times what it costs to
+ * use it. It keeps a copy of the keys; free takes NULL and gives NULL. */
+struct token_ring;
+struct token_ring *token_ring_new(const struct token_key *keys, size_t nkeys);
+struct token_ring *token_ring_free(struct token_ring *c);
+/* FISH_ENOTFOUND: no key of c has this id; the text is empty. */
+int  token_text(struct token_ring *c, uint8_t key_id, const struct id *flow, uint32_t hook,
+                char ret_text[TOKEN_TEXT_SIZE]);
 /* FISH_EINVAL: not a token of any key of c (malformed, unknown key, wrong MAC: not told apart). To ask
  * for the same token twice in a row costs nothing the second time. */
-int  token_check(struct token_checker *c, struct slice text, struct token *ret_token);
+int  token_check(struct token_ring *c, struct slice text, struct token *ret_token);
 
 #endif

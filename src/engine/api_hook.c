@@ -117,13 +117,11 @@ const char *run_hook_url(const fish_hook *h)
 	if (!r->engine->current)
 		return "";
 	const struct flow *f = r->flow;
-	const struct token_key *key = engine_key(r->engine, f->key_id);
 
-	if (h->source != SOURCE_HOOK || !key)
+	if (h->source != SOURCE_HOOK || token_text(r->engine->tokens, f->key_id, &f->id, h->number, token) < 0)
 		run_misuse(r, h->source != SOURCE_HOOK ? "fish_url: hook \"%s\" has no URL, since it is a timer, call or child"
 		                                       : "fish_url: the key of hook \"%s\" is not in the store any more",
 		           h->name);
-	token_text(key, &f->id, h->number, token);
 	buf_init(&url, BASE_URL_BYTES_MAX + TOKEN_TEXT_SIZE + 8);
 	buf_printf(&url, "%s/h/%s", f->base_url, token);
 	/* The handle is ours; the const is for its user. */
@@ -142,12 +140,10 @@ const char *run_input_path(struct run *r)
 {
 	const struct flow *f = r->flow;
 	const struct flow *parent = f->parent_source == SOURCE_HOOK ? f->parent : NULL;
-	const struct token_key *key = parent ? engine_key(r->engine, parent->key_id) : NULL;
 	char path[TOKEN_TEXT_SIZE + 3] = "/h/";
 
-	if (!key)
+	if (!parent || token_text(r->engine->tokens, parent->key_id, &f->parent_id, f->parent_number, path + 3) < 0)
 		return "";
-	token_text(key, &f->parent_id, f->parent_number, path + 3);
 	return arena_dup(&r->arena, slice_of(path));
 }
 

@@ -75,7 +75,7 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	e->store = config->store;
 	e->base_url = xstrndup(config->base_url ? config->base_url : "", config->base_url ? strlen(config->base_url) : 0);
 	e->stacks = co_pool_new();
-	e->tokens = token_checker_new(e->store->keys, e->store->nkeys);
+	e->tokens = token_ring_new(e->store->keys, e->store->nkeys);
 	map_init(&e->flows);
 	map_init(&e->start_keys);
 	map_init(&e->fetching);
@@ -131,7 +131,7 @@ struct engine *engine_free(struct engine *e)
 	heap_fini(&e->holds);
 	heap_fini(&e->pauses);
 	co_pool_free(e->stacks);
-	token_checker_free(e->tokens);
+	token_ring_free(e->tokens);
 	free(e->base_url);
 	free(e);
 	return NULL;
@@ -181,14 +181,6 @@ const fish_peer *engine_peer(const struct engine *e, const fish_peer *p)
 		if (listed[i] == p)
 			return &e->config.peers[i];
 	return p;
-}
-
-const struct token_key *engine_key(const struct engine *e, uint8_t key_id)
-{
-	for (size_t i = 0; e->store && i < e->store->nkeys; i++)
-		if (e->store->keys[i].id == key_id)
-			return &e->store->keys[i];
-	return NULL;
 }
 
 struct id engine_new_id(struct engine *e)

@@ -91,7 +91,6 @@ static const char *end_name(int status)
 
 static void put_hooks(struct buf *out, const struct flow *f)
 {
-	const struct token_key *key = engine_key(f->engine, f->key_id);
 
 	const char *comma = "";
 
@@ -104,8 +103,7 @@ static void put_hooks(struct buf *out, const struct flow *f)
 		if (h->batch > f->engine->durable_no)
 			continue;
 
-		if (key)
-			token_text(key, &f->id, h->number, token);
+		(void)token_text(f->engine->tokens, f->key_id, &f->id, h->number, token);
 		buf_printf(out, "%s{\"number\": %u, \"name\": ", comma, h->number);
 		comma = ", ";
 		buf_json_string(out, slice_of(h->name));

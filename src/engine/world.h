@@ -26,7 +26,7 @@ struct engine {
 	struct list     fetches;        /* the same, and forgotten ones that the store has still */
 	struct list     walks;          /* over parked children */
 	struct due      due;            /* deadlines of parked flows */
-	struct token_checker *tokens;
+	struct token_ring *tokens;
 	struct map      start_keys;     /* hash → struct flow */
 	struct list     ready;
 	struct list     starved;        /* FLOW_READY without memory for a stack: tried again next turn */
@@ -68,7 +68,6 @@ int64_t         engine_wait_until(int64_t from_ms, int64_t timeout_ms);    /* sa
 const fish_def *engine_def(const struct engine *e, struct slice name);      /* NULL: none */
 const fish_def *engine_def_of(const struct engine *e, fish_fn *fn);
 const fish_peer *engine_peer(const struct engine *e, const fish_peer *p);   /* the expanded one, or p */
-const struct token_key *engine_key(const struct engine *e, uint8_t key_id); /* NULL: none */
 struct id       engine_new_id(struct engine *e);
 void            engine_catch_up(struct engine *e);                          /* the clock is looked at, if it may be */
 bool            engine_overfull(const struct engine *e);                    /* the run-ahead bound is reached */

@@ -6,6 +6,8 @@
  * and so is Host: a flow that saw it would behave differently behind another proxy. */
 #include "net/ingress.h"
 
+#include <string.h>
+
 /* Between the asker and us, or the proxy before us: no part of the message. */
 static bool is_connection_matter(struct slice name)
 {
@@ -29,20 +31,20 @@ static bool is_connection_matter(struct slice name)
 		slice_eq_nocase((struct slice){ name.ptr, proxy.len }, proxy);
 }
 
-/* Lower case is made in place, behind the put: a byte at a time would cost more. */
 static void put_line(struct buf *out, struct slice name, struct slice value)
 {
-	size_t at = out->len;
-	buf_put_slice(out, name);
-	buf_put(out, ": ", 2);
-	buf_put_slice(out, value);
-	buf_putc(out, '\n');
-	if (buf_failed(out))
+	char *to = buf_extend(out, name.len + value.len + 3);
+	if (to == NULL)
 		return;
-	for (size_t i = at; i < at + name.len; i++) {
-		if (out->ptr[i] >= 'A' && out->ptr[i] <= 'Z')
-			out->ptr[i] = (char)(out->ptr[i] | 0x20);
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+		*to++ = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 	}
+	*to++ = ':';
+	*to++ = ' ';
+	if (value.len > 0)
+		memcpy(to, value.ptr, value.len);
+	to[value.len] = '\n';
 }
 
 bool meta_put(struct buf *out, const struct http1 *req, const char *peer)

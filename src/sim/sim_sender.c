@@ -40,11 +40,7 @@ static void url_add(struct sim *s, const char *text)
 	for (size_t i = 0; i < s->nurls; i++)
 		if (strcmp(s->urls[i].token, url.token) == 0)
 			return;
-	struct token_checker *c = token_checker_new(s->store->keys, s->store->nkeys);
-	int rc = token_check(c, slice_of(url.token), &token);
-
-	token_checker_free(c);
-	if (rc < 0)
+	if (token_check(s->ring, slice_of(url.token), &token) < 0)
 		sim_broken(s, "a URL went out that the door would call forged: %s", url.token);
 	url.flow = token.flow;
 	url.hook = token.hook;
@@ -71,7 +67,9 @@ void sender_learn(struct sim *s)
 		for (size_t n = 0; n < s->pasts[i]->n && !s->pasts[i]->ended; n++) {
 			if (s->pasts[i]->entries[n].kind != ENTRY_HOOK)
 				continue;
-			token_text(&s->store->keys[0], &s->pasts[i]->id, s->pasts[i]->entries[n].number, text);
+			if (token_text(s->ring, s->store->keys[0].id, &s->pasts[i]->id, s->pasts[i]->entries[n].number,
+			               text) < 0)
+				sim_broken(s, "the ring lacks the store's key");
 			url_add(s, text);
 		}
 }

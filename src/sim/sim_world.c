@@ -260,6 +260,7 @@ void sim_open(struct sim *s)
 		s->orders[i].has_key = sim_percent(s, 70);
 	entropy(s, secret, sizeof secret);
 	store_open_memory(&s->store, secret, NULL);
+	s->ring = token_ring_new(s->store->keys, s->store->nkeys);
 	boot(s);
 }
 
@@ -274,6 +275,7 @@ void sim_close(struct sim *s)
 		s->result->stats.flows += s->pasts[i]->n > 0;
 	s->store = store_close(s->store);
 	s->engine = engine_free(s->engine);
+	s->ring = token_ring_free(s->ring);
 	toils_forget(s);
 	sender_crashed(s);
 	free(s->told);

@@ -93,6 +93,7 @@ struct sim {
 	struct told   *told;              /* in the commit that is being judged */
 	size_t         ntold, told_cap;
 
+	struct token_ring *ring;          /* the store's keys, which last as long as it does */
 	struct sim_url     urls[SIM_URLS_MAX];
 	size_t             nurls;
 	struct sim_message messages[SIM_MESSAGES_MAX];

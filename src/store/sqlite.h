@@ -93,7 +93,7 @@ struct segment {
 	uint64_t      bytes;
 	uint64_t      rows, ended_rows;/* of these, of flows that have ended */
 	struct list   flows;           /* struct flow_rows whose oldest place is here */
-	sqlite3_stmt *insert, *select; /* prepared at first use */
+	sqlite3_stmt *insert, *insert_many, *select; /* prepared at first use */
 };
 
 /* One that a restart does not read: kept for the history of ended flows. */
@@ -274,8 +274,6 @@ struct segment *segment_by_number(const struct sqlite_store *s, uint32_t number)
 struct segment *segment_newest(const struct sqlite_store *s);
 void segments_fini(struct sqlite_store *s);
 int  segment_create_table(struct sqlite_store *s, uint32_t number);
-int  segment_insert(struct sqlite_store *s, const struct store_row *row, enum row_last last,
-                    const int64_t *now_ms, int64_t *ret_rowid);
 /* SQLITE_ROW: *ret is on (flow, seq, last, big, bytes); the caller resets it. */
 int  segment_select(struct sqlite_store *s, struct segment *seg, int64_t rowid);
 int  segment_begin_next(struct sqlite_store *s);
@@ -283,6 +281,14 @@ int  segment_retire(struct sqlite_store *s);       /* the oldest, whose flows ha
 int  retired_drop(struct sqlite_store *s);         /* the oldest */
 int  retired_thin(struct sqlite_store *s, struct retired *r);
 void retired_put(struct sqlite_store *s, struct retired r);
+
+/* sqlite_insert.c: rows into the newest segment. now_ms is the commit's in its first row, else NULL: so the
+ * store's time costs no page of its own. */
+int  segment_insert(struct sqlite_store *s, const struct store_row *row, enum row_last last,
+                    const int64_t *now_ms, int64_t *ret_rowid);
+int  segment_insert_rows(struct sqlite_store *s, const struct store_row *rows, size_t n,
+                         const int64_t *now_ms);
+void segment_insert_release(struct segment *seg);  /* its statements; they are prepared again when needed */
 
 /* sqlite_rows.c: rows in and out of what is not a journal. */
 void packed_put(struct buf *out, uint64_t seq, struct slice bytes);

@@ -28,12 +28,8 @@ int sums_put(struct sqlite_store *s, int64_t time_ms)
 /* The rows, then what ends with them. */
 static int rows_write(struct sqlite_store *s, const struct store_commit *c)
 {
-	int rc = SQLITE_OK;
-	int64_t rowid = 0;
+	int rc = segment_insert_rows(s, c->rows, c->nrows, &c->now_ms);
 
-	for (size_t i = 0; i < c->nrows && rc == SQLITE_OK; i++)
-		rc = segment_insert(s, &c->rows[i], c->rows[i].last ? ROW_LAST : ROW_MORE,
-			i == 0 ? &c->now_ms : NULL, &rowid);
 	for (size_t i = 0; i < c->nended && rc == SQLITE_OK; i++)
 		rc = ended_write(s, &c->ended[i]);
 	for (size_t i = 0; i < c->nrows && rc == SQLITE_OK; i++) {

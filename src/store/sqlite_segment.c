@@ -21,10 +21,9 @@ struct segment *segment_new(struct sqlite_store *s, uint32_t number)
 	return seg;
 }
 
-/* Its statements are prepared again when they are needed. */
 static void segment_release(struct segment *seg)
 {
-	seg->insert = stmt_free(seg->insert);
+	segment_insert_release(seg);
 	seg->select = stmt_free(seg->select);
 }
 
@@ -81,95 +80,18 @@ int segment_create_table(struct sqlite_store *s, uint32_t number)
 		number);
 }
 
-static int prepare_numbered(
-	struct sqlite_store *s, sqlite3_stmt **ret, const char *format, uint32_t number)
-{
-	char sql[200];
-
-	if (*ret != NULL)
-		return SQLITE_OK;
-	sqlite3_snprintf(sizeof sql, sql, format, number);
-	return stmt_prepare(s, ret, sql);
-}
-
-/* Long bytes go where they stay, however often their row moves. */
-static int big_insert(
-	struct sqlite_store *s, const struct store_row *row, int64_t *ret_rowid)
-{
-	sqlite3_stmt *stmt = s->statements[ST_BIG_INSERT];
-
-	stmt_bind_id(stmt, 1, &row->flow);
-	stmt_bind_int(stmt, 2, (int64_t)row->seq);
-	stmt_bind_slice(stmt, 3, row->bytes);
-	int rc = stmt_run(stmt);
-	*ret_rowid = sqlite3_last_insert_rowid(s->db);
-	return rc;
-}
-
-/* Tells the index, and lets long bytes go that from_seq lets go. */
-static int flow_add(struct sqlite_store *s, struct segment *seg, int64_t rowid,
-	const struct store_row *row, bool big)
-{
-	sqlite3_stmt *stmt = s->statements[ST_BIG_TRIM];
-	struct flow_rows *f = index_add(s, seg, rowid, row, big);
-	uint64_t oldest = index_rows(f)[0].seq;
-
-	if (!f->bigs || row->from_seq == 0 || oldest > f->from_seq)
-		return SQLITE_OK;
-	stmt_bind_id(stmt, 1, &f->flow);
-	sqlite3_bind_null(stmt, 2);
-	stmt_bind_int(stmt, 3, (int64_t)oldest);
-	return stmt_run(stmt);
-}
-
-/* now_ms is the commit's in its first row, else NULL: so the store's time costs no page
- * of its own. A row of the store's own has no flow. */
-int segment_insert(struct sqlite_store *s, const struct store_row *row, enum row_last last,
-	const int64_t *now_ms, int64_t *ret_rowid)
-{
-	struct segment *seg = segment_newest(s);
-	bool big = last <= ROW_LAST && row->bytes.len > BIG_BYTES_MIN;
-	int64_t big_rowid = 0;
-	int rc = prepare_numbered(s, &seg->insert,
-		"INSERT INTO journal_%u (flow, seq, last, now_ms, from_seq, big, bytes)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?)",
-		seg->number);
-
-	if (rc == SQLITE_OK && big)
-		rc = big_insert(s, row, &big_rowid);
-	if (rc != SQLITE_OK)
-		return rc;
-	sqlite3_clear_bindings(seg->insert);
-	if (last <= ROW_LAST)
-		stmt_bind_id(seg->insert, 1, &row->flow);
-	else
-		stmt_bind_slice(seg->insert, 1, SLICE_NONE);
-	stmt_bind_int(seg->insert, 2, (int64_t)row->seq);
-	stmt_bind_int(seg->insert, 3, (int64_t)last);
-	if (now_ms != NULL)
-		stmt_bind_int(seg->insert, 4, *now_ms);
-	if (row->from_seq > 0)
-		stmt_bind_int(seg->insert, 5, (int64_t)row->from_seq);
-	if (big)
-		stmt_bind_int(seg->insert, 6, big_rowid);
-	stmt_bind_slice(seg->insert, 7, big ? SLICE_NONE : row->bytes);
-	if ((rc = stmt_run(seg->insert)) != SQLITE_OK)
-		return rc;
-	*ret_rowid = sqlite3_last_insert_rowid(s->db);
-	size_t bytes = SEGMENT_ROW_BYTES + (big ? 0 : row->bytes.len);
-	seg->bytes += bytes;
-	s->young_bytes += bytes;
-	seg->rows++;
-	return last <= ROW_LAST ? flow_add(s, seg, *ret_rowid, row, big) : SQLITE_OK;
-}
-
 int segment_select(struct sqlite_store *s, struct segment *seg, int64_t rowid)
 {
-	int rc = prepare_numbered(s, &seg->select,
-		"SELECT flow, seq, last, big, bytes FROM journal_%u WHERE n = ?",
-		seg->number);
-	if (rc != SQLITE_OK)
-		return rc;
+	char sql[100];
+
+	if (seg->select == NULL) {
+		sqlite3_snprintf(sizeof sql, sql,
+			"SELECT flow, seq, last, big, bytes FROM journal_%u WHERE n = ?",
+			seg->number);
+		int rc = stmt_prepare(s, &seg->select, sql);
+		if (rc != SQLITE_OK)
+			return rc;
+	}
 	stmt_bind_int(seg->select, 1, rowid);
 	return sqlite3_step(seg->select);
 }
@@ -185,7 +107,7 @@ int segment_begin_next(struct sqlite_store *s)
 		/* No room: this segment grows on, and the next commit tries again. */
 		return sqlite_write_failed(s, "begin a journal segment");
 	/* Rows go to the new one; the old one's statement would be kept for nothing. */
-	segment_newest(s)->insert = stmt_free(segment_newest(s)->insert);
+	segment_insert_release(segment_newest(s));
 	segment_new(s, number);
 	return 0;
 }

@@ -176,9 +176,11 @@ void entry_put(struct buf *out, const struct entry *e)
 	CHECK(is_kind(e->kind));
 	const struct pack_layout *layout = &kinds[e->kind].layout;
 
+	size_t len = pack_len(layout, e);
+
 	buf_putc(out, (char)e->kind);
-	varint_put(out, pack_len(layout, e));
-	pack_put(out, layout, e);
+	varint_put(out, len);
+	pack_put_len(out, layout, e, len);
 }
 
 int entry_next(struct slice *rest, struct entry *ret_entry)

@@ -1,8 +1,8 @@
 /* pack.c - structs to bytes and back, field by field.
  *
  * Invariant: whatever pack_take accepts it has read whole, in the one form that pack_put would
- * write. Surprise: numbers gather on the stack and go out together: a put into a buffer costs
- * more than the one or two bytes that most numbers are. */
+ * write. Surprise: an object's length is known before its first byte is written, so that there is
+ * one put for all of it: one for each number would cost more than the byte or two it is. */
 #include "wire/pack.h"
 
 #include "base/id.h"
@@ -10,7 +10,6 @@
 #include <string.h>
 
 enum { VARINT_BYTES_MAX = 10 };
-enum { GATHER_BYTES = 128 };        /* numbers, ids and short texts wait here */
 
 /* ---- numbers ---- */
 
@@ -132,46 +131,21 @@ size_t pack_len(const struct pack_layout *layout, const void *object)
 	return len;
 }
 
-/* Bytes on their way out. */
-struct gather {
-	struct buf *out;
-	size_t      len;                   /* gathered since the last flush */
-	char        bytes[GATHER_BYTES];
-};
-
-static void flush(struct gather *g)
+static char *bytes_write(char *to, const void *bytes, size_t len)
 {
-	buf_put(g->out, g->bytes, g->len);
-	g->len = 0;
-}
-
-static void gather_number(struct gather *g, uint64_t value)
-{
-	if (g->len + VARINT_BYTES_MAX > GATHER_BYTES)
-		flush(g);
-	g->len += varint_write(g->bytes + g->len, value);
-}
-
-/* Long ones go past what is gathered, once that is out. */
-static void gather_bytes(struct gather *g, const char *bytes, size_t len)
-{
-	if (g->len + len > GATHER_BYTES)
-		flush(g);
-	if (len > GATHER_BYTES) {
-		buf_put(g->out, bytes, len);
-		return;
-	}
 	if (len)
-		memcpy(g->bytes + g->len, bytes, len);
-	g->len += len;
+		memcpy(to, bytes, len);
+	return to + len;
 }
 
-void pack_put(struct buf *out, const struct pack_layout *layout, const void *object)
+void pack_put_len(struct buf *out, const struct pack_layout *layout, const void *object, size_t len)
 {
-	struct gather g;
+	char *to = buf_extend(out, len);
 
-	g.out = out;
-	g.len = 0;
+	if (!to)
+		return;
+	const char *end = to + len;
+
 	for (size_t i = 0; i < layout->n; i++) {
 		const struct pack_field *f = &layout->fields[i];
 		const char *member = (const char *)object + f->offset;
@@ -182,18 +156,23 @@ void pack_put(struct buf *out, const struct pack_layout *layout, const void *obj
 			/* What nobody could read again must not reach a journal. */
 			CHECK(value >= f->least);
 			CHECK(value <= f->most);
-			gather_number(&g, value);
+			to += varint_write(to, value);
 			i += value ? 0 : f->skip;
 		} else if (f->type == PACK_TYPE_TEXT) {
 			struct slice text = text_get(member);
 
-			gather_number(&g, text.len);
-			gather_bytes(&g, text.ptr, text.len);
+			to += varint_write(to, text.len);
+			to = bytes_write(to, text.ptr, text.len);
 		} else {
-			gather_bytes(&g, member, f->size);
+			to = bytes_write(to, member, f->size);
 		}
 	}
-	flush(&g);
+	CHECK(to == end);
+}
+
+void pack_put(struct buf *out, const struct pack_layout *layout, const void *object)
+{
+	pack_put_len(out, layout, object, pack_len(layout, object));
 }
 
 /* ---- taking ---- */
@@ -209,6 +188,16 @@ static bool take_bytes(struct slice *rest, uint64_t len, struct slice *ret_bytes
 	return true;
 }
 
+/* Most numbers are one byte. */
+static inline bool number_take(struct slice *rest, uint64_t *ret_value)
+{
+	if (!rest->len || (uint8_t)*rest->ptr >= 0x80)
+		return varint_next(rest, ret_value) == 1;
+	*ret_value = (uint8_t)*rest->ptr++;
+	rest->len--;
+	return true;
+}
+
 int pack_take(struct slice *rest, const struct pack_layout *layout, void *ret_object)
 {
 	struct slice left = *rest;
@@ -220,7 +209,7 @@ int pack_take(struct slice *rest, const struct pack_layout *layout, void *ret_ob
 		struct slice bytes;
 
 		/* A text begins with a number, too: its length. An id's is known. */
-		if (f->type != PACK_TYPE_ID && varint_next(&left, &value) != 1)
+		if (f->type != PACK_TYPE_ID && !number_take(&left, &value))
 			return FISH_EFORMAT;
 		if (f->type == PACK_TYPE_NUMBER) {
 			if (value < f->least || value > f->most)

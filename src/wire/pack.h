@@ -48,6 +48,8 @@ struct pack_layout {
 void pack_put(struct buf *out, const struct pack_layout *layout, const void *object);
 /* How many bytes that would be. */
 size_t pack_len(const struct pack_layout *layout, const void *object);
+/* The same for who has asked already: len is what pack_len says of this object. */
+void pack_put_len(struct buf *out, const struct pack_layout *layout, const void *object, size_t len);
 /* Takes the fields off *rest into *ret_object, whose other members stay: 1, or FISH_EFORMAT, and
  * then *rest is as it was and *ret_object is not to be read. */
 int  pack_take(struct slice *rest, const struct pack_layout *layout, void *ret_object);

@@ -22,11 +22,21 @@ static struct token_key key_of(uint8_t id, uint8_t first_byte)
 /* By a checker that has seen nothing yet. */
 static int check(struct slice text, const struct token_key *keys, size_t nkeys, struct token *ret)
 {
-	struct token_checker *c = token_checker_new(keys, nkeys);
+	struct token_ring *c = token_ring_new(keys, nkeys);
 	int rc = token_check(c, text, ret);
 
-	assert_null(token_checker_free(c));
+	assert_null(token_ring_free(c));
 	return rc;
+}
+
+/* By one that has this key alone. */
+static void text_of(const struct token_key *key, const struct id *flow, uint32_t hook,
+                    char ret_text[TOKEN_TEXT_SIZE])
+{
+	struct token_ring *c = token_ring_new(key, 1);
+
+	assert_int_equal(token_text(c, key->id, flow, hook, ret_text), 0);
+	token_ring_free(c);
 }
 
 static struct id flow_of_known(void)
@@ -45,7 +55,7 @@ static void token_is_as_known(void **state)
 	struct id flow = flow_of_known();
 	char text[TOKEN_TEXT_SIZE];
 
-	token_text(&key, &flow, 0x01020304, text);
+	text_of(&key, &flow, 0x01020304, text);
 	assert_string_equal(text, known);
 	struct token t;
 
@@ -71,7 +81,7 @@ static void old_keys_go_on_working(void **state)
 		struct id flow = { { (uint8_t)i } };
 		char text[TOKEN_TEXT_SIZE];
 
-		token_text(&keys[i % 4], &flow, UINT32_C(1) << i, text);
+		text_of(&keys[i % 4], &flow, UINT32_C(1) << i, text);
 		assert_int_equal(strlen(text), TOKEN_TEXT_SIZE - 1);
 		assert_int_equal(check(slice_of(text), keys, 4, &t), 0);
 		assert_int_equal(t.hook, UINT32_C(1) << i);
@@ -86,7 +96,7 @@ static void no_other_byte_anywhere_is_accepted(void **state)
 {
 	(void)state;
 	struct token_key key = key_of(7, 0);
-	struct token_checker *checker = token_checker_new(&key, 1);
+	struct token_ring *checker = token_ring_new(&key, 1);
 	struct token t;
 
 	/* It has just seen the genuine one, so that its memory is tried as well. */
@@ -106,7 +116,7 @@ static void no_other_byte_anywhere_is_accepted(void **state)
 		}
 	}
 	assert_int_equal(t.hook, 42);
-	token_checker_free(checker);
+	token_ring_free(checker);
 }
 
 /* What it remembers of the last one is neither mixed up with another nor there at first. */
@@ -114,7 +124,7 @@ static void each_is_answered_with_its_own(void **state)
 {
 	(void)state;
 	struct token_key keys[] = { key_of(7, 0), key_of(8, 1) };
-	struct token_checker *c = token_checker_new(keys, 2);
+	struct token_ring *c = token_ring_new(keys, 2);
 	const char zeros[TOKEN_TEXT_SIZE] = { 0 };
 	struct id flow = flow_of_known();
 	struct token t = { .hook = 42 };
@@ -124,13 +134,17 @@ static void each_is_answered_with_its_own(void **state)
 	for (uint32_t i = 0; i < 12; i++) {
 		char text[TOKEN_TEXT_SIZE];
 
-		token_text(&keys[i / 2 % 2], &flow, i / 3, text);
+		assert_int_equal(token_text(c, keys[i / 2 % 2].id, &flow, i / 3, text), 0);
 		assert_int_equal(token_check(c, slice_of(text), &t), 0);
 		assert_int_equal(t.hook, i / 3);
 		assert_int_equal(t.key_id, keys[i / 2 % 2].id);
 	}
-	assert_null(token_checker_free(c));
-	assert_null(token_checker_free(NULL));
+	char none[TOKEN_TEXT_SIZE];
+
+	assert_int_equal(token_text(c, 9, &flow, 1, none), FISH_ENOTFOUND);
+	assert_string_equal(none, "");
+	assert_null(token_ring_free(c));
+	assert_null(token_ring_free(NULL));
 }
 
 static void other_lengths_are_refused(void **state)
