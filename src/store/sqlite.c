@@ -167,6 +167,8 @@ struct sqlite_store *sqlite_store_new(const char *path, const struct sqlite_opti
 	options_read(s, &o->store);
 	s->wal_frames_max = o->wal_frames_max != 0 ? o->wal_frames_max : WAL_FRAMES_MAX;
 	s->dead_rows_min = o->dead_rows_min != 0 ? o->dead_rows_min : DEAD_ROWS_MIN;
+	s->ids_merge_max = o->ids_merge_max != 0 ? o->ids_merge_max : IDS_MERGE_MAX;
+	s->ids_sweep_min = o->ids_sweep_min != 0 ? o->ids_sweep_min : IDS_SWEEP_MIN;
 	test_switches_read(s);
 	map_init(&s->flows);
 	map_init(&s->ids.young);

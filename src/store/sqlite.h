@@ -49,6 +49,8 @@ struct sqlite_options {
 	struct store_options store;
 	int      wal_frames_max;
 	uint64_t dead_rows_min;
+	size_t   ids_merge_max;
+	int64_t  ids_sweep_min;
 };
 
 /* What a row of a journal is, in its column last. 2 was a mark of format 1. */
@@ -169,6 +171,8 @@ struct sqlite_store {
 	int64_t           retain_ms;
 	uint64_t          retain_bytes_max;
 	uint64_t          dead_rows_min;
+	size_t            ids_merge_max;
+	int64_t           ids_sweep_min;
 	struct map        flows;           /* flow id → struct flow_rows */
 	struct sums       sums;
 	struct purge      purge;

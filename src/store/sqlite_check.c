@@ -12,7 +12,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PROGRESS_FLOWS = 256, WORDS_SIZE = 400, PAGES_SAID_MAX = 100 };
+enum { PROGRESS_FLOWS = 256,
+	WORDS_SIZE = 400,
+	PAGES_SAID_MAX = 100,
+	END_SLACK_MS = 60 * 60 * 1000 }; /* an end is told a little before its commit */
 
 void check_found(struct check *c, const struct id *flow, const char *fmt, ...)
 {
@@ -146,6 +149,39 @@ static void check_big(struct check *c)
 	stmt_free(stmt);
 }
 
+/* One row of a young segment: flow, last, now_ms; *now_ms: the time of the commit before. */
+static void check_end(struct check *c, sqlite3_stmt *stmt, int64_t *now_ms)
+{
+	struct id flow;
+
+	if (sqlite3_column_int64(stmt, 2) > *now_ms)
+		*now_ms = sqlite3_column_int64(stmt, 2);
+	if (sqlite3_column_int(stmt, 1) == ROW_LAST && stmt_id(stmt, 0, &flow) &&
+		ids_find(c->store, &flow) == 0 &&
+		*now_ms > c->store->time_ms - SEEN_WINDOW_MS + END_SLACK_MS)
+		check_found(c, &flow, "its end stands in its journal, and its row in ended is missing");
+}
+
+/* Who ended has a row of ended for the window. Young rows alone tell of an end whose row is missing. */
+static void check_ends(struct check *c)
+{
+	struct sqlite_store *s = c->store;
+	int64_t now_ms = 0;
+
+	for (size_t i = 0; i < s->nsegments; i++) {
+		char sql[100];
+		sqlite3_stmt *stmt = NULL;
+		sqlite3_snprintf(sizeof sql, sql, "SELECT flow, last, now_ms FROM journal_%u ORDER BY n",
+			s->segments[i]->number);
+		int rc = stmt_prepare(s, &stmt, sql);
+		while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
+			check_end(c, stmt, &now_ms);
+		if (rc != SQLITE_OK || sqlite3_reset(stmt) != SQLITE_OK)
+			check_found(c, NULL, "a segment cannot be read: %s", sqlite3_errmsg(s->db));
+		stmt_free(stmt);
+	}
+}
+
 static void check_pages(struct check *c)
 {
 	sqlite3_stmt *stmt = NULL;
@@ -184,15 +220,18 @@ static void check_parked_row(struct check *c, sqlite3_stmt *stmt)
 		.flags = sqlite3_column_int(stmt, 2),
 		.from_seq = (uint64_t)sqlite3_column_int64(stmt, 3),
 		.bytes = stmt_slice(stmt, 4),
+		.park = { .has_key = sqlite3_column_type(stmt, 6) != SQLITE_NULL,
+			.hooks = (uint32_t)sqlite3_column_int64(stmt, 7),
+			.untaken = (uint32_t)sqlite3_column_int64(stmt, 8) },
 	};
-	struct id flow;
+	struct id *flow = &row.park.flow;
 
 	/* Ids that are none were told of by a rule; dead rows wait for the purge. */
-	if (!stmt_id(stmt, 0, &flow) || !stmt_id(stmt, 5, &row.park.parent) ||
-		ids_find(c->store, &flow) != 0)
+	if (!stmt_id(stmt, 0, flow) || !stmt_id(stmt, 5, &row.park.parent) ||
+		!stmt_id(stmt, 6, &row.park.key) || ids_find(c->store, flow) != 0)
 		check_flow_done(c);
 	else
-		check_living(c, &flow, index_flow(c->store, &flow), &row);
+		check_living(c, flow, index_flow(c->store, flow), &row);
 }
 
 static void check_ended_row(struct check *c, sqlite3_stmt *stmt)
@@ -232,7 +271,8 @@ static void check_flows(struct check *c)
 		&rows);
 	c->all = (uint64_t)rows;
 	tell_progress(c);
-	each_row(c, "SELECT flow, awake, flags, from_seq, bytes, parent FROM parked ORDER BY flow",
+	each_row(c, "SELECT flow, awake, flags, from_seq, bytes, parent, key, hooks, untaken"
+		    " FROM parked ORDER BY flow",
 		check_parked_row);
 	for (struct flow_rows *f; (f = map_each(&s->flows, &cursor)) != NULL;) {
 		if (!has_row(c, ST_PARKED_FLOW, &f->flow) &&
@@ -336,6 +376,7 @@ static void check_all(struct check *c)
 	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
 		check_rule(c, &rules[i]);
 	check_big(c);
+	check_ends(c);
 	check_flows(c);
 }
 

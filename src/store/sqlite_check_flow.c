@@ -20,8 +20,7 @@ struct reading {
 	bool lost; /* its long bytes are not there */
 	bool over; /* END came */
 	uint64_t seq, next; /* of the last row */
-	struct id parent; /* as START or DOOR tells it */
-	bool told_parent;
+	struct told told;
 };
 
 /* The entries of one row. False: they do not decode. */
@@ -35,10 +34,7 @@ static bool read_entries(struct reading *r, struct slice bytes, uint64_t *ret_en
 		if (r->over)
 			check_found(r->check, &r->flow, "an entry stands behind its end");
 		r->over = e.kind == ENTRY_END;
-		if (e.kind == ENTRY_START || e.kind == ENTRY_DOOR) {
-			r->parent = e.flow;
-			r->told_parent = true;
-		}
+		told_entry(&r->told, &e);
 		++*ret_entries;
 	}
 	return rc == 0;
@@ -197,11 +193,22 @@ static bool read_place(struct reading *r, uint64_t number, uint64_t rowid)
 	return there;
 }
 
+/* The row says what was so when its flow parked, which is what has been read; unless that is of no use
+ * any more, or could not be read. */
+static void judge_row(struct reading *r, const struct parked_row *old, uint64_t found_before)
+{
+	if (!old->awake && r->from_seq <= old->from_seq && !r->check->asked->opaque &&
+		r->check->found == found_before)
+		told_judge(r->check, &r->told, &old->park);
+}
+
 void check_living(struct check *c, const struct id *flow, struct flow_rows *f,
 	const struct parked_row *old)
 {
 	struct reading r = { .check = c, .flow = *flow };
+	uint64_t found = c->found;
 
+	told_init(&r.told);
 	r.from_seq = old != NULL ? old->from_seq : 0;
 	if (f != NULL && f->from_seq > r.from_seq)
 		r.from_seq = f->from_seq;
@@ -209,6 +216,8 @@ void check_living(struct check *c, const struct id *flow, struct flow_rows *f,
 		read_chunks(&r);
 	if (old != NULL)
 		read_packed(&r, old->bytes, "parked");
+	if (old != NULL)
+		judge_row(&r, old, found);
 	for (uint32_t i = 0; f != NULL && i < f->n; i++) {
 		place at = index_rows(f)[i].place;
 
@@ -221,9 +230,7 @@ void check_living(struct check *c, const struct id *flow, struct flow_rows *f,
 		check_found(c, flow, "the long bytes of the row at %" PRIu64 " are missing", r.seq);
 	if (r.over)
 		check_found(c, flow, "it has ended, and is kept as one that lives");
-	if (r.told_parent && old != NULL && !old->awake && f == NULL &&
-		!id_eq(&r.parent, &old->park.parent))
-		check_found(c, flow, "its row in parked names another parent than its journal");
+	told_fini(&r.told);
 	check_flow_done(c);
 }
 
@@ -234,6 +241,7 @@ void check_ended(struct check *c, const struct id *flow, int flags, struct slice
 	uint64_t number = 0;
 	uint64_t rowid = 0;
 
+	told_init(&r.told);
 	if ((flags & FLOW_CHUNKS) != 0)
 		read_chunks(&r);
 	read_packed(&r, history, "ended");
@@ -244,5 +252,6 @@ void check_ended(struct check *c, const struct id *flow, int flags, struct slice
 		}
 		read_place(&r, number, rowid);
 	}
+	told_fini(&r.told);
 	check_flow_done(c);
 }

@@ -151,7 +151,7 @@ static int merge_some(struct sqlite_store *s)
 	struct ids *ids = &s->ids;
 	const struct sums before = s->sums;
 	/* More than the last commit may have added. */
-	size_t upto = ids->at + IDS_MERGE_MAX + 2 * s->commit_rows;
+	size_t upto = ids->at + s->ids_merge_max + 2 * s->commit_rows;
 
 	if (upto > ids->nmerge)
 		upto = ids->nmerge;
@@ -180,7 +180,7 @@ static bool sweep_is_due(const struct sqlite_store *s)
 {
 	int64_t gone = sweep_upto(s) - s->sums.swept;
 
-	return s->ids.sweeping || (gone >= IDS_SWEEP_MIN && 4 * gone >= s->sums.ended_last - s->sums.swept);
+	return s->ids.sweeping || (gone >= s->ids_sweep_min && 4 * gone >= s->sums.ended_last - s->sums.swept);
 }
 
 /* The last id of the next piece; false: there are fewer, and they all belong to it. */

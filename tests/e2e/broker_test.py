@@ -1,9 +1,9 @@
 """The broker's story under two hundred kill -9: nothing acknowledged is lost, or done twice.
 
 Half of the kills come at the k-th write of the store, before or after its commit; the other half
-by the clock or as soon as something is at stake. The same again with every wait parked. SEED=n
-repeats one run's choices: python3 -m unittest broker_test (in this folder, with FISH_BUILD set). KILLS=n are
-those of each run.
+by the clock or as soon as something is at stake; the file that every fifth leaves is checked. The same
+again with every wait parked. SEED=n repeats one run's choices: python3 -m unittest broker_test (in this
+folder, with FISH_BUILD set). KILLS=n are those of each run.
 """
 import http.client
 import os
@@ -25,6 +25,7 @@ KILLS = int(os.environ.get("KILLS", "25"))     # of each run
 PARKED = "-parked"          # a seed that ends so parks every wait
 REGIONS = ("north", "south")
 WAIT_MS = 300
+CHECK_EVERY = 5             # kills the file that they leave is checked
 COMMITS_MAX = 50            # a kill by the store comes at one of the first so many writes
 DIE_S = 4                   # a server that was to die at a write and did not: the clock kills it
 END_S = 60
@@ -58,6 +59,7 @@ class Run:
     def __init__(self, crew, seed):
         self.seed = seed
         self.kills = []
+        self.checks = 0
         flags = ("--seed", seed, "--wait-ms", str(WAIT_MS))
         self.app = crew.party("app", *flags, "--orders", "-1", "--pace-ms", "8",
                               "--grant-ms", "250", "--regions", ",".join(REGIONS))
@@ -75,11 +77,22 @@ class Run:
         self.broker.kill()
         for number in range(KILLS):
             self.kill(Kill(c, by_store=number % 2 == 0))
+            if number % CHECK_EVERY == 0:
+                self.check()
+        self.check()
         self.broker.start()
         self.app.ask("/stop", "POST")
         poll(self.at_rest, END_S, lambda: f"some flows never end: {self.broker.command('ls')}")
         return Judge(read_ledger(self.app.ledger), read_ledger(self.partner.ledger),
                      self.broker.flows(), self.broker.flow)
+
+    def check(self):
+        """What the program's own check says of the file and the log that a kill has left."""
+        ran = subprocess.run([self.broker.program, "check", self.broker.store], text=True,
+                             capture_output=True, timeout=END_S)
+        if ran.returncode:
+            raise AssertionError(f"check: {ran.returncode}: {ran.stdout}{ran.stderr}")
+        self.checks += 1
 
     def at_rest(self):
         return self.broker.figures()["flows"] == len(REGIONS) \
@@ -121,7 +134,7 @@ class TwoHundredKills(unittest.TestCase):
             begun = time.monotonic()
             judge = run.story()
             told = (f"seed {seed}: {len(judge.orders)} orders {judge.counts()}, {len(run.kills)} "
-                    f"kills, {time.monotonic() - begun:.0f} s")
+                    f"kills, {run.checks} checks, {time.monotonic() - begun:.0f} s")
             print(told, flush=True)
             problems = judge.problems()
             self.assertEqual(problems[:20], [], f"{len(problems)} problems with {told}; repeat "

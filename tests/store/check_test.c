@@ -73,33 +73,57 @@ static void random_histories_are_clean(void **state)
 	}
 }
 
-/* An entry with so many bytes in it. */
-static struct slice entry_of(struct buf *b, enum entry_kind kind, size_t bytes)
-{
-	static char body[100000];
-	struct entry e = { .kind = kind, .time_ms = 5, .name = SLICE_LIT("x") };
-
-	buf_reset(b);
-	memset(body, 'b', sizeof body);
-	e.body = (struct slice){ body, bytes };
-	e.status = kind == ENTRY_END ? END_DONE : 0;
-	entry_put(b, &e);
-	return buf_slice(b);
-}
-
-static void add(struct fixture *fx, unsigned flow, uint64_t seq, size_t bytes)
+static void add_entry(struct fixture *fx, unsigned flow, uint64_t seq, const struct entry *e)
 {
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX);
-	struct slice entry = entry_of(&b, seq == 0 ? ENTRY_START : ENTRY_PUBLISH, bytes);
-	assert_int_equal(commit_row(fx, bytes_row(flow, seq, entry), 5), 0);
+	entry_put(&b, e);
+	struct store_row row = bytes_row(flow, seq, buf_slice(&b));
+	row.last = e->kind == ENTRY_END;
+	if (row.last) {
+		struct store_ended ended = keyed(ended_of(flow, 5), flow);
+		assert_int_equal(commit_both(fx, &row, 1, &ended, 1, 5), 0);
+	} else {
+		assert_int_equal(commit_row(fx, row, 5), 0);
+	}
 	buf_fini(&b);
+}
+
+/* An entry with so many bytes in it. */
+static void add(struct fixture *fx, unsigned flow, uint64_t seq, size_t bytes)
+{
+	static char body[100000];
+	struct entry e = { .kind = seq == 0 ? ENTRY_START : ENTRY_PUBLISH, .time_ms = 5, .name = SLICE_LIT("x") };
+
+	memset(body, 'b', sizeof body);
+	e.body = (struct slice){ body, bytes };
+	e.has_key = seq == 0;
+	if (e.has_key)
+		e.key = key_id(flow);
+	add_entry(fx, flow, seq, &e);
+}
+
+/* Two hooks, and one delivery that is not taken. */
+static void add_rest(struct fixture *fx, unsigned flow, uint64_t seq)
+{
+	struct entry e = { .kind = ENTRY_HOOK, .time_ms = 5, .name = SLICE_LIT("x") };
+
+	for (e.number = 1; e.number <= 3; e.number++)
+		add_entry(fx, flow, seq++, &e);
+	e = (struct entry){ .kind = ENTRY_CLOSED, .time_ms = 5, .number = 2, .name = SLICE_LIT("over") };
+	add_entry(fx, flow, seq++, &e);
+	add_entry(fx, flow, seq, &(struct entry){ .kind = ENTRY_PROGRESS, .time_ms = 5, .number = 3, .waiting = 1 });
 }
 
 static void park(struct fixture *fx, unsigned flow)
 {
-	struct store_park p = { .flow = flow_id(flow), .wake_ms = 9, .hooks = 2, .untaken = 1 };
+	struct store_park p = { .flow = flow_id(flow),
+		.wake_ms = 9,
+		.hooks = 2,
+		.untaken = 1,
+		.has_key = true,
+		.key = key_id(flow) };
 
 	assert_int_equal(commit_all(fx, (struct store_commit){ .parks = &p, .nparks = 1, .now_ms = 5 }), 0);
 }
@@ -107,23 +131,18 @@ static void park(struct fixture *fx, unsigned flow)
 /* Flow 1 is resident; 2 is parked, 3 too, with a chunk and long bytes; 4 has ended. */
 static void make(struct fixture *fx)
 {
-	struct buf b;
-
 	open_with(fx, NULL);
 	for (unsigned flow = 1; flow <= 4; flow++) {
 		for (uint64_t seq = 0; seq < 3; seq++)
 			add(fx, flow, seq, 100);
 	}
+	add_rest(fx, 2, 3);
 	park(fx, 2);
 	add(fx, 3, 3, 5000);
 	add(fx, 3, 4, 80000);
+	add_rest(fx, 3, 5);
 	park(fx, 3);
-	buf_init(&b, SIZE_MAX);
-	struct store_row last = bytes_row(4, 3, entry_of(&b, ENTRY_END, 10));
-	last.last = true;
-	struct store_ended e = keyed(ended_of(4, 5), 4);
-	assert_int_equal(commit_both(fx, &last, 1, &e, 1, 5), 0);
-	buf_fini(&b);
+	add_entry(fx, 4, 3, &(struct entry){ .kind = ENTRY_END, .time_ms = 5, .status = END_DONE });
 	fx->s = store_close(fx->s);
 }
 
@@ -142,6 +161,14 @@ static const struct damage {
 		"its rows in parked are damaged", 2 },
 	{ "UPDATE parked SET parent = x'01020304050607080910111213141516' WHERE flags = 0",
 		"another parent", 2 },
+	{ "UPDATE parked SET key = x'01020304050607080910111213141516' WHERE flags = 0", "another key", 2 },
+	{ "UPDATE parked SET key = NULL WHERE flags = 0", "another key", 2 },
+	{ "UPDATE parked SET hooks = 3 WHERE flags = 0; UPDATE store SET hooks = hooks + 1",
+		"has 3 open hooks, its journal 2", 2 },
+	{ "UPDATE parked SET untaken = 0 WHERE flags & 1; UPDATE store SET untaken = untaken - 1",
+		"has 0 deliveries not taken, its journal 1", 3 },
+	{ "DELETE FROM ended; UPDATE store SET ended_bytes = 0, ended_last = 1",
+		"its row in ended is missing", 4 },
 	{ "UPDATE parked SET flow = x'0102' WHERE flags = 0", "its row in parked is damaged", 0 },
 	{ "UPDATE parked SET n = 77 WHERE flags = 0", "a number that was not given", 2 },
 	{ "UPDATE parked SET awake = 1 WHERE flags = 0", "the number of parked flows", 0 },

@@ -73,8 +73,8 @@ static inline void dump_listed(struct store_list *l, int rc)
 	l->before = l->ret_next;
 }
 
-/* Everything, from a recovery, a load of each flow, and the list of the ended. */
-static inline void dump(struct fixture *fx, struct buf *out)
+/* Everything, from a recovery, a load of each flow below so many, and the list of the ended. */
+static inline void dump_below(struct fixture *fx, unsigned flows, struct buf *out)
 {
 	struct dump *d = xalloc(sizeof *d);
 	struct store_recovery r = { .flow = dump_recovered, .owner = d };
@@ -85,7 +85,7 @@ static inline void dump(struct fixture *fx, struct buf *out)
 		(unsigned long long)r.ret_parked.flows,
 		(unsigned long long)r.ret_parked.hooks,
 		(unsigned long long)r.ret_parked.untaken);
-	for (unsigned n = 0; n < DUMP_FLOWS_MAX; n++) {
+	for (unsigned n = 0; n < flows; n++) {
 		d->load = (struct store_load){ .flow = flow_id(n), .done = dump_loaded };
 		store_load(fx->s, &d->load);
 		settle(fx);
@@ -96,6 +96,11 @@ static inline void dump(struct fixture *fx, struct buf *out)
 		settle(fx);
 	} while (d->list.before != 0);
 	free(d);
+}
+
+static inline void dump(struct fixture *fx, struct buf *out)
+{
+	dump_below(fx, DUMP_FLOWS_MAX, out);
 }
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,6 +109,20 @@ void fault_disk_restore(struct fault_disk *d, struct slice saved, uint64_t seed)
 	d->chance = chance;
 	d->plan = (struct fault_plan){ .at = 0 };
 	fault_disk_orphan(d);
+}
+
+void fault_disk_copy_out(struct fault_disk *d)
+{
+	for (int i = 0; i < FAULT_NAMES_MAX; i++) {
+		int file = d->names[i].now;
+		if (d->names[i].text[0] == '\0' || file == NOBODY)
+			continue;
+		FILE *to = fopen(d->names[i].text, "w");
+		CHECK(to != NULL); /* names are paths in the test's own folder */
+		size_t len = fwrite(disk_image(d, file, NOW), 1, d->files[file].now_bytes, to);
+		CHECK(len == d->files[file].now_bytes);
+		fclose(to);
+	}
 }
 
 void fault_disk_orphan(struct fault_disk *d)

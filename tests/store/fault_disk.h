@@ -63,6 +63,8 @@ void fault_disk_wipe(struct fault_disk *d, uint64_t seed);
 /* All that is on the disk, as nobody has it open; to bring back with chance anew from seed. */
 void fault_disk_save(const struct fault_disk *d, struct buf *to);
 void fault_disk_restore(struct fault_disk *d, struct slice saved, uint64_t seed);
+/* Its files as readers see them, to real files of their names. */
+void fault_disk_copy_out(struct fault_disk *d);
 /* NULL: none. Operations are counted from here. */
 void fault_disk_plan(struct fault_disk *d, const struct fault_plan *plan);
 /* Operations of the plan's kinds since it was set. */

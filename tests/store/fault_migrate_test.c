@@ -72,6 +72,7 @@ static void check(struct migration *m)
 	format1_check(&m->fx);
 	file_check(m->fx.s);
 	m->fx.s = store_close(m->fx.s);
+	assert_true(file_is_clean(m->disk, m->fx.path, true));
 }
 
 static int setup(void **state)

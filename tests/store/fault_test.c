@@ -1,7 +1,7 @@
 /* fault_test.c - what power cuts and kills at random leave of the SQLite store, and a small disk.
  *
- * FISH_CUTS (100) power cuts, divided by FISH_SIM_SEEDS_DIVISOR, from seed FISH_CUTS_FIRST (1) on,
- * in histories in which flows park, wake, age and end, and what ended is retained for a while.
+ * FISH_CUTS (100) power cuts and as many kills, divided by FISH_SIM_SEEDS_DIVISOR, from seed
+ * FISH_CUTS_FIRST (1) on, in histories in which flows park, wake, age and end, and what ended is retained for a while.
  * fault_each_test.c has faults at each operation. Surprise: a seed draws the history and what a cut
  * leaves, and the store's one thread does its operations in order, so a seed that breaks breaks
  * again. */
@@ -148,20 +148,24 @@ static struct sqlite_options options_of(uint64_t seed)
 			.retain_bytes_max = seed % 7 < 2 ? 20000 : 0 },
 		.wal_frames_max = frames[seed % 5],
 		.dead_rows_min = 1 + seed % 6,
+		.ids_merge_max = 1 + seed % 9,
+		.ids_sweep_min = 1 + (int64_t)seed % 8,
 	};
 }
 
-/* One history with cuts and kills at random; how many cuts came. */
-static uint64_t cut_history(struct history *h, uint64_t seed)
-{
-	uint64_t cuts = 0;
+struct faults {
+	uint64_t cuts, kills; /* at random operations */
+};
 
+/* One history with cuts and kills at random, and cuts behind some of the kills. */
+static void cut_history(struct history *h, uint64_t seed, struct faults *came)
+{
 	history_begin(h, seed, options_of(seed));
 	h->run.long_one_in = 3 + (unsigned)(seed % 20);
 	h->run.big_one_in = 10 + (unsigned)(seed % 50);
 	fault_disk_delays(h->disk, seed % 4 == 0 ? 300 : 0);
 	for (unsigned life = 0; life < LIVES_MAX; life++) {
-		bool killed = fault_disk_draw(h->disk, 4) == 0;
+		bool killed = fault_disk_draw(h->disk, 2) == 0;
 		const struct fault_plan plan = { .ops = FAULT_CHANGES,
 			.how = killed ? FAULT_KILL : FAULT_CUT,
 			.at = 1 + fault_disk_draw(h->disk, 350) };
@@ -171,25 +175,24 @@ static uint64_t cut_history(struct history *h, uint64_t seed)
 		if (!cut && !dead && status != 0)
 			fail_msg("seed %" PRIu64 ", life %u: status %x: %s", seed, life,
 				(unsigned)status, h->said);
-		if (!cut && fault_disk_draw(h->disk, 2) == 0) {
+		came->cuts += cut;
+		came->kills += dead;
+		if (!cut && fault_disk_draw(h->disk, 2) == 0)
 			fault_disk_cut(h->disk, FAULT_LOSES_SOME);
-			cut = true;
-		}
-		cuts += cut;
 	}
 	assert_true(history_lives_well(h, 5));
-	return cuts;
 }
 
-static void power_cuts_lose_nothing(void **state)
+static void power_cuts_and_kills_lose_nothing(void **state)
 {
 	uint64_t wanted = number_of("FISH_CUTS", CUTS) / number_of("FISH_SIM_SEEDS_DIVISOR", 1);
 	uint64_t seed = number_of("FISH_CUTS_FIRST", 1);
-	uint64_t cuts = 0;
+	struct faults came = { .cuts = 0 };
 
-	for (; cuts < wanted; seed++)
-		cuts += cut_history(*state, seed);
-	print_message("%" PRIu64 " power cuts, up to seed %" PRIu64 "\n", cuts, seed - 1);
+	for (; came.cuts < wanted || came.kills < wanted; seed++)
+		cut_history(*state, seed, &came);
+	print_message("%" PRIu64 " power cuts, %" PRIu64 " kills, up to seed %" PRIu64 "\n", came.cuts,
+		came.kills, seed - 1);
 }
 
 static void a_small_disk_takes_what_fits(void **state)
@@ -226,7 +229,7 @@ int main(void)
 		T(a_commit_that_was_not_synced_is_lost),
 		T(names_and_bytes_last_only_with_their_sync),
 		T(a_failed_sync_is_not_made_good_by_the_next),
-		T(power_cuts_lose_nothing),
+		T(power_cuts_and_kills_lose_nothing),
 		T(a_small_disk_takes_what_fits),
 	};
 #undef T

@@ -195,6 +195,9 @@ static inline bool history_lives_well(struct history *h, unsigned steps)
 	int status = history_live(h, steps, NULL);
 	bool well = h->leaves ? WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL : status == 0;
 
+	if (well && !h->leaves)
+		well = file_is_clean(h->disk, h->fx.path, true);
+
 	if (!well)
 		fprintf(stderr, "seed %llu: status %x: %s\n", (unsigned long long)h->run.seed,
 			(unsigned)status, h->said);

@@ -99,6 +99,8 @@ static inline int fault_kind_open(struct store **ret, const char *path, struct e
 		.store = { .young_bytes_max = 8000, .vfs = FAULT_VFS },
 		.wal_frames_max = 50,
 		.dead_rows_min = 5,
+		.ids_merge_max = 2,
+		.ids_sweep_min = 5,
 	};
 
 	return sqlite_store_open(ret, path, &o, err);

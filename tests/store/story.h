@@ -45,6 +45,7 @@ struct world {
 	size_t nposts;
 	struct story_call calls[CALLS_MAX];
 	size_t ncalls;
+	bool opened;               /* the store is there */
 	bool ended;                /* the region as well */
 	uint64_t parks;            /* flows that went out of memory, in the life that came to the end */
 	char said[1200];
