@@ -45,6 +45,8 @@ static void what_is_no_item_is_refused(void **state)
 		"%\"%c0%80\"", "%\"%f4%90%80%80\"", "1.2345", "1.", ".5", "-", "- 1", "1234567890123.1", "\"\x7f\"", "a,b",
 		"a b", "a;", "a;B", "a;b=", "(a)", "\ta", "a\t", ":AA:", ":AAB=:", ":A", "?", "?2", "?1?", "=", "a;b=(1)",
 		"\"\\a\"",
+		/* Was: the digits behind the point overflowed the number before they were counted. */
+		"88888888888.8833333333333333333333333333333338",
 	};
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct field_item item = { .nparams = 7 };

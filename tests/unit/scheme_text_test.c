@@ -85,6 +85,8 @@ static void what_does_not_hold_together_is_refused_in_words(void **state)
 		{ "hmac-sha256 header=X sign={ts}.{body} ts=X-T time=unix", "seconds, ms" },
 		{ "hmac-sha256 header=X window=future", "both or past" },
 		{ "hmac-sha256 header=X sign=%2", "hex digits" },
+		{ "hmac-sha256 header=X prefix=caf\xc3\xa9", "printable" },
+		{ "hmac-sha256 header=X prefix=%0d%0a", "printable" },
 		{ "ed25519 header=X key=text", "ed25519" },
 		{ "sns tolerance=5", "sns has no option tolerance" },
 		{ "github require=@method", "github has no option require" },
