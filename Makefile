@@ -8,13 +8,15 @@ ROWS    ?=
 RUNS    ?=
 BIG     ?=
 export ROWS RUNS BIG
+VECTORS ?= ../shared/vectors
 
-.PHONY: build demo play test soak bench lint fresh install clean help
+.PHONY: build demo play test test-vectors soak bench lint fresh install clean help
 
 help:
 	@echo 'make demo     the whole promise in a minute (SEED=n repeats the choices of a run)'
 	@echo 'make play     leave a broker up, to try things on'
 	@echo 'make test     everything that is tested; ends with "N passed, N failed"'
+	@echo 'make test-vectors   signatures and structured fields that others made (VECTORS=DIR is their folder)'
 	@echo 'make bench    measures it beside nginx and the bare disk (ROWS=ingest,trip RUNS=5 BIG=1)'
 	@echo 'make soak     what chance finds, for SOAK_SECONDS=n (an hour); Ctrl-C ends it early'
 	@echo 'make build    libfish and the examples, in $(BUILD)'
@@ -38,6 +40,10 @@ play: build
 test:
 	@scripts/deps test
 	@scripts/test
+
+test-vectors:
+	@scripts/deps test
+	@scripts/test-vectors $(VECTORS)
 
 bench: build
 	@scripts/deps bench

@@ -84,12 +84,13 @@ static bool take_key(struct reader *r, struct slice *ret_key)
 	return true;
 }
 
-static size_t take_digits(struct reader *r, int64_t *number)
+/* How many digits there are; no more than so many of them go into the number. */
+static size_t take_digits(struct reader *r, size_t digits_max, int64_t *number)
 {
 	size_t digits = 0;
 
 	for (; r->at < r->end && is_digit(*r->at); r->at++)
-		if (++digits <= INTEGER_DIGITS_MAX)
+		if (++digits <= digits_max)
 			*number = *number * 10 + (*r->at - '0');
 	return digits;
 }
@@ -98,13 +99,13 @@ static bool take_number(struct reader *r, struct field_value *ret)
 {
 	bool negative = take(r, '-');
 	int64_t number = 0;
-	size_t digits = take_digits(r, &number);
+	size_t digits = take_digits(r, INTEGER_DIGITS_MAX, &number);
 
 	ret->kind = FIELD_INTEGER;
 	if (digits == 0 || digits > INTEGER_DIGITS_MAX)
 		return false;
 	if (take(r, '.')) {
-		size_t third = digits > DECIMAL_WHOLE_MAX ? 0 : take_digits(r, &number);
+		size_t third = digits > DECIMAL_WHOLE_MAX ? 0 : take_digits(r, DECIMAL_THIRD, &number);
 
 		ret->kind = FIELD_DECIMAL;
 		if (third == 0 || third > DECIMAL_THIRD)

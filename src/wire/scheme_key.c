@@ -158,16 +158,18 @@ void scheme_hmac(const struct scheme_key_bytes *k, const struct slice *parts, si
 {
 	EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
 	EVP_MAC_CTX *ctx = hmac == NULL ? NULL : EVP_MAC_CTX_new(hmac);
-	char digest[8];
+	char digest[8] = "";
+	size_t len = 0;
+
+	/* The parameter measures the name when it is made. */
+	strcpy(digest, scheme_hash_name(k->algorithm));
 	const OSSL_PARAM parameters[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_end(),
 	};
-	size_t len = 0;
 
 	/* All of these fail only without memory or without the hash. */
 	CHECK(ctx != NULL);
-	strcpy(digest, scheme_hash_name(k->algorithm));
 	CHECK(EVP_MAC_init(ctx, k->bytes, k->len, parameters) == 1);
 	for (size_t i = 0; i < n; i++) {
 		if (parts[i].len > 0)

@@ -235,20 +235,29 @@ static int set_option(struct scheme *s, char *word, struct err *err)
 	return err_set(err, FISH_EINVAL, "there is no option %.*s", SHOWN_BYTES_MAX, word);
 }
 
-/* %20 is a blank in a value; the bytes shrink in place. */
+static bool is_printable(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.ptr[i] < 0x20 || text.ptr[i] >= 0x7f)
+			return false;
+	return true;
+}
+
+/* %20 is a blank in a value; the bytes shrink in place. The values come back in the words of verdicts. */
 static int unescape(char *word, struct err *err)
 {
 	struct buf plain;
+	int rc = 0;
 
 	buf_init(&plain, SCHEME_TEXT_BYTES_MAX);
-	int rc = url_decode(&plain, slice_of(word));
-
-	if (rc < 0)
-		err_set(err, FISH_EINVAL, "\"%.*s\": %% stands before two hex digits", SHOWN_BYTES_MAX, word);
+	if (url_decode(&plain, slice_of(word)) < 0)
+		rc = err_set(err, FISH_EINVAL, "an option where %% does not stand before two hex digits");
+	else if (!is_printable(buf_slice(&plain)))
+		rc = err_set(err, FISH_EINVAL, "an option with a byte that is not printable ASCII");
 	else if (plain.len > 0)
 		memcpy(word, plain.ptr, plain.len + 1);
 	buf_fini(&plain);
-	return rc < 0 ? FISH_EINVAL : 0;
+	return rc;
 }
 
 static int set_options(struct scheme *s, char *text, struct err *err)
