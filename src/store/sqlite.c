@@ -23,6 +23,7 @@ static const struct store_ops sqlite_ops = {
 	.close = sqlite_close,
 	.backup_begin = sqlite_backup_begin,
 	.backup_look = sqlite_backup_look,
+	.add_key = sqlite_add_key,
 };
 
 int sqlite_failed(struct sqlite_store *s, struct err *err, const char *doing)

@@ -220,6 +220,12 @@ int  sqlite_exec(struct sqlite_store *s, const char *sql);
 int  sqlite_number(struct sqlite_store *s, const char *sql, int64_t *ret);
 extern const char sqlite_schema_parked[];
 
+/* sqlite_keys.c: the first one, for a new store; all of them, newest first, into the part that every store
+ * has; and store_add_key. */
+int  sqlite_key_make(struct sqlite_store *s);
+int  sqlite_keys_read(struct sqlite_store *s, struct err *err);
+int  sqlite_add_key(struct store *base, const struct token_key *key, struct err *err);
+
 /* sqlite_migrate.c */
 int  sqlite_migrate(struct sqlite_store *s, struct err *err);
 int  sqlite_migrated(struct sqlite_store *s, struct err *err);

@@ -5,6 +5,8 @@
  * so that each of its answers can be had at will, at once or late. */
 #include "net_test.h"
 
+#include "engine/export.h"
+#include "engine/import.h"
 #include "net/admin.h"
 #include "net/admin_client.h"
 #include "wire/entry.h"
@@ -108,12 +110,19 @@ void store_list(struct store *s, struct store_list *l)
 	l->done(l, 0);
 }
 
-void store_load(struct store *s, struct store_load *l)
+void export_ask(struct store *s, struct export *x)
 {
 	(void)s;
-	l->rows = NULL;
-	l->nrows = 0;
-	l->done(l, FISH_ENOTFOUND);
+	if (x->with_secrets)
+		buf_puts(x->out, "secrets\n");
+	x->done(x, x->with_secrets ? 0 : FISH_ENOTFOUND);
+}
+
+void engine_import(struct engine *e, struct import *im)
+{
+	im->err = (struct err){ .text = "so it is" };
+	im->existed = e->rc == FISH_EGONE;
+	im->done(im, e->rc);
 }
 
 int store_backup_begin(
