@@ -1,4 +1,4 @@
-/* export.h - a flow's journal as lines of JSON, and back. Pure; the way back is fuzzed by tests/unit/export_test.c.
+/* export.h - a flow's journal as lines of JSON, and back. Pure; the way back is fuzzed.
  *
  * The first line tells of the flow: {"fish_flow": 1, "id": "…", "ended": false, "from_seq": 0, "next_seq": 9,
  * "keys": […], "sum": "…"}, where
