@@ -192,6 +192,8 @@ struct store_options {
 	size_t      young_bytes_max;     /* of rows that a restart reads, about; 0: 64 MiB */
 	int64_t     retain_ms;           /* an ended flow's input, result and history stay so long; 0: a day */
 	uint64_t    retain_bytes_max;    /* … and at most so many bytes of them all, the oldest go first; 0: 1 GiB */
+	uint64_t    log_bytes;           /* that its write-ahead log has on the disk from the beginning; then a commit that
+	                                    finds no room also has retention carried out by its now_ms; 0: none */
 	const char *vfs;                 /* SQLite's, by name; tests bring their own; NULL: the system's */
 };
 

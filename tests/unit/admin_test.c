@@ -491,32 +491,16 @@ static void test_paths_and_methods(void **state)
 }
 
 /* Over TCP, where the token may do less than the owner of the socket. */
-static void test_keys_stay_on_the_unix_socket(void **state)
+static void test_import_and_keys(void **state)
 {
 	(void)state;
 	struct desk d;
-	char line[80];
+	char body[] = "{\"fish_flow\": 9, \"more than\": \"a hundred bytes\", \"as the limit of the "
+		      "other bodies in this test is\": 1}";
 	desk_open(&d);
-	snprintf(line, sizeof line, "GET /flows/%s/export?keys=1", flow_text);
-	ask(&d, line, "", 403, "over the unix socket only");
-	snprintf(line, sizeof line, "GET /flows/%s/export?keys=0", flow_text);
-	ask(&d, line, "", 404, "kept no longer");
 	ask(&d, "POST /import?keys=1", "{}", 403, "over the unix socket only");
-	desk_close(&d);
-}
-
-static void test_import_may_be_longer_than_a_body(void **state)
-{
-	(void)state;
-	struct desk d;
-	char body[200];
-	desk_open(&d);
-	memset(body, ' ', sizeof body);
-	memcpy(body, "{\"fish_flow\": 9}", 16);
-	body[150] = '\0';
 	ask(&d, "POST /import", body, 400, "line 1: the flow is in form 9");
 	ask(&d, "POST /import", "", 400, "there is no flow in it");
-	ask(&d, "POST /flows/a", body, 413, "greater --max-body");
 	desk_close(&d);
 }
 
@@ -603,8 +587,7 @@ int main(void)
 		cmocka_unit_test(test_drain_lets_those_who_wait_go),
 		cmocka_unit_test(test_show_and_cancel),
 		cmocka_unit_test(test_paths_and_methods),
-		cmocka_unit_test(test_keys_stay_on_the_unix_socket),
-		cmocka_unit_test(test_import_may_be_longer_than_a_body),
+		cmocka_unit_test(test_import_and_keys),
 		cmocka_unit_test(test_store_away_is_no_empty_list),
 		cmocka_unit_test(test_refusals_of_the_parser),
 		cmocka_unit_test(test_pages),
