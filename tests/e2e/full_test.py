@@ -131,7 +131,7 @@ class Full(unittest.TestCase):
         self.assert_clean()
 
     def test_what_retention_lets_go_makes_room_on_a_full_disk(self):
-        self.serve("--log", "off", "--retain-for", "6s", "--young", "1m", "--max-body", "4m")
+        self.serve("--log", "off", "--retain-for", "4s", "--young", "1m", "--max-body", "4m")
         ended = [self.start(f"e{n}") for n in range(12)]
         for n, flow in enumerate(ended):
             for number in range(10):
