@@ -22,6 +22,8 @@ enum {
 struct piece {
 	struct slice lines;
 	char id[ID_TEXT_SIZE];
+	struct id parent; /* zero: none */
+	bool placed; /* in importing.order */
 };
 
 struct importing {
@@ -29,7 +31,8 @@ struct importing {
 	struct buf text;
 	struct piece *pieces; /* owned */
 	size_t npieces, cap;
-	struct map ids; /* of all pieces */
+	struct map ids; /* of all pieces: their index and one */
+	size_t *order; /* in which they are sent; owned */
 	size_t imported, skipped, keys;
 	struct buf skipped_ids; /* as JSON, without the brackets */
 	struct bar bar;
@@ -60,7 +63,7 @@ static int read_all(struct importing *m, const char *name)
 /* A flow's lines are all there. */
 static int piece_end(struct importing *m, struct exported *x, struct slice lines, struct err *err)
 {
-	struct piece piece = { .lines = lines };
+	struct piece piece = { .lines = lines, .parent = x->parent };
 	int rc = exported_end(x, err);
 
 	if (rc < 0)
@@ -68,7 +71,7 @@ static int piece_end(struct importing *m, struct exported *x, struct slice lines
 	id_text(&x->head.flow, piece.id);
 	if (map_get(&m->ids, &x->head.flow) != NULL)
 		return err_set(err, FISH_EFORMAT, "the flow %s is there twice", piece.id);
-	map_put(&m->ids, &x->head.flow, m);
+	map_put(&m->ids, &x->head.flow, (void *)(uintptr_t)(m->npieces + 1));
 	if (m->npieces == m->cap) {
 		m->cap = m->cap != 0 ? 2 * m->cap : 16;
 		m->pieces = xrealloc(m->pieces, m->cap * sizeof *m->pieces);
@@ -106,6 +109,36 @@ static int judge(struct importing *m, struct exported *x, size_t *ret_number, st
 		bar_show(&m->bar, "read", m->text.len - rest.len, m->text.len);
 	}
 	return rc < 0 ? rc : piece_end(m, x, lines, err);
+}
+
+static struct piece *parent_of(struct importing *m, const struct piece *p)
+{
+	uintptr_t number = (uintptr_t)map_get(&m->ids, &p->parent);
+
+	return number != 0 && !m->pieces[number - 1].placed ? &m->pieces[number - 1] : NULL;
+}
+
+/* Parents before their children, which may be as old to the millisecond. */
+static void put_in_order(struct importing *m)
+{
+	size_t n = 0;
+
+	m->order = xalloc((m->npieces + 1) * sizeof *m->order);
+	for (size_t i = 0; i < m->npieces; i++) {
+		size_t first = n;
+
+		/* Up to the eldest that has no place yet, and then these the other way round. */
+		for (struct piece *p = &m->pieces[i]; p != NULL && !p->placed; p = parent_of(m, p)) {
+			p->placed = true;
+			m->order[n++] = (size_t)(p - m->pieces);
+		}
+		for (size_t last = n; last > first + 1; first++, last--) {
+			size_t swapped = m->order[first];
+
+			m->order[first] = m->order[last - 1];
+			m->order[last - 1] = swapped;
+		}
+	}
 }
 
 static void pause_a_little(void)
@@ -182,7 +215,7 @@ static int import_all(struct importing *m)
 	int exit_status = EXIT_DONE;
 
 	for (size_t i = 0; i < m->npieces && exit_status == EXIT_DONE; i++) {
-		const struct piece *p = &m->pieces[i];
+		const struct piece *p = &m->pieces[m->order[i]];
 		struct admin_told told = { 0 };
 
 		exit_status = send_piece(m, p, &told);
@@ -238,6 +271,7 @@ int run_import(struct run *r)
 			r->config->args[0], number, err.text);
 	} else if (exit_status == EXIT_DONE) {
 		buf_puts(&r->out, r->config->json ? "{\"imported\": [" : "");
+		put_in_order(&m);
 		exit_status = import_all(&m);
 		bar_end(&m.bar);
 		exit_status = tell(&m, exit_status);
@@ -248,6 +282,7 @@ int run_import(struct run *r)
 	buf_fini(&m.text);
 	buf_fini(&m.skipped_ids);
 	map_fini(&m.ids);
+	free(m.order);
 	free(m.pieces);
 	return exit_status;
 }

@@ -123,11 +123,11 @@ static void put_import(struct buf *out, const char *me)
 {
 	buf_puts(out,
 		"\nFILE has what export printed, of one flow or of many one after the other. All of it is\n"
-		"looked through before the first flow is brought in; each comes in whole or not at all,\n"
-		"and goes on at once. A parent comes before its children. A flow must not live in two\n"
+		"looked through before the first flow is brought in; each comes in whole or not at all, and\n"
+		"goes on at once. A child needs its parent, there or in FILE. A flow must not live in two\n"
 		"places: stop the other server for good, or end the flow there. Its URLs go on working when\n"
-		"the store has the key they were made with: export and import with --with-keys, and let the\n"
-		"old --public-url lead here. The exit status is 0 when all flows are in, 1 when not.\n");
+		"the store has the key they were made with (export and import with --with-keys) and the old\n"
+		"--public-url leads here. The exit status is 0 when all flows are in, 1 when not.\n");
 	buf_printf(out, "\nexamples:\n  %s import flow.jsonl\n", me);
 	buf_printf(out, "  cat *.jsonl | %s import - --with-keys --skip-existing --json\n", me);
 }

@@ -131,7 +131,8 @@ class Full(unittest.TestCase):
         self.assert_clean()
 
     def test_what_retention_lets_go_makes_room_on_a_full_disk(self):
-        self.serve("--log", "off", "--retain-for", "4s", "--young", "1m", "--max-body", "4m")
+        flags = ("--log", "off", "--young", "1m")
+        self.serve(*flags, "--retain-for", "1h")
         ended = [self.start(f"e{n}") for n in range(12)]
         for n, flow in enumerate(ended):
             for number in range(10):
@@ -144,7 +145,10 @@ class Full(unittest.TestCase):
             poll(lambda: self.server.flow(id_)["state"] == "ended", PATIENCE_S, "it does not end")
         self.fill(MEBIBYTE)
         number = self.until_full(flow, "a")
+        self.server.kill()
         self.fill(0)
+        self.server.flags = (*flags, "--retain-for", "1s")
+        self.server.start()
         self.goes_on(flow, "a", number, "the store did not make room for itself")
         for more in range(number + 1, number + 21):
             self.goes_on(flow, "a", more, "it went on once only")
