@@ -105,7 +105,20 @@ class Full(unittest.TestCase):
     def goes_on(self, flow, name, number, words):
         poll(lambda: self.deliver(flow, name, number)[0] == 200, AWAY_S, words)
 
+    def exported(self):
+        """A flow of another store, with its key."""
+        other = Broker(self.crew, program("move"), "other", {"PARTNER_URL": self.partner.url},
+                       flags=("--log", "off"))
+        other.start()
+        flow = other.admin("/flows/waits", "POST", json.dumps({"name": "o", "box": "box-o"}))[1]["id"]
+        self.url("box-o")
+        ran = subprocess.run([other.program, "export", flow, "--with-keys", "--socket", other.socket],
+                             capture_output=True, text=True, check=True)
+        other.kill()
+        return flow, ran.stdout.encode()
+
     def test_it_goes_on_when_there_is_room(self):
+        moved, lines = self.exported()
         self.serve("--log", "off")
         flow = self.start("a")
         self.url("box-a")
@@ -116,6 +129,7 @@ class Full(unittest.TestCase):
         self.assertEqual(self.deliver(flow, "a", number)[0], 503)
         status, told = self.server.admin("/flows/waits", "POST", json.dumps({"name": "b", "box": "c"}))
         self.assertEqual((status, "error" in told), (503, True))
+        self.assertEqual(self.server.admin("/import?keys=1", "POST", lines)[0], 503)
         # A start on a full disk comes up, and tells senders the truth.
         self.server.kill()
         for beside in self.disk.glob("full.db.*"):
@@ -126,6 +140,8 @@ class Full(unittest.TestCase):
         (self.disk / "ballast").unlink()
         self.goes_on(flow, "a", number, "it did not go on")
         self.assertEqual(self.deliver(flow, "a", 0)[0], 200)        # a duplicate
+        self.assertEqual(self.server.admin("/import?keys=1", "POST", lines)[0], 201)
+        self.assertIn(self.server.flow(moved)["state"], ("parked", "waiting"))
         self.server.kill()
         self.assert_holds(flow)
         self.assert_clean()
