@@ -11,6 +11,7 @@ enum {
 	TOKEN_SECRET_BYTES = 32,
 	TOKEN_BYTES        = 1 + 1 + 16 + 4 + 16,
 	TOKEN_TEXT_SIZE    = 52,      /* 51 characters and a NUL */
+	TOKEN_MARK_SIZE    = 17,      /* 16 hexadecimal digits and a NUL */
 };
 
 struct token_key {
@@ -23,6 +24,9 @@ struct token {
 	struct id flow;
 	uint32_t  hook;
 };
+
+/* By which two stores can tell that they have the same key, and which gives nothing away of it. */
+void token_key_mark(const struct token_key *key, char ret_text[TOKEN_MARK_SIZE]);
 
 /* Keys made ready to write and check tokens with: to make HMAC ready costs five times what it costs to
  * use it. It keeps a copy of the keys; free takes NULL and gives NULL. */

@@ -19,6 +19,7 @@ struct batch *batch_new(struct engine *e, uint64_t no)
 	list_init(&b->deliveries);
 	list_init(&b->starts);
 	list_init(&b->cancels);
+	list_init(&b->imports);
 	list_init(&b->calls);
 	list_init(&b->logs);
 	list_init(&b->stopped);
@@ -104,7 +105,7 @@ bool batch_has_rows(const struct batch *b)
 bool batch_has_outs(const struct batch *b)
 {
 	return !list_empty(&b->deliveries) || !list_empty(&b->starts) || !list_empty(&b->cancels)
-	       || !list_empty(&b->calls) || !list_empty(&b->logs);
+	       || !list_empty(&b->imports) || !list_empty(&b->calls) || !list_empty(&b->logs);
 }
 
 struct row *batch_row(struct batch *b, const struct id *flow, uint64_t seq)
@@ -185,6 +186,12 @@ static void askers_answer(struct batch *b, int rc)
 		struct cancel *c = container_of(l, struct cancel, link);
 
 		c->done(c, rc ? rc : c->rc);
+	}
+	for (struct list *l; (l = list_shift(&b->imports));) {
+		struct import *im = container_of(l, struct import, link);
+
+		b->engine->import = NULL;
+		im->done(im, rc ? err_set(&im->err, rc, "the store is away just now") : 0);
 	}
 }
 

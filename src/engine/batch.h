@@ -43,7 +43,7 @@ struct batch {
 	size_t              bytes;      /* of rows, for the run-ahead bound */
 	size_t              nrows, nended;
 	struct list         rows, ended;
-	struct list         deliveries, starts, cancels, calls, logs;   /* the outs */
+	struct list         deliveries, starts, cancels, imports, calls, logs;  /* the outs */
 	struct list         stopped;    /* flows that stopped: their watchers are told */
 	struct list         parents;    /* flows whose CHILDREN entry is still to be written */
 	struct list         leaving;    /* flows that go out of memory once it is durable */

@@ -140,6 +140,7 @@ struct engine *engine_free(struct engine *e)
 		batch_refuse(e->inflight);
 	engine_forget(e);
 	batch_refuse(e->gather);                  /* what deferred functions have logged */
+	import_forget(e);
 	works_drop(e);
 	e->gather = batch_free(e->gather);
 	e->inflight = batch_free(e->inflight);
@@ -256,7 +257,7 @@ bool engine_idle(const struct engine *e)
 	return !e->inflight && list_empty(&e->ready) && (list_empty(&e->paused) || e->winds_down)
 	       && list_empty(&e->starved) && list_empty(&e->loads)
 	       && list_empty(&e->fetches) && list_empty(&e->walks) && !e->due.asked
-	       && list_empty(&e->acts) && list_empty(&e->cancelling) && !batch_has_rows(e->gather) && !batch_has_outs(e->gather);
+	       && list_empty(&e->acts) && list_empty(&e->cancelling) && !e->import && !batch_has_rows(e->gather) && !batch_has_outs(e->gather);
 }
 
 /* ---- the turn ---- */

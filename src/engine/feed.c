@@ -300,12 +300,14 @@ static void feed_closed(struct flow *f, const struct entry *e)
 	f->news = true;
 }
 
-static void feed_children(struct flow *f, const struct entry *e)
+static int feed_children(struct flow *f, const struct entry *e)
 {
 	f->children_live += e->added;
-	CHECK(f->children_live >= e->ended);
+	if (f->children_live < e->ended)
+		return FISH_EFORMAT;              /* no journal of ours: one that was imported */
 	f->children_live -= e->ended;
 	f->news = f->news || (f->closing && e->ended);
+	return 0;
 }
 
 static void feed_cancel(struct flow *f, const struct entry *e)
@@ -380,8 +382,7 @@ int flow_feed(struct flow *f, const struct entry *e)
 		feed_closed(f, e);
 		break;
 	case ENTRY_CHILDREN:
-		feed_children(f, e);
-		break;
+		return feed_children(f, e);
 	case ENTRY_CANCEL:
 		feed_cancel(f, e);
 		break;

@@ -332,7 +332,14 @@ void flow_rest(struct flow *f)
 	f->engine->figures.parks++;
 }
 
-static void ended_put(struct flow *f, enum end_status status, struct slice result, struct slice untaken)
+/* What ended_put is told beside the flow. */
+struct how_ended {
+	enum end_status status;
+	struct slice    result, untaken, seen;
+	int64_t         ended_ms;
+};
+
+static void ended_put(struct flow *f, const struct how_ended *how)
 {
 	struct engine *e = f->engine;
 	struct ended *x = xalloc(sizeof *x);
@@ -342,9 +349,10 @@ static void ended_put(struct flow *f, enum end_status status, struct slice resul
 	buf_init(&x->seen, SIZE_MAX);
 	buf_init(&x->untaken, SIZE_MAX);
 	buf_puts(&x->name, f->name);
-	buf_put_slice(&x->result, result);
-	buf_put_slice(&x->untaken, untaken);
-	for (size_t i = 0; i < f->nhooks; i++)
+	buf_put_slice(&x->result, how->result);
+	buf_put_slice(&x->untaken, how->untaken);
+	buf_put_slice(&x->seen, how->seen);
+	for (size_t i = 0; !how->seen.len && i < f->nhooks; i++)
 		if (f->hooks[i].seen)
 			seen_pack(&x->seen, f->hooks[i].number, f->hooks[i].seen);
 	x->flow = f;
@@ -356,8 +364,8 @@ static void ended_put(struct flow *f, enum end_status status, struct slice resul
 		.has_key = f->has_key,
 		.key = f->key,
 		.started_ms = f->started_ms,
-		.ended_ms = e->now_ms,
-		.status = (uint8_t)status,
+		.ended_ms = how->ended_ms,
+		.status = (uint8_t)how->status,
 		.name = buf_slice(&x->name),
 		.result = buf_slice(&x->result),
 		.seen = buf_slice(&x->seen),
@@ -378,7 +386,8 @@ void flow_end(struct flow *f, enum end_status status, struct slice result, struc
 	tree_flush(f);
 	flow_append(f, &e);
 	f->row->last = true;
-	ended_put(f, status, result, untaken);
+	ended_put(f, &(struct how_ended){
+		.status = status, .result = result, .untaken = untaken, .ended_ms = f->engine->now_ms });
 	list_remove(&f->ready);
 	list_remove(&f->idle);
 	list_remove(&f->cancelling);
@@ -389,4 +398,23 @@ void flow_end(struct flow *f, enum end_status status, struct slice result, struc
 	tree_child_ended(f, status, result);
 	/* Who is told may send its next delivery from within. */
 	holds_end(f);
+}
+
+void flow_has_ended(struct flow *f, struct slice entries, struct slice untaken, struct slice seen)
+{
+	struct how_ended how = { .untaken = untaken, .seen = seen };
+	struct entry e;
+
+	while (entry_next(&entries, &e) == 1)
+		if (e.kind == ENTRY_END)
+			how = (struct how_ended){
+				.status = (enum end_status)e.status, .ended_ms = e.time_ms,
+				.result = e.status == END_DONE ? e.body : e.name,
+				.untaken = untaken, .seen = seen };
+	CHECK(how.status);                        /* import.c has seen it */
+	f->row->last = true;
+	ended_put(f, &how);
+	heap_remove(&f->engine->deadlines, &f->due);
+	f->ndeadlines = 0;
+	f->state = FLOW_ENDED;
 }

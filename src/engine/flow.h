@@ -169,7 +169,8 @@ void         flow_tell_stopped(struct flow *f);                /* tells its watc
 void         flow_rest(struct flow *f);                        /* drops the run of a flow that waits */
 /* END: the row for the store, news for the parent. untaken: packed, borrowed. */
 void         flow_end(struct flow *f, enum end_status status, struct slice result, struct slice untaken);
-
+/* The same of one whose END has been fed: all of it is in the gathering batch, whoever was to hear of it has. */
+void         flow_has_ended(struct flow *f, struct slice entries, struct slice untaken, struct slice seen);
 
 /* door.c */
 void         door_append(struct flow *f);                      /* DOOR, behind RENEW */

@@ -46,9 +46,9 @@ static void flow_in(void *owner, const struct store_load *l)
 		e->now_ms = newest_ms(l);
 }
 
-/* Does this flow have to run, though nothing new has come? One that another build left has, too: it may
- * have diverged under this one before, and is to say so again. */
-static bool wants_run(const struct flow *f)
+/* One that another build left has to, too: it may have diverged under this one before, and is to say so
+ * again. */
+bool flow_wants_run(const struct flow *f)
 {
 	return f->news || (f->doubt && !rule_off(f->engine, RULE_INDOUBT_RELOAD)) || f->closing || f->cancelled
 	       || f->build != f->engine->config.build;
@@ -125,7 +125,7 @@ int engine_rebuild(struct engine *e, struct err *err)
 		flow_link(all[i]);
 	for (size_t i = 0; i < n; i++) {
 		flow_idle(all[i]);
-		if (wants_run(all[i]))
+		if (flow_wants_run(all[i]))
 			flow_wake(all[i]);
 	}
 	free(all);

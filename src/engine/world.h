@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "engine/fetch.h"
 #include "engine/flow.h"
+#include "engine/import.h"
 #include "engine/leave.h"
 #include "engine/sender.h"
 
@@ -37,6 +38,7 @@ struct engine {
 	struct list     cancelling;
 	struct list     loads;
 	struct list     works;          /* on threads */
+	struct import  *import;         /* under way, or NULL */
 	struct list     acts;           /* to be done before the batch leaves */
 	struct list     uncommitted;    /* flows that wait for a batch to be durable */
 	struct heap     deadlines;      /* the first one of each flow */
@@ -133,6 +135,8 @@ void flow_load(struct flow *f);
 void load_forget(struct load *l);                       /* its flow goes; NULL is let pass */
 void loads_free(struct engine *e);                      /* the store is closed: their done will not come */
 /* recover.c: everything in memory goes; flows are rebuilt from the store. */
+/* Does a flow at rest that was read from its rows have to run, though nothing new has come? */
+bool flow_wants_run(const struct flow *f);
 void engine_forget(struct engine *e);
 int  engine_rebuild(struct engine *e, struct err *err);
 

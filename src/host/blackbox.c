@@ -61,32 +61,39 @@ static struct suspect *suspect_place(const struct blackbox *b)
 	return oldest;
 }
 
-static int map_file(struct blackbox *b, const char *path, struct err *err)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	void *page = MAP_FAILED;
-
-	if (fd >= 0 && ftruncate(fd, sizeof *b->page) == 0)
-		page = mmap(NULL, sizeof *b->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	int why = errno;
-
-	if (fd >= 0)
-		close(fd);
-	if (page == MAP_FAILED)
-		return err_set(err, FISH_EIO,
-			"%.110s: %s; the server notes there which flow runs: let it be a file of "
-			"its own, or move away what stands there",
-			path, strerror(why));
-	b->page = page;
-	return 0;
-}
-
 static int map_nothing(struct blackbox *b, struct err *err)
 {
 	void *page = mmap(NULL, sizeof *b->page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (page == MAP_FAILED)
 		return err_set(err, FISH_EIO, "no memory: %s", strerror(errno));
+	b->page = page;
+	return 0;
+}
+
+static int map_file(struct blackbox *b, const char *path, struct err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	void *page = MAP_FAILED;
+
+	/* A page that has no room on the disk yet would end the process when it is written to. */
+	int why = fd < 0 ? errno : posix_fallocate(fd, 0, sizeof *b->page);
+
+	if (why == 0) {
+		page = mmap(NULL, sizeof *b->page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		why = errno;
+	}
+
+	if (fd >= 0)
+		close(fd);
+	/* To serve on a full disk is worth more than to count crashes there. */
+	if (page == MAP_FAILED && (why == ENOSPC || why == EDQUOT))
+		return map_nothing(b, err);
+	if (page == MAP_FAILED)
+		return err_set(err, FISH_EIO,
+			"%.110s: %s; the server notes there which flow runs: let it be a file of "
+			"its own, or move away what stands there",
+			path, strerror(why));
 	b->page = page;
 	return 0;
 }

@@ -388,6 +388,7 @@ static int dispatch(struct run *r)
 	case COMMAND_BACKUP: return run_backup(r);
 	case COMMAND_CHECK: return run_check(r);
 	case COMMAND_EXPORT: return run_export(r);
+	case COMMAND_IMPORT: return run_import(r);
 	case COMMAND_SERVE:
 	case COMMAND_HELP:
 	case COMMAND_VERSION: break;

@@ -2,14 +2,13 @@
  *
  * Surprise: both put the same lines together, since the server reads what is durable too. */
 #include "host/command_private.h"
+
+#include "engine/export.h"
 #include "net/admin_client.h"
-#include "store/store.h"
-#include "wire/export.h"
 
 #include <time.h>
 
-/* What a server says in words when it refuses. */
-static int refused(struct run *r, const struct admin_told *told)
+int complain_refused(struct run *r, const struct admin_told *told)
 {
 	json_t *json = json_loadb(
 		told->body.ptr != NULL ? told->body.ptr : "", told->body.len, 0, NULL);
@@ -19,6 +18,11 @@ static int refused(struct run *r, const struct admin_told *told)
 
 	json_decref(json);
 	return exit_status;
+}
+
+static bool with_keys(const struct run *r)
+{
+	return r->config->values[FLAG_WITH_KEYS] != NULL;
 }
 
 static int export_running(struct run *r)
@@ -31,7 +35,7 @@ static int export_running(struct run *r)
 	buf_init(&path, META_BYTES_MAX);
 	buf_puts(&path, "/flows/");
 	admin_escape(&path, slice_of(r->config->args[0]));
-	buf_puts(&path, "/export");
+	buf_puts(&path, with_keys(r) ? "/export?keys=1" : "/export");
 	int rc = admin_ask(
 		&(struct admin_ask){
 			.socket = r->paths->socket.ptr,
@@ -46,7 +50,7 @@ static int export_running(struct run *r)
 		exit_status = complain(r, "the server at the socket %s: %s",
 			r->paths->socket.ptr, err.text);
 	else if (told.status != 200)
-		exit_status = refused(r, &told);
+		exit_status = complain_refused(r, &told);
 	else
 		buf_put_slice(&r->out, buf_slice(&told.body));
 	buf_fini(&told.body);
@@ -55,8 +59,7 @@ static int export_running(struct run *r)
 
 /* One request of a store that nobody serves. */
 struct errand {
-	struct store_load load;
-	struct run *run;
+	struct export export;
 	bool done;
 	int rc;
 };
@@ -72,18 +75,10 @@ static void wait_for(struct store *s, struct errand *e)
 	}
 }
 
-static void on_load(struct store_load *l, int rc)
+static void on_export(struct export *x, int rc)
 {
-	struct errand *e = container_of(l, struct errand, load);
-	struct buf *out = &e->run->out;
-	bool ended = false;
+	struct errand *e = container_of(x, struct errand, export);
 
-	for (size_t i = 0; i < l->nrows; i++)
-		ended = ended || l->rows[i].last;
-	if (rc == 0)
-		rc = export_head(out, &l->flow, ended, l->rows[0].from_seq);
-	for (size_t i = 0; i < l->nrows && rc == 0; i++)
-		rc = export_row(out, l->rows[i].seq, l->rows[i].bytes);
 	e->rc = rc;
 	e->done = true;
 }
@@ -91,12 +86,15 @@ static void on_load(struct store_load *l, int rc)
 static int export_down(struct run *r, const struct id *flow)
 {
 	struct store *s = NULL;
-	struct errand e = { .run = r, .load = { .flow = *flow, .done = on_load } };
+	struct errand e = { .export = { .flow = *flow,
+				    .with_secrets = with_keys(r),
+				    .out = &r->out,
+				    .done = on_export } };
 	int exit_status = store_open_down(r, &s);
 
 	if (exit_status != EXIT_DONE)
 		return exit_status;
-	store_load(s, &e.load);
+	export_ask(s, &e.export);
 	wait_for(s, &e);
 	store_close(s);
 	if (e.rc == FISH_ENOTFOUND)

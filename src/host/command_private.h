@@ -1,7 +1,7 @@
 /* command_private.h - what the files of the commands share, and nobody else.
  *
  * command.c has the commands that ask a running server, and sends each to its function;
- * command_backup.c, command_check.c and command_flow.c look after a store. */
+ * command_backup.c, command_check.c, command_flow.c and command_import.c look after a store. */
 #ifndef FISH_COMMAND_PRIVATE_H
 #define FISH_COMMAND_PRIVATE_H
 
@@ -44,6 +44,10 @@ void bar_init(struct bar *b, const struct config *c);
 void bar_show(struct bar *b, const char *doing, uint64_t done, uint64_t all);
 void bar_end(struct bar *b);
 
+/* What a server says in words when it refuses; returns EXIT_RUNTIME. */
+struct admin_told;
+int complain_refused(struct run *r, const struct admin_told *told);
+
 /* Is there a server at the socket? */
 bool server_runs(const struct run *r);
 /* Opens the store of a server that is down; it must be there. 0, or the exit status after
@@ -54,5 +58,6 @@ int store_open_down(struct run *r, struct store **ret);
 int run_backup(struct run *r);
 int run_check(struct run *r);
 int run_export(struct run *r);
+int run_import(struct run *r);
 
 #endif

@@ -23,8 +23,9 @@
 #define BACKUP (1u << COMMAND_BACKUP)
 #define CHECKS (1u << COMMAND_CHECK)
 #define EXPORT (1u << COMMAND_EXPORT)
+#define IMPORT (1u << COMMAND_IMPORT)
 #define CLIENTS (START | LS | SHOW | CANCEL | RETRY)
-#define ASKS (BACKUP | EXPORT) /* a server, or the store of one that is down */
+#define ASKS (BACKUP | EXPORT | IMPORT) /* a server, or (but IMPORT) the store of one that is down */
 #define CARE (ASKS | CHECKS)
 
 const struct command_def command_defs[COMMANDS] = {
@@ -44,6 +45,8 @@ const struct command_def command_defs[COMMANDS] = {
 	[COMMAND_CHECK] = { "check", "FILE", "judge a store that no server has open, or a backup",
 		1, 1 },
 	[COMMAND_EXPORT] = { "export", "ID", "print a flow's whole journal as lines of JSON", 1, 1 },
+	[COMMAND_IMPORT] = { "import", "FILE",
+		"bring exported flows into a running server's store; '-' reads stdin", 1, 1 },
 };
 
 const struct flag_def flag_defs[FLAGS] = {
@@ -80,7 +83,11 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_ALL] = { "--all", NULL, NULL, LS, "ended flows too" },
 	[FLAG_LIMIT] = { "--limit", "N", NULL, LS, "at most so many flows [all]" },
 	[FLAG_FORCE] = { "--force", NULL, NULL, BACKUP, "replace the file if it is there" },
-	[FLAG_JSON] = { "--json", NULL, NULL, CLIENTS | BACKUP | CHECKS,
+	[FLAG_SKIP_EXISTING] = { "--skip-existing", NULL, NULL, IMPORT,
+		"pass over flows that are in the store already" },
+	[FLAG_WITH_KEYS] = { "--with-keys", NULL, NULL, EXPORT | IMPORT,
+		"and the secret keys of their URLs, which then go on working" },
+	[FLAG_JSON] = { "--json", NULL, NULL, CLIENTS | BACKUP | CHECKS | IMPORT,
 		"print JSON, for scripts" },
 	[FLAG_HELP] = { "--help", NULL, NULL, SERVE | CLIENTS | CARE, "this text" },
 };
@@ -128,7 +135,7 @@ static int unknown_command(const char *program, const char *word, struct err *er
 	}
 	return err_set(err, FISH_EINVAL,
 		"unknown command '%.40s': there are serve, start, ls, show, "
-		"cancel, retry, backup, check and export, see '%s --help'",
+		"cancel, retry, backup, check, export and import, see '%s --help'",
 		word, program);
 }
 
@@ -203,7 +210,9 @@ static const char *first_argument(enum command command)
 {
 	if (command == COMMAND_START)
 		return "flow's name";
-	return command == COMMAND_BACKUP || command == COMMAND_CHECK ? "file's name" : "id";
+	return command == COMMAND_BACKUP || command == COMMAND_CHECK || command == COMMAND_IMPORT
+		? "file's name"
+		: "id";
 }
 
 /* Flags and arguments may stand in any order behind the command. */

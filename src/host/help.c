@@ -119,6 +119,19 @@ static void put_backup(struct buf *out, const char *me)
 	buf_printf(out, "  %s backup latest.db --force --json\n", me);
 }
 
+static void put_import(struct buf *out, const char *me)
+{
+	buf_puts(out,
+		"\nFILE has what export printed, of one flow or of many one after the other. All of it is\n"
+		"looked through before the first flow is brought in; each comes in whole or not at all, and\n"
+		"goes on at once. A child needs its parent, there or in FILE. A flow must not live in two\n"
+		"places: stop the other server for good, or end the flow there. Its URLs go on working when\n"
+		"the store has the key they were made with (export and import with --with-keys) and the old\n"
+		"--public-url leads here. The exit status is 0 when all flows are in, 1 when not.\n");
+	buf_printf(out, "\nexamples:\n  %s import flow.jsonl\n", me);
+	buf_printf(out, "  cat *.jsonl | %s import - --with-keys --skip-existing --json\n", me);
+}
+
 static void put_examples(struct buf *out, const struct config *c, const char *flow)
 {
 	static const char id[] = "01jd8q4zv6n3f5w2x7y9k1m0pr";
@@ -166,8 +179,13 @@ static void put_examples(struct buf *out, const struct config *c, const char *fl
 		buf_puts(out,
 			"\nThe first line tells of the flow, each other is one entry of its journal. Ended flows have\n"
 			"theirs for a day by default. While the server is down the store itself is read.\n");
-		buf_printf(out, "\nexample:\n  %s export %s > flow.jsonl\n", me, id);
+		buf_puts(out,
+			"With --with-keys whoever reads it can make callback URLs for the store.\n");
+		buf_printf(out, "\nexamples:\n  %s export %s > flow.jsonl\n", me, id);
+		buf_printf(out, "  %s export %s --with-keys | ssh there %s import - --with-keys\n",
+			me, id, me);
 		return;
+	case COMMAND_IMPORT: put_import(out, me); return;
 	case COMMAND_HELP:
 	case COMMAND_VERSION: return;
 	}

@@ -18,6 +18,9 @@ enum { LIMITS = LIMIT_PARK_AFTER + 1 };
 /* Bodies in flight may take one of so many parts of the memory, flows the rest. */
 enum { MEMORY_PARTS_OF_BODIES = 4 };
 
+/* That the store's log has on the disk, however empty it is: then it is copied home and begins anew. */
+enum { LOG_BYTES = 17 << 20 };
+
 /* text: as given to the flag; NULL: the default. FISH_EINVAL with the bounds in words. */
 int limit_parse(enum limit limit, const char *text, int64_t *ret, struct err *err);
 /* The same of a member of fish_options; 0: the default. */

@@ -255,6 +255,7 @@ static int open_store(struct serve *s, struct err *err)
 			.young_bytes_max = (size_t)limits[LIMIT_YOUNG],
 			.retain_ms = limits[LIMIT_RETAIN_FOR],
 			.retain_bytes_max = (uint64_t)limits[LIMIT_RETAIN_BYTES],
+			.log_bytes = LOG_BYTES,
 		},
 		err);
 }

@@ -144,6 +144,11 @@ static bool token_shown(const struct admin *a, const struct http1 *head)
 		CRYPTO_memcmp(shown.ptr, a->token, shown.len) == 0;
 }
 
+static bool is_import(const struct http1 *req)
+{
+	return slice_eq(req->path, SLICE_LIT("/import"));
+}
+
 /* Refuses before the body is read; what it answers here never reaches on_request. */
 static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 {
@@ -162,6 +167,8 @@ static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 				"the admin token is missing or "
 				"wrong: send 'Authorization: Bearer TOKEN'; the server was given the token in "
 				"FISH_ADMIN_TOKEN, or told at its start in which file it lies"));
+	else if (is_import(head))
+		exchange_set_body_max(x, ADMIN_IMPORT_BYTES_MAX);
 	return 0;
 }
 
@@ -175,10 +182,14 @@ static void put_limit(struct buf *words, const struct admin *a, const struct htt
 		/* Its head stood, or there would be no body to be too large. */
 		struct slice length = http1_field(req, "content-length", &lengths);
 
-		buf_printf(words, ": at most %zu bytes are taken", a->config.body_bytes_max);
+		buf_printf(words, ": at most %zu bytes are taken",
+			is_import(req) ? (size_t)ADMIN_IMPORT_BYTES_MAX
+				       : a->config.body_bytes_max);
 		if (length.len > 0)
 			buf_printf(words, " and it has %.*s", (int)length.len, length.ptr);
-		buf_puts(words, "; send less, or give the server a greater --max-body");
+		if (!is_import(req))
+			buf_puts(words,
+				"; send less, or give the server a greater --max-body");
 	} else if (status == 414) {
 		buf_printf(words, ": at most %d bytes are taken", ADMIN_LINE_BYTES_MAX);
 	} else if (status == 431) {
@@ -274,12 +285,12 @@ static void route_flow(
 			admin_retry(a, x, first);
 	} else if (slice_eq(behind, SLICE_LIT("/export"))) {
 		if (method_fits(x, req, METHOD_GET))
-			admin_export(a, x, first);
+			admin_export(a, x, req, first);
 	} else if (slash != NULL || first.len == 0) {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/export, /backup and "
-			"/health");
+			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/export, /import, "
+			"/backup and /health");
 	} else if (method_of(req) == METHOD_POST) {
 		admin_start(a, x, req, first);
 	} else if (method_fits(x, req, METHOD_GET | METHOD_POST)) {
@@ -304,13 +315,16 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 			admin_backup(a, x, req);
 		else if (method_fits(x, req, METHOD_GET | METHOD_POST))
 			admin_backup_look(a, x);
+	} else if (is_import(req)) {
+		if (method_fits(x, req, METHOD_POST))
+			admin_import(a, x, req);
 	} else if (path_behind(req->path, "/flows/", &rest) && rest.len > 0) {
 		route_flow(a, x, req, rest);
 	} else {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/export, /backup and "
-			"/health");
+			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/export, /import, "
+			"/backup and /health");
 	}
 	a->config.wake(a->config.wake_arg);
 }

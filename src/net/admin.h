@@ -13,7 +13,10 @@
  *   GET    /flows/ID            the flow as JSON; 404
  *   POST   /flows/ID/cancel     202 {"id": …}; 404; 410 has ended
  *   POST   /flows/ID/retry      202 {"id": …}: a flow that stands still is run again; 404; 409 it does not
- *   GET    /flows/ID/export     200: the flow as lines of JSON, see wire/export.h; 404
+ *   GET    /flows/ID/export     200: the flow as lines of JSON, see wire/export.h; ?keys=1 with the secrets of its keys
+ *                               (unix socket only); 404
+ *   POST   /import              body: these lines, of one flow. 201 {"id": …, "keys": n} once it is durable; ?keys=1: the
+ *                               store takes keys that it lacks (unix socket only); 409 it is there; 400; 503
  *   POST   /backup?file=PATH    over the unix socket only; ?force=1 replaces a file. 202: begun; 409 one is under way, or
  *                               the file is there; 400
  *   GET    /backup              how far the last one is: {"backup": its number, "phase": "copies" | "secures" | "done" |

@@ -1,11 +1,10 @@
-/* admin_care.c - POST and GET /backup, GET /flows/ID/export.
+/* admin_care.c - POST and GET /backup.
  *
  * Invariant: a backup is begun over the unix socket alone, whose owner may write the
  * server's files anyway. Surprise: who began a backup may go away; the store goes on with
  * it, and tells whoever asks how far it is. */
 #include "net/admin_private.h"
 
-#include "wire/export.h"
 #include "wire/url.h"
 
 #include <inttypes.h>
@@ -79,52 +78,4 @@ void admin_backup(struct admin *a, struct exchange *x, const struct http1 *req)
 		answer_backup(a, x, 202);
 	buf_fini(&file);
 	buf_fini(&force);
-}
-
-struct export_op {
-	struct admin_op op;
-	struct store_load load;
-};
-
-/* One flow's rows as they are durable. */
-static void on_export(struct store_load *l, int rc)
-{
-	struct export_op *op = container_of(l, struct export_op, load);
-	struct buf *text = &op->op.text;
-	char id[ID_TEXT_SIZE];
-	bool ended = false;
-
-	id_text(&l->flow, id);
-	for (size_t i = 0; i < l->nrows; i++)
-		ended = ended || l->rows[i].last;
-	if (rc == 0)
-		rc = export_head(text, &l->flow, ended, l->rows[0].from_seq);
-	for (size_t i = 0; i < l->nrows && rc == 0; i++)
-		rc = export_row(text, l->rows[i].seq, l->rows[i].bytes);
-	if (rc == FISH_ENOTFOUND)
-		admin_error(op->op.x, 404,
-			"no flow has the id '%s', or it has ended and its journal is kept no "
-			"longer",
-			id);
-	else if (rc < 0 || buf_failed(text))
-		admin_error(op->op.x, 503, "the flow %s cannot be told: %s", id,
-			rc < 0 ? "its journal is damaged" : "it is too long");
-	else
-		exchange_answer(op->op.x, 200, "Content-Type: application/x-ndjson\r\n",
-			buf_slice(text));
-	admin_op_free(&op->op);
-}
-
-void admin_export(struct admin *a, struct exchange *x, struct slice asked)
-{
-	struct id id = { 0 };
-
-	if (id_parse(asked, &id) < 0) {
-		admin_no_flow(x, asked);
-		return;
-	}
-	struct export_op *op = admin_op_new(a, x, sizeof(*op));
-
-	op->load = (struct store_load){ .flow = id, .done = on_export };
-	store_load(a->config.store, &op->load);
 }

@@ -1,8 +1,8 @@
 /* admin_private.h - what the files of the admin listener share, and nobody else.
  *
  * admin.c guards and routes; admin_start.c starts flows and waits for their end;
- * admin_flow.c shows and cancels one; admin_list.c lists them; admin_care.c exports one
- * and has the store backed up. Invariant: an operation
+ * admin_flow.c shows and cancels one; admin_list.c lists them; admin_export.c exports one
+ * and brings one in; admin_care.c has the store backed up. Invariant: an operation
  * stands in its admin's list from the moment the engine or store may call it back until
  * its exchange is answered. */
 #ifndef FISH_ADMIN_PRIVATE_H
@@ -13,6 +13,7 @@
 
 enum {
 	ADMIN_ANSWER_BYTES_MAX = 300 << 20,      /* more than the longest input, so that show can tell it */
+	ADMIN_IMPORT_BYTES_MAX = 256 << 20,      /* of one flow's lines */
 	ADMIN_PAGE_MAX         = 1000,
 	ADMIN_PAGE_DEFAULT     = 100,
 	ADMIN_LINE_BYTES_MAX   = 8 << 10,        /* limits of a request, named in its refusal */
@@ -62,7 +63,8 @@ void admin_start(struct admin *a, struct exchange *x, const struct http1 *req, s
 void admin_show(struct admin *a, struct exchange *x, struct slice id_text);
 void admin_cancel(struct admin *a, struct exchange *x, struct slice id_text);
 void admin_retry(struct admin *a, struct exchange *x, struct slice id_text);
-void admin_export(struct admin *a, struct exchange *x, struct slice id_text);
+void admin_export(struct admin *a, struct exchange *x, const struct http1 *req, struct slice id_text);
+void admin_import(struct admin *a, struct exchange *x, const struct http1 *req);
 void admin_backup(struct admin *a, struct exchange *x, const struct http1 *req);
 void admin_backup_look(struct admin *a, struct exchange *x);
 void admin_list(struct admin *a, struct exchange *x, const struct http1 *req);

@@ -108,11 +108,14 @@ static bool take_room(struct exchange *x)
 	return true;
 }
 
+void exchange_set_body_max(struct exchange *x, size_t bytes_max) { x->body_bytes_max = bytes_max; }
+
 /* The handler has looked at the head and wants the body, or it refuses. */
 static void judge_head(struct exchange *x)
 {
 	struct connection *c = x->connection;
 	const struct server_handler *handler = &c->server->config.handler;
+	x->body_bytes_max = 0;
 	int status = handler->head(handler->owner, x, &x->request);
 	/* head has called exchange_answer, which has seen to the rest. */
 	if (x->state == EXCHANGE_ANSWERED)
@@ -121,7 +124,7 @@ static void judge_head(struct exchange *x)
 		exchange_refuse(x, status, http1_reason(status));
 		return;
 	}
-	http1_continue(&x->request, 0);
+	http1_continue(&x->request, x->body_bytes_max);
 	if (x->request.phase == HTTP1_BODY && take_room(x) && x->request.expect_continue) {
 		x->continue_due = true;
 		exchanges_flush_later(c);

@@ -57,6 +57,8 @@ struct server *server_free(struct server *s);            /* only after drain's d
 
 /* extra_lines: header lines each ending in CRLF, or "". body is copied. */
 void        exchange_answer(struct exchange *x, int status, const char *extra_lines, struct slice body);
+/* For head alone: this request's body may have so many bytes, whatever the limits say. */
+void        exchange_set_body_max(struct exchange *x, size_t bytes_max);
 /* The handler has read the body of a whole request, and answers later: its memory may go. */
 void        exchange_drop_body(struct exchange *x);
 void       *exchange_data(struct exchange *x);           /* the handler's own, NULL at first */

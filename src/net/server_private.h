@@ -40,6 +40,7 @@ struct exchange {
 	struct http1        request;
 	struct buf          answer;        /* whole, with its head */
 	struct budget      *budget;        /* the server's */
+	size_t              body_bytes_max;/* of this request's body; 0: as in the limits */
 	size_t              held;          /* of it, for the request's body */
 	void               *data;          /* the handler's */
 	void              (*on_gone)(struct exchange *x);

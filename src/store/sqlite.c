@@ -23,6 +23,7 @@ static const struct store_ops sqlite_ops = {
 	.close = sqlite_close,
 	.backup_begin = sqlite_backup_begin,
 	.backup_look = sqlite_backup_look,
+	.add_key = sqlite_add_key,
 };
 
 int sqlite_failed(struct sqlite_store *s, struct err *err, const char *doing)
@@ -155,6 +156,7 @@ static void options_read(struct sqlite_store *s, const struct store_options *o)
 		s->retain_ms = SEEN_WINDOW_MS;
 	s->retain_bytes_max = o->retain_bytes_max != 0 ? o->retain_bytes_max
 						       : RETAIN_BYTES_MAX;
+	s->log_bytes = o->log_bytes;
 	s->vfs = o->vfs;
 }
 
@@ -197,6 +199,7 @@ int sqlite_store_open(struct store **ret, const char *path, const struct sqlite_
 	/* Not before the schema is made: what is copied home is the store thread's
 	 * business. */
 	sqlite3_wal_hook(s->db, wal_frames, s);
+	room_open(s);
 	if ((rc = sqlite_thread_start(s, err)) < 0)
 		goto close;
 	*ret = &s->base;

@@ -151,7 +151,7 @@ enum statement {
 	ST_ID_GET, ST_ID_PUT, ST_ID_NEXT, ST_ID_SWEEP,
 	ST_CHUNK_INSERT, ST_CHUNK_GET, ST_CHUNK_TRIM, ST_CHUNK_DELETE, ST_CHUNK_BYTES,
 	ST_BIG_INSERT, ST_BIG_GET, ST_BIG_TRIM, ST_BIG_DELETE, ST_BIG_BYTES,
-	ST_RETIRED_INSERT, ST_RETIRED_BYTES, ST_RETIRED_DELETE,
+	ST_PAGES, ST_RETIRED_INSERT, ST_RETIRED_BYTES, ST_RETIRED_DELETE,
 	STATEMENTS
 };
 
@@ -182,6 +182,11 @@ struct sqlite_store {
 	int64_t           strip_ms;        /* … or to lose what it keeps */
 	size_t            commit_rows;     /* of the last commit: how much a tidy has to do */
 	int               wal_frames, wal_frames_max;
+	uint64_t          log_bytes;       /* as in store_options */
+	bool              grows;           /* the file is made long enough before each COMMIT … */
+	uint64_t          file_bytes;      /* … and is at least as long */
+	bool              no_room;         /* that was refused */
+	int64_t           refused_ms;      /* time of the commit that found no room; 0: it did */
 	bool              checking;        /* the file may be damaged: a read that fails is no end */
 	bool              migrating;       /* while it is opened */
 	struct buf        packed, places, moved; /* scratch: nothing stands in them from call to call */
@@ -223,6 +228,12 @@ int  sqlite_schema(struct sqlite_store *s, struct err *err);
 int  sqlite_exec(struct sqlite_store *s, const char *sql);
 int  sqlite_number(struct sqlite_store *s, const char *sql, int64_t *ret);
 extern const char sqlite_schema_parked[];
+
+/* sqlite_keys.c: the first one, for a new store; all of them, newest first, into the part that every store
+ * has; and store_add_key. */
+int  sqlite_key_make(struct sqlite_store *s);
+int  sqlite_keys_read(struct sqlite_store *s, struct err *err);
+int  sqlite_add_key(struct store *base, const struct token_key *key, struct err *err);
 
 /* sqlite_migrate.c */
 int  sqlite_migrate(struct sqlite_store *s, struct err *err);
@@ -340,12 +351,20 @@ int  ids_tidy(struct sqlite_store *s);                      /* the next piece, i
 void ids_fini(struct sqlite_store *s);
 
 /* sqlite_age.c */
-void sqlite_tidy(struct sqlite_store *s);
+/* True: it has done a piece. */
+bool sqlite_tidy(struct sqlite_store *s);
+
+/* sqlite_room.c */
+void room_open(struct sqlite_store *s);
+bool room_grow(struct sqlite_store *s);     /* before a COMMIT; false: it must be rolled back */
+void room_copied(struct sqlite_store *s);   /* the log has been copied home */
+void room_make(struct sqlite_store *s);     /* after a commit that was refused: all that is due and fits in a while */
 
 /* sqlite_ended.c */
 int  ended_write(struct sqlite_store *s, const struct store_ended *e);
 int  ended_orphan(struct sqlite_store *s, const struct id *flow);  /* it ended, and no row tells of it */
 int  ended_expire(struct sqlite_store *s, int64_t now_ms, size_t rows_max);
+bool ended_is_due(const struct sqlite_store *s, int64_t now_ms);
 int  ended_strip(struct sqlite_store *s, int64_t now_ms, size_t rows_max);
 void places_put(struct buf *out, struct flow_rows *f);
 uint64_t retained_bytes(const struct sqlite_store *s);

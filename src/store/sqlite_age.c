@@ -22,7 +22,9 @@ static void copy_home(struct sqlite_store *s)
 	 * again. A failed sync is another matter: the kernel may tell of it only once. */
 	if (rc == SQLITE_OK)
 		s->wal_frames = frames - copied;
-	else if (rc != SQLITE_IOERR_WRITE)
+	if (rc == SQLITE_OK && frames == copied)
+		room_copied(s);
+	if (rc != SQLITE_OK && rc != SQLITE_IOERR_WRITE)
 		sqlite_write_failed(s, "copy the write-ahead log home");
 }
 
@@ -117,10 +119,14 @@ static int retain(struct sqlite_store *s)
 	return 0;
 }
 
-void sqlite_tidy(struct sqlite_store *s)
+bool sqlite_tidy(struct sqlite_store *s)
 {
+	const uint64_t writes = s->writes;
 	int rc = 0;
 
+	/* Without room all of this needs a log that can begin anew. */
+	if (s->refused_ms != 0)
+		copy_home(s);
 	if (segment_newest(s)->bytes >= s->segment_bytes_max)
 		rc = segment_begin_next(s);
 	if (rc == 0 && s->nsegments > 1 && s->young_bytes > s->young_bytes_max &&
@@ -136,4 +142,5 @@ void sqlite_tidy(struct sqlite_store *s)
 		ids_tidy(s);
 	if (s->wal_frames >= s->wal_frames_max)
 		copy_home(s);
+	return s->writes != writes;
 }

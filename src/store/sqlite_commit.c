@@ -74,6 +74,7 @@ int sqlite_commit(struct sqlite_store *s, const struct store_commit *c)
 		s->sums = before;
 		/* What is known of the oldest ended rows is rolled back: look again. */
 		s->expire_ms = s->strip_ms = 0;
+		s->refused_ms = s->log_bytes != 0 ? c->now_ms : 0;
 		/* On a full disk the log can be used again only when it is copied home. */
 		s->wal_frames = s->wal_frames_max;
 		sqlite_rescan(s);

@@ -247,6 +247,12 @@ static bool is_over(
 		(retained_bytes(s) > s->retain_bytes_max && !segment_first);
 }
 
+bool ended_is_due(const struct sqlite_store *s, int64_t now_ms)
+{
+	return now_ms > s->expire_ms || now_ms > s->strip_ms ||
+		retained_bytes(s) > s->retain_bytes_max;
+}
+
 int ended_strip(struct sqlite_store *s, int64_t now_ms, size_t rows_max)
 {
 	if (now_ms <= s->strip_ms && retained_bytes(s) <= s->retain_bytes_max)

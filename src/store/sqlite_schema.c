@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 
 /* Journal segments are made as they are needed, see sqlite_segment.c. Columns that are
@@ -202,24 +201,6 @@ static int lock_take(struct sqlite_store *s, struct err *err)
 	return 0;
 }
 
-/* The first MAC key; its id is 1. */
-static int key_make(struct sqlite_store *s)
-{
-	char secret[TOKEN_SECRET_BYTES];
-	sqlite3_stmt *stmt = NULL;
-
-	if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret)
-		return SQLITE_IOERR;
-	int rc = stmt_prepare(s, &stmt, "INSERT INTO mac_key VALUES (1, 1, ?)");
-	if (rc == SQLITE_OK) {
-		stmt_bind_slice(stmt, 1, (struct slice){ secret, sizeof secret });
-		rc = stmt_run(stmt);
-	}
-	stmt_free(stmt);
-	explicit_bzero(secret, sizeof secret);
-	return rc;
-}
-
 /* One transaction: a kill in the middle leaves an empty file, which counts as new. */
 static int tables_make(struct sqlite_store *s, struct err *err)
 {
@@ -230,7 +211,7 @@ static int tables_make(struct sqlite_store *s, struct err *err)
 		SQLITE_STORE_FORMAT);
 	if (sqlite_exec(s, "BEGIN EXCLUSIVE") != SQLITE_OK || sqlite_exec(s, schema_sql) != SQLITE_OK ||
 		sqlite_exec(s, sqlite_schema_parked) != SQLITE_OK ||
-		segment_create_table(s, 1) != SQLITE_OK || key_make(s) != SQLITE_OK ||
+		segment_create_table(s, 1) != SQLITE_OK || sqlite_key_make(s) != SQLITE_OK ||
 		sqlite_exec(s, stamp) != SQLITE_OK || sqlite_exec(s, "COMMIT") != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot make its tables");
 	/* The MAC keys in it are secret; a file that somebody made beforehand may be open
@@ -238,33 +219,6 @@ static int tables_make(struct sqlite_store *s, struct err *err)
 	if (s->vfs == NULL && chmod(s->path, 0600) != 0)
 		return err_set(err, FISH_EIO, "store %s: cannot make it private: %s",
 			s->path, strerror(errno));
-	return 0;
-}
-
-/* Newest first, into the part that every store has. */
-static int keys_read(struct sqlite_store *s, struct err *err)
-{
-	int64_t n = 0;
-	sqlite3_stmt *stmt = NULL;
-
-	if (sqlite_number(s, "SELECT count(*) FROM mac_key", &n) != SQLITE_OK ||
-		stmt_prepare(s, &stmt,
-			"SELECT id, secret FROM mac_key ORDER BY n DESC") != SQLITE_OK)
-		return sqlite_failed(s, err, "cannot read its keys");
-	s->base.keys = xalloc((size_t)(n + 1) * sizeof *s->base.keys);
-	while (sqlite3_step(stmt) == SQLITE_ROW && s->base.nkeys < (size_t)n) {
-		struct token_key *key = &s->base.keys[s->base.nkeys];
-		struct slice secret = stmt_slice(stmt, 1);
-		if (secret.len != TOKEN_SECRET_BYTES)
-			break;
-		key->id = (uint8_t)sqlite3_column_int(stmt, 0);
-		memcpy(key->secret, secret.ptr, TOKEN_SECRET_BYTES);
-		s->base.nkeys++;
-	}
-	stmt_free(stmt);
-	if (n == 0 || s->base.nkeys != (size_t)n)
-		return err_set(err, FISH_EFORMAT,
-			"store %s is damaged: its keys are not whole", s->path);
 	return 0;
 }
 
@@ -302,5 +256,5 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 		return rc;
 	if (s->migrating && (rc = sqlite_migrate(s, err)) < 0)
 		return rc;
-	return keys_read(s, err);
+	return sqlite_keys_read(s, err);
 }

@@ -76,6 +76,7 @@ static const char *const statement_sql[STATEMENTS] = {
 			" (SELECT max(seq) FROM chunk WHERE flow = ?1 AND seq <= ?2))",
 	[ST_BIG_DELETE] = "DELETE FROM big WHERE flow = ?",
 	[ST_BIG_BYTES] = "SELECT sum(length(bytes)) FROM big WHERE flow = ?",
+	[ST_PAGES] = "PRAGMA page_count",
 	[ST_RETIRED_INSERT] = "INSERT INTO retired (number, retired_ms, bytes) VALUES (?, ?, ?)",
 	[ST_RETIRED_BYTES] = "UPDATE retired SET bytes = ?2 WHERE number = ?1",
 	[ST_RETIRED_DELETE] = "DELETE FROM retired WHERE number = ?",
@@ -175,6 +176,8 @@ static void kill_if_asked(const struct sqlite_store *s, enum kill_phase phase)
  * it, when it is durable and nobody has been told. */
 int sqlite_end(struct sqlite_store *s)
 {
+	if (!room_grow(s))
+		return SQLITE_FULL;
 	s->writes++;
 	kill_if_asked(s, KILL_BEFORE);
 	int rc = stmt_run(s->statements[ST_COMMIT]);
@@ -225,8 +228,9 @@ static bool left_nothing(sqlite3 *db)
 
 int sqlite_write_failed(struct sqlite_store *s, const char *doing)
 {
-	if (!left_nothing(s->db))
+	if (!s->no_room && !left_nothing(s->db))
 		sqlite_die(s, doing);
+	s->no_room = false;
 	/* Some errors have rolled back by themselves. */
 	if (!sqlite3_get_autocommit(s->db) &&
 		stmt_run(s->statements[ST_ROLLBACK]) != SQLITE_OK)

@@ -44,6 +44,8 @@ static bool take(struct sqlite_store *s, struct store_request *r)
 	hand_back(s, r);
 	if (commits)
 		sqlite_tidy(s);
+	if (s->refused_ms != 0)
+		room_make(s);
 	return commits;
 }
 

@@ -122,6 +122,17 @@ void store_backup_look(struct store *s, struct store_backup *ret)
 		s->ops->backup_look(s, ret);
 }
 
+int store_add_key(struct store *s, const struct token_key *key, struct err *err)
+{
+	CHECK(key->id != 0);
+	for (size_t i = 0; i < s->nkeys; i++)
+		CHECK(s->keys[i].id != key->id);
+	if (s->ops->add_key == NULL)
+		return err_set(err, FISH_EINVAL,
+			"a store in memory takes no keys: import into one that is a file");
+	return s->ops->add_key(s, key, err);
+}
+
 struct store *store_close(struct store *s)
 {
 	if (s != NULL)

@@ -165,6 +165,8 @@ struct store_ops {
 	/* NULL: there is nothing to be copied. */
 	int  (*backup_begin)(struct store *s, const char *path, enum store_backup_mode mode, struct err *err);
 	void (*backup_look)(struct store *s, struct store_backup *ret);
+	/* NULL: its keys are its own. */
+	int  (*add_key)(struct store *s, const struct token_key *key, struct err *err);
 };
 
 /* The part that every store has; a kind of store embeds it first. */
@@ -190,6 +192,8 @@ struct store_options {
 	size_t      young_bytes_max;     /* of rows that a restart reads, about; 0: 64 MiB */
 	int64_t     retain_ms;           /* an ended flow's input, result and history stay so long; 0: a day */
 	uint64_t    retain_bytes_max;    /* … and at most so many bytes of them all, the oldest go first; 0: 1 GiB */
+	uint64_t    log_bytes;           /* that its write-ahead log has on the disk from the beginning; then a commit that
+	                                    finds no room also has retention carried out by its now_ms; 0: none */
 	const char *vfs;                 /* SQLite's, by name; tests bring their own; NULL: the system's */
 };
 
@@ -219,6 +223,10 @@ struct store *store_close(struct store *s);      /* waits for what is under way 
  * a server has it; FISH_EINVAL; FISH_EIO. */
 int  store_backup_begin(struct store *s, const char *path, enum store_backup_mode mode, struct err *err);
 void store_backup_look(struct store *s, struct store_backup *ret);   /* how far the last one is */
+
+/* Blocking: keeps one more MAC key, older than all others, of another id than theirs; keys and nkeys change.
+ * FISH_ESTORE: rolled back, as a commit; FISH_EINVAL: this kind of store takes none. */
+int  store_add_key(struct store *s, const struct token_key *key, struct err *err);
 
 /* Judges the file of a store that nobody has open, and does not change it. Calls found for each thing that is
  * wrong (flow NULL: it is no flow's), progress (may be NULL) now and then with a count of flows. 0: it is

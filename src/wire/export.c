@@ -4,10 +4,12 @@
  * base64, as nobody but a replay reads them. */
 #include "wire/export.h"
 
+#include "base/hash.h"
 #include "wire/entry.h"
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <string.h>
 
 enum field_type { FIELD_NUMBER, FIELD_SIGNED, FIELD_TEXT, FIELD_PACKED, FIELD_ID };
@@ -117,18 +119,77 @@ static void put_field(struct buf *out, const struct export_field *f, const struc
 	}
 }
 
-int export_head(struct buf *out, const struct id *flow, bool ended, uint64_t from_seq)
+static void put_key(struct buf *out, const struct export_key *k)
+{
+	buf_printf(out, "{\"id\": %u, \"mark\": \"%s\"", k->key.id, k->mark);
+	if (k->has_secret) {
+		buf_puts(out, ", \"secret\": \"");
+		put_base64(out,
+			(struct slice){ (const char *)k->key.secret, sizeof k->key.secret });
+		buf_putc(out, '"');
+	}
+	buf_putc(out, '}');
+}
+
+static void put_bytes(struct buf *out, const char *name, struct slice bytes)
+{
+	if (bytes.len == 0)
+		return;
+	buf_printf(out, ", \"%s\": \"", name);
+	put_base64(out, bytes);
+	buf_putc(out, '"');
+}
+
+void export_put_head(struct buf *out, const struct export_head *h)
 {
 	char text[ID_TEXT_SIZE];
 
-	id_text(flow, text);
+	id_text(&h->flow, text);
 	buf_printf(out,
-		"{\"fish_flow\": %d, \"id\": \"%s\", \"ended\": %s, \"from_seq\": %" PRIu64 "}\n",
-		EXPORT_VERSION, text, ended ? "true" : "false", from_seq);
-	return 0;
+		"{\"fish_flow\": %d, \"id\": \"%s\", \"ended\": %s, \"from_seq\": %" PRIu64
+		", \"next_seq\": %" PRIu64 ", \"keys\": [",
+		EXPORT_VERSION, text, h->ended ? "true" : "false", h->from_seq,
+		h->next_seq);
+	for (size_t i = 0; i < h->nkeys; i++) {
+		buf_puts(out, i > 0 ? ", " : "");
+		put_key(out, &h->keys[i]);
+	}
+	buf_putc(out, ']');
+	put_bytes(out, "untaken", h->untaken);
+	put_bytes(out, "seen", h->seen);
+	id_text(&h->sum, text);
+	buf_printf(out, ", \"sum\": \"%s\"}\n", text);
 }
 
-int export_row(struct buf *out, uint64_t seq, struct slice bytes)
+struct id export_sum(const struct export_head *h, struct slice bytes)
+{
+	char text[100];
+	int len = snprintf(text, sizeof text, "%d %" PRIu64 " %" PRIu64, h->ended, h->from_seq,
+		h->next_seq);
+	const struct slice parts[] = { { (const char *)h->flow.b, sizeof h->flow.b },
+		{ text, (size_t)len }, bytes, h->untaken, h->seen };
+
+	return hash128(parts, sizeof parts / sizeof *parts);
+}
+
+void export_look_at(struct export_head *h, uint64_t seq, struct slice bytes)
+{
+	struct entry e;
+
+	for (; entry_next(&bytes, &e) == 1; seq++) {
+		size_t at = 0;
+
+		h->next_seq = seq + 1;
+		if ((e.kind != ENTRY_START && e.kind != ENTRY_RENEW) || e.key_id == 0)
+			continue;
+		while (at < h->nkeys && h->keys[at].key.id != e.key_id)
+			at++;
+		if (at == h->nkeys && at < EXPORT_KEYS_MAX)
+			h->keys[h->nkeys++] = (struct export_key){ .key = { .id = e.key_id } };
+	}
+}
+
+int export_put_row(struct buf *out, uint64_t seq, struct slice bytes)
 {
 	struct entry e;
 	const char *at = bytes.ptr;

@@ -233,7 +233,10 @@ class Care(unittest.TestCase):
         running = run(self.server, "export", flow)
         self.assertEqual(running.returncode, 0, running.stderr)
         head, *entries = map(json.loads, running.stdout.splitlines())
-        self.assertEqual(head, {"fish_flow": 1, "id": flow, "ended": True, "from_seq": 0})
+        self.assertEqual({name: head[name] for name in ("fish_flow", "id", "ended", "from_seq", "next_seq")},
+                         {"fish_flow": 1, "id": flow, "ended": True, "from_seq": 0,
+                          "next_seq": len(entries)})
+        self.assertEqual([sorted(key) for key in head["keys"]], [["id", "mark"]])
         self.assertEqual([entry["seq"] for entry in entries], list(range(len(entries))))
         self.assertEqual((entries[0]["kind"], entries[-1]["kind"]), ("start", "end"))
         body = [entry for entry in entries if "body_base64" in entry][0]

@@ -222,6 +222,20 @@ static void each_planted_damage_is_found(void **state)
 	}
 }
 
+/* Where the file's pages end, as its header tells; behind them there may be room for more. */
+static off_t pages_end(const char *path)
+{
+	uint8_t count[4];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(pread(fd, count, sizeof count, 28), sizeof count);
+	close(fd);
+	uint32_t pages = (uint32_t)count[0] << 24 | (uint32_t)count[1] << 16 |
+		(uint32_t)count[2] << 8 | count[3];
+	assert_true(pages > 1);
+	return (off_t)pages * SQLITE_STORE_PAGE_BYTES;
+}
+
 static void a_torn_page_is_found(void **state)
 {
 	struct fixture *fx = *state;
@@ -230,9 +244,8 @@ static void a_torn_page_is_found(void **state)
 
 	make(fx);
 	memset(noise, 'z', sizeof noise);
-	struct stat st;
-	assert_int_equal(stat(fx->path, &st), 0);
-	for (off_t at = SQLITE_STORE_PAGE_BYTES; at < st.st_size; at += SQLITE_STORE_PAGE_BYTES) {
+	off_t end = pages_end(fx->path);
+	for (off_t at = SQLITE_STORE_PAGE_BYTES; at < end; at += SQLITE_STORE_PAGE_BYTES) {
 		static char before[SQLITE_STORE_PAGE_BYTES];
 		int fd = open(fx->path, O_RDWR | O_CLOEXEC);
 		assert_int_equal(pread(fd, before, sizeof before, at), sizeof before);

@@ -403,6 +403,54 @@ static void kill_switch_hits_before_or_after(void **state)
 	}
 }
 
+static void a_key_that_came_is_kept_behind_the_own(void **state)
+{
+	struct fixture *fx = *state;
+	struct err err = { 0 };
+
+	open_with(fx, NULL);
+	struct token_key own = fx->s->keys[0];
+	struct token_key came = { .id = own.id == 7 ? 8 : 7, .secret = "somebody else's" };
+	struct token_key more = { .id = 1, .secret = "a store's before" };
+	assert_true(own.id > 1); /* all had 1 once: theirs must find room */
+	assert_int_equal(store_add_key(fx->s, &came, &err), 0);
+	assert_int_equal(store_add_key(fx->s, &more, &err), 0);
+	for (int reopened = 0; reopened < 2; reopened++) {
+		assert_int_equal(fx->s->nkeys, 3);
+		assert_memory_equal(&fx->s->keys[0], &own, sizeof own);
+		assert_memory_equal(&fx->s->keys[1], &came, sizeof came);
+		assert_memory_equal(&fx->s->keys[2], &more, sizeof more);
+		fx->s = store_close(fx->s);
+		open_with(fx, NULL);
+	}
+}
+
+/* The rest of it is in tests/e2e/full_test.py, which has a disk that is full. */
+static void the_file_has_room_for_the_log(void **state)
+{
+	struct fixture *fx = *state;
+	char log[140];
+	struct stat st;
+	enum { LOG = 3 << 20, MEBIBYTE = 1 << 20 };
+
+	open_with(fx, &(struct store_options){ .log_bytes = LOG });
+	snprintf(log, sizeof log, "%s-wal", fx->path);
+	assert_int_equal(stat(log, &st), 0);
+	assert_true(st.st_blocks * 512 >= LOG);
+	assert_true(st.st_size < LOG);
+	for (unsigned n = 1; n <= 100; n++) {
+		static char bytes[60000];
+		struct store_row row = { .flow = flow_id(n),
+			.bytes = { bytes, sizeof bytes } };
+		assert_int_equal(commit_row(fx, row, 1000 + n), 0);
+		assert_int_equal(stat(fx->path, &st), 0);
+		assert_int_equal(st.st_size % MEBIBYTE, 0);
+		/* Nothing is copied home yet, but for what the file was made with. */
+		assert_true(st.st_size > (off_t)n * (off_t)sizeof bytes);
+		assert_true(st.st_blocks * 512 >= st.st_size);
+	}
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -421,6 +469,8 @@ int main(void)
 		T(time_outlives_the_rows),
 		T(rolled_back_expiry_is_tried_again),
 		T(kill_switch_hits_before_or_after),
+		T(a_key_that_came_is_kept_behind_the_own),
+		T(the_file_has_room_for_the_log),
 	};
 #undef T
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,8 @@
  * so that each of its answers can be had at will, at once or late. */
 #include "net_test.h"
 
+#include "engine/export.h"
+#include "engine/import.h"
 #include "net/admin.h"
 #include "net/admin_client.h"
 #include "wire/entry.h"
@@ -108,12 +110,19 @@ void store_list(struct store *s, struct store_list *l)
 	l->done(l, 0);
 }
 
-void store_load(struct store *s, struct store_load *l)
+void export_ask(struct store *s, struct export *x)
 {
 	(void)s;
-	l->rows = NULL;
-	l->nrows = 0;
-	l->done(l, FISH_ENOTFOUND);
+	if (x->with_secrets)
+		buf_puts(x->out, "secrets\n");
+	x->done(x, x->with_secrets ? 0 : FISH_ENOTFOUND);
+}
+
+void engine_import(struct engine *e, struct import *im)
+{
+	im->err = (struct err){ .text = "so it is" };
+	im->existed = e->rc == FISH_EGONE;
+	im->done(im, e->rc);
 }
 
 int store_backup_begin(
@@ -471,12 +480,27 @@ static void test_paths_and_methods(void **state)
 	ask(&d, "DELETE /flows/a", "", 405, "Allow: GET, HEAD, POST\r\n");
 	ask(&d, "PUT /flows/a", "{}", 405, "does not take PUT, only GET, HEAD, POST");
 	ask(&d, "GET /flows/a/retry", "", 405, "Allow: POST\r\n");
+	ask(&d, "GET /import", "", 405, "Allow: POST\r\n");
 	ask(&d, "GET /flows/a/cancel", "", 405, "Allow: POST\r\n");
 	ask(&d, "POST /flows", "", 405, "Allow: GET, HEAD\r\n");
 	ask(&d, "POST /health", "", 405, "Allow: GET, HEAD\r\n");
 	ask(&d, "GET /health", "", 200, "\"ok\"");
 	d.engine.away = true;
 	ask(&d, "GET /health", "", 503, "store away");
+	desk_close(&d);
+}
+
+/* Over TCP, where the token may do less than the owner of the socket. */
+static void test_import_and_keys(void **state)
+{
+	(void)state;
+	struct desk d;
+	char body[] = "{\"fish_flow\": 9, \"more than\": \"a hundred bytes\", \"as the limit of the "
+		      "other bodies in this test is\": 1}";
+	desk_open(&d);
+	ask(&d, "POST /import?keys=1", "{}", 403, "over the unix socket only");
+	ask(&d, "POST /import", body, 400, "line 1: the flow is in form 9");
+	ask(&d, "POST /import", "", 400, "there is no flow in it");
 	desk_close(&d);
 }
 
@@ -563,6 +587,7 @@ int main(void)
 		cmocka_unit_test(test_drain_lets_those_who_wait_go),
 		cmocka_unit_test(test_show_and_cancel),
 		cmocka_unit_test(test_paths_and_methods),
+		cmocka_unit_test(test_import_and_keys),
 		cmocka_unit_test(test_store_away_is_no_empty_list),
 		cmocka_unit_test(test_refusals_of_the_parser),
 		cmocka_unit_test(test_pages),
