@@ -1,25 +1,12 @@
 /* handshake_test.c - the answers that senders want before they deliver. */
-#include "vectors_handshake.h"
+#include "wire/handshake.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
-
-static void all_that_others_assembled_are_answered(void **state)
-{
-	const char *folder = getenv("FISH_VECTORS");
-	size_t cases = 0;
-	size_t differing = 0;
-
-	(void)state;
-	if (!run_handshakes(folder ? folder : "../shared/vectors", &cases, &differing)) {
-		print_message("no handshakes.jsonl in %s: skipped\n", folder ? folder : "../shared/vectors");
-		skip();
-	}
-	assert_true(cases > 0);
-	assert_int_equal(differing, 0);
-}
 
 struct asked {
 	const char *kind, *method, *query, *headers[3][2], *body, *secret, *token;
@@ -148,7 +135,6 @@ static void kinds_have_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(all_that_others_assembled_are_answered),
 		cmocka_unit_test(the_posted_ones),
 		cmocka_unit_test(the_ones_that_get),
 		cmocka_unit_test(nobody_is_a_mirror_for_any_text),

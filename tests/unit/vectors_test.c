@@ -1,7 +1,8 @@
-/* vectors_test.c - every signature and every structured field of the test data that others made.
+/* vectors_test.c - every signature, structured field and handshake of the test data that others made.
  *
  * The data lies outside of the checkout (FISH_VECTORS); a kind that is not there is skipped. `make
  * test-vectors VECTORS=DIR` runs this over another folder. */
+#include "vectors_handshake.h"
 #include "vectors_kit.h"
 
 #include <setjmp.h>
@@ -39,11 +40,21 @@ static void all_structured_fields_are_read_as_expected(void **state)
 	judge("structured-fields", run_fields(folder()));
 }
 
+static void all_questions_of_senders_are_answered(void **state)
+{
+	struct vectors all = { .cases = 0 };
+
+	(void)state;
+	all.there = run_handshakes(folder(), &all.cases, &all.differing);
+	judge("handshakes", all);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_signatures_get_their_strict_verdicts),
 		cmocka_unit_test(all_structured_fields_are_read_as_expected),
+		cmocka_unit_test(all_questions_of_senders_are_answered),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
