@@ -10,13 +10,14 @@ BIG     ?=
 export ROWS RUNS BIG
 VECTORS ?= ../shared/vectors
 
-.PHONY: build demo play test test-vectors soak bench lint fresh install clean help
+.PHONY: build demo play test test-interop test-vectors soak bench lint fresh install clean help
 
 help:
 	@echo 'make demo     the whole promise in a minute (SEED=n repeats the choices of a run)'
 	@echo 'make play     leave a broker up, to try things on'
 	@echo 'make test     everything that is tested; ends with "N passed, N failed"'
 	@echo 'make test-vectors   signatures and structured fields that others made (VECTORS=DIR is their folder)'
+	@echo 'make test-interop  real senders and proxies: npm, curl, alertmanager, nginx, haproxy'
 	@echo 'make bench    measures it beside nginx and the bare disk (ROWS=ingest,trip RUNS=5 BIG=1)'
 	@echo 'make soak     what chance finds, for SOAK_SECONDS=n (an hour); Ctrl-C ends it early'
 	@echo 'make build    libfish and the examples, in $(BUILD)'
@@ -44,6 +45,10 @@ test:
 test-vectors:
 	@scripts/deps test
 	@scripts/test-vectors $(VECTORS)
+
+test-interop:
+	@scripts/deps interop
+	@scripts/test-interop
 
 bench: build
 	@scripts/deps bench
