@@ -38,7 +38,8 @@ static EVP_PKEY *key_of(struct slice pem)
 
 	X509_free(certificate);
 	BIO_free(bio);
-	if (key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) >= RSA_BITS_MIN)
+	if (key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
+	    EVP_PKEY_get_bits(key) >= RSA_BITS_MIN)
 		return key;
 	EVP_PKEY_free(key);
 	return NULL;
