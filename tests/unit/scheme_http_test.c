@@ -250,6 +250,8 @@ static void a_digest_that_is_covered_is_of_the_body(void **state)
 		{ "sha-256=:AAAA:", SCHEME_BAD_DIGEST },
 		{ "sha-256", SCHEME_BAD_DIGEST },
 		{ "", SCHEME_BAD_DIGEST },
+		{ "sha-256=:AVq9f1zFei3ZS3WQ8ErYCEJzkF7jPsXOvq5iJ2qX+GI=:, sha-512=:AAAA:", SCHEME_BAD_DIGEST },
+		{ "sha-256=:AVq9f1zFei3ZS3WQ8ErYCEJzkF7jPsXOvq5iJ2qX+GI=:, md5=:AAAA:", SCHEME_VALID },
 		{ NULL, SCHEME_VALID },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
