@@ -219,12 +219,11 @@ static int keep_line(struct ctl *c, struct slice line, size_t number)
 
 static int read_headers(struct ctl *c)
 {
-	struct slice rest = SLICE_NONE;
 	int rc = read_file(c->values[CTL_HEADERS], &c->headers_text);
+	struct slice rest = buf_slice(&c->headers_text);
 
 	c->headers = xalloc(CTL_HEADERS_MAX * sizeof(*c->headers));
 	c->request.headers = c->headers;
-	rest = buf_slice(&c->headers_text);
 	for (size_t number = 1; rc == CTL_YES && rest.len > 0; number++) {
 		const char *end = memchr(rest.ptr, '\n', rest.len);
 		size_t len = end == NULL ? rest.len : (size_t)(end - rest.ptr);

@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { RSA_BITS_MIN = 2048, SIGNATURE_BYTES_MAX = 1024, SNS_REGION_MIN = 3, CERT_BYTES_MAX = 64 << 10 };
@@ -171,8 +172,10 @@ static const struct sns_field sns_fields[] = {
 
 static struct slice sns_text(struct scheme_check *c, const char *name)
 {
-	char pointer[32] = "/";
-	json_t *value = scheme_body_at(c, strcat(pointer, name));
+	char pointer[32];
+
+	snprintf(pointer, sizeof(pointer), "/%s", name);
+	json_t *value = scheme_body_at(c, pointer);
 
 	if (!json_is_string(value))
 		return SLICE_NONE;
