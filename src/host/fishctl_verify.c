@@ -156,6 +156,17 @@ int ctl_verify(struct ctl *c)
 
 /* ---- sign ---- */
 
+/* As a terminal and curl's -H @file want lines. */
+static void drop_returns(struct buf *lines)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < lines->len; i++)
+		if (lines->ptr[i] != '\r')
+			lines->ptr[kept++] = lines->ptr[i];
+	lines->len = kept;
+}
+
 int ctl_sign(struct ctl *c)
 {
 	struct err err = { .text = "" };
@@ -169,6 +180,7 @@ int ctl_sign(struct ctl *c)
 	buf_init(&body, SIZE_MAX);
 	if (scheme_sign(c->scheme, &c->request, slice_of(c->values[CTL_ID]), &lines, &body, &err) < 0)
 		rc = ctl_complain("%s", err.text);
+	drop_returns(&lines);
 	print(&lines);
 	print(&body);
 	return rc;
