@@ -37,7 +37,7 @@ static const char verify_help[] =
 "Exit status: 0 valid, 1 not valid, 2 nothing was judged (arguments, files).\n"
 "\n"
 "  fishctl verify stripe --secret-file whsec --headers h.txt --body b.json\n"
-"  fishctl verify standard-webhooks --secret-file old --secret-file new --headers h --body b --now 1750000000\n"
+"  fishctl verify standard-webhooks --secret-file old --secret-file new --headers h --body b\n"
 "  fishctl verify twilio --secret-file token --headers h --body b --url 'https://example.org/h/x?id=7'\n"
 "  fishctl verify hmac-sha256 header=X-Sig prefix=sha256= 'sign={ts}.{body}' ts=X-Time tolerance=300 \\\n"
 "      --secret-file s --headers h --body b\n";
@@ -67,6 +67,12 @@ static const char schemes_help[] =
 "A scheme that is not listed can be described by hmac-sha256 (-sha1, -sha384, -sha512) or ed25519 and\n"
 "options; docs/signatures.md tells of them.\n";
 
+/* What makes a request. */
+enum {
+	REQUEST = 1 << CTL_SECRET_FILE | 1 << CTL_HEADERS | 1 << CTL_BODY | 1 << CTL_URL | 1 << CTL_METHOD |
+	          1 << CTL_NOW,
+};
+
 static const struct command {
 	const char *name;
 	const char *help;
@@ -74,11 +80,9 @@ static const struct command {
 	int       (*run)(struct ctl *c);
 } commands[] = {
 	{ "verify", verify_help,
-	  1 << CTL_SECRET_FILE | 1 << CTL_HEADERS | 1 << CTL_BODY | 1 << CTL_URL | 1 << CTL_METHOD | 1 << CTL_NOW |
-	  1 << CTL_TOLERANCE | 1 << CTL_CERTIFICATE | 1 << CTL_JSON | 1 << CTL_HELP, ctl_verify },
+	  REQUEST | 1 << CTL_TOLERANCE | 1 << CTL_CERTIFICATE | 1 << CTL_JSON | 1 << CTL_HELP, ctl_verify },
 	{ "sign", sign_help,
-	  1 << CTL_SECRET_FILE | 1 << CTL_HEADERS | 1 << CTL_BODY | 1 << CTL_URL | 1 << CTL_METHOD | 1 << CTL_NOW |
-	  1 << CTL_ID | 1 << CTL_HELP, ctl_sign },
+	  REQUEST | 1 << CTL_ID | 1 << CTL_HELP, ctl_sign },
 	{ "schemes", schemes_help, 1 << CTL_JSON | 1 << CTL_MARKDOWN | 1 << CTL_HELP, ctl_schemes },
 };
 

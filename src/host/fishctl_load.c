@@ -189,6 +189,15 @@ static bool is_request_line(struct slice line)
 	return memmem(line.ptr, line.len, version, sizeof(version) - 1) != NULL;
 }
 
+static bool is_name(struct slice name)
+{
+	for (size_t i = 0; i < name.len; i++)
+		if (name.ptr[i] <= 0x20 || name.ptr[i] >= 0x7f ||
+		    strchr("\"(),/;<=>?@[\\]{}", name.ptr[i]) != NULL)
+			return false;
+	return name.len > 0;
+}
+
 static int keep_line(struct ctl *c, struct slice line, size_t number)
 {
 	const char *colon = memchr(line.ptr, ':', line.len);
@@ -196,8 +205,9 @@ static int keep_line(struct ctl *c, struct slice line, size_t number)
 
 	if (number == 1 && is_request_line(line))
 		return CTL_YES;
-	if (name.len == 0 || strchr(" \t", line.ptr[0]) != NULL)
-		return ctl_complain("%s, line %zu: it is not \"Name: value\"", c->values[CTL_HEADERS], number);
+	if (!is_name(trimmed(name)) || strchr(" \t", line.ptr[0]) != NULL)
+		return ctl_complain("%s, line %zu: it is not \"Name: value\"", c->values[CTL_HEADERS],
+		                    number);
 	if (c->request.nheaders == CTL_HEADERS_MAX)
 		return ctl_complain("%s: over %d headers", c->values[CTL_HEADERS], CTL_HEADERS_MAX);
 	c->headers[c->request.nheaders++] = (struct http1_field){
@@ -209,12 +219,11 @@ static int keep_line(struct ctl *c, struct slice line, size_t number)
 
 static int read_headers(struct ctl *c)
 {
-	struct slice rest = SLICE_NONE;
 	int rc = read_file(c->values[CTL_HEADERS], &c->headers_text);
+	struct slice rest = buf_slice(&c->headers_text);
 
 	c->headers = xalloc(CTL_HEADERS_MAX * sizeof(*c->headers));
 	c->request.headers = c->headers;
-	rest = buf_slice(&c->headers_text);
 	for (size_t number = 1; rc == CTL_YES && rest.len > 0; number++) {
 		const char *end = memchr(rest.ptr, '\n', rest.len);
 		size_t len = end == NULL ? rest.len : (size_t)(end - rest.ptr);

@@ -114,7 +114,8 @@ static void put_json(struct ctl *c, const struct scheme_result *result, const st
 	put_member(out, "why", slice_of(result->why));
 	if (result->id_len > 0) {
 		put_member(out, "id", slice_of(result->id));
-		buf_printf(out, ", \"id_signed\": %s", result->id_from == SCHEME_ID_SIGNED ? "true" : "false");
+		buf_printf(out, ", \"id_signed\": %s",
+		           result->id_from == SCHEME_ID_SIGNED ? "true" : "false");
 	}
 	if (valid && c->nsecrets > 0)
 		buf_printf(out, ", \"secret\": %zu", result->secret + 1);
@@ -131,12 +132,12 @@ int ctl_verify(struct ctl *c)
 	struct buf shown;
 	struct buf out;
 
-	if (c->values[CTL_HEADERS] == NULL)
-		return ctl_complain("--headers is missing");
 	int rc = ctl_load(c);
 
 	if (rc != CTL_YES)
 		return rc;
+	if (c->values[CTL_HEADERS] == NULL)
+		return ctl_complain("--headers is missing");
 	if (scheme_signs_url(c->scheme) && c->values[CTL_URL] == NULL)
 		return ctl_complain("%s signs the public URL: --url is missing", scheme_name(c->scheme));
 	ctl_warn_of_secrets(c);
@@ -155,6 +156,17 @@ int ctl_verify(struct ctl *c)
 
 /* ---- sign ---- */
 
+/* As a terminal and curl's -H @file want lines. */
+static void drop_returns(struct buf *lines)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < lines->len; i++)
+		if (lines->ptr[i] != '\r')
+			lines->ptr[kept++] = lines->ptr[i];
+	lines->len = kept;
+}
+
 int ctl_sign(struct ctl *c)
 {
 	struct err err = { .text = "" };
@@ -168,6 +180,7 @@ int ctl_sign(struct ctl *c)
 	buf_init(&body, SIZE_MAX);
 	if (scheme_sign(c->scheme, &c->request, slice_of(c->values[CTL_ID]), &lines, &body, &err) < 0)
 		rc = ctl_complain("%s", err.text);
+	drop_returns(&lines);
 	print(&lines);
 	print(&body);
 	return rc;
@@ -180,7 +193,8 @@ static void put_tolerance(struct buf *out, const struct scheme_about *a)
 	if (a->tolerance_s == 0)
 		buf_puts(out, "none");
 	else
-		buf_printf(out, "%d s%s", a->tolerance_s, a->past_only ? ", into the past only" : " both ways");
+		buf_printf(out, "%d s%s", a->tolerance_s,
+		           a->past_only ? ", into the past only" : " both ways");
 }
 
 static void put_id(struct buf *out, const struct scheme_about *a)
@@ -239,7 +253,8 @@ static void put_about_json(struct buf *out, const struct scheme_about *a, size_t
 	put_member(out, "key", slice_of(a->key));
 	put_member(out, "encoding", slice_of(a->encoding));
 	put_member(out, "timestamp", slice_of(a->ts));
-	buf_printf(out, ", \"tolerance_s\": %d, \"past_only\": %s", a->tolerance_s, a->past_only ? "true" : "false");
+	buf_printf(out, ", \"tolerance_s\": %d, \"past_only\": %s", a->tolerance_s,
+	           a->past_only ? "true" : "false");
 	put_member(out, "id", slice_of(a->id));
 	buf_printf(out, ", \"id_signed\": %s", a->id_signed ? "true" : "false");
 	put_member(out, "source", slice_of(a->source));

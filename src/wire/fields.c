@@ -195,9 +195,9 @@ static bool take_date(struct reader *r, struct field_value *ret)
 /* How long the UTF-8 sequence at s is; 0: it is none (overlong forms and surrogates are none). */
 static size_t sequence(const uint8_t *s, size_t len)
 {
-	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+	size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
 
-	if (n == 0 || n > len)
+	if (n == 0 || n > len || s[0] > 0xf4)
 		return 0;
 	for (size_t i = 1; i < n; i++)
 		if ((s[i] & 0xc0) != 0x80)

@@ -12,8 +12,8 @@
 
 enum { JSON_DEPTH_SEEN_MAX = JSON_DEPTH_MAX };
 
-#define VERDICT_NAME(id, name, meaning)     [SCHEME_##id] = name,
-#define VERDICT_MEANING(id, name, meaning)  [SCHEME_##id] = meaning,
+#define VERDICT_NAME(id, name, meaning)     [SCHEME_##id] = (name),
+#define VERDICT_MEANING(id, name, meaning)  [SCHEME_##id] = (meaning),
 static const char *const names[] = { SCHEME_VERDICTS(VERDICT_NAME) };
 static const char *const meanings[] = { SCHEME_VERDICTS(VERDICT_MEANING) };
 

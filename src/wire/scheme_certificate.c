@@ -12,6 +12,7 @@
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { RSA_BITS_MIN = 2048, SIGNATURE_BYTES_MAX = 1024, SNS_REGION_MIN = 3, CERT_BYTES_MAX = 64 << 10 };
@@ -38,7 +39,8 @@ static EVP_PKEY *key_of(struct slice pem)
 
 	X509_free(certificate);
 	BIO_free(bio);
-	if (key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA && EVP_PKEY_get_bits(key) >= RSA_BITS_MIN)
+	if (key != NULL && EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA &&
+	    EVP_PKEY_get_bits(key) >= RSA_BITS_MIN)
 		return key;
 	EVP_PKEY_free(key);
 	return NULL;
@@ -170,8 +172,10 @@ static const struct sns_field sns_fields[] = {
 
 static struct slice sns_text(struct scheme_check *c, const char *name)
 {
-	char pointer[32] = "/";
-	json_t *value = scheme_body_at(c, strcat(pointer, name));
+	char pointer[32];
+
+	snprintf(pointer, sizeof(pointer), "/%s", name);
+	json_t *value = scheme_body_at(c, pointer);
 
 	if (!json_is_string(value))
 		return SLICE_NONE;

@@ -35,7 +35,9 @@ static bool has_component(const struct field_item *input, const char *name)
 /* A whole that is signed covers its parts. */
 static bool covers(const struct field_item *input, const char *name)
 {
-	static const char *const of_target[] = { "@path", "@query", "@request-target", "@authority", "@scheme" };
+	static const char *const of_target[] = {
+		"@path", "@query", "@request-target", "@authority", "@scheme"
+	};
 
 	if (has_component(input, name) || field_param_find(input, name) != NULL)
 		return true;
@@ -63,7 +65,8 @@ static enum scheme_verdict check_covered(struct scheme_check *c, const struct fi
 		if (c->r->body.len == 0 && strncmp(name, "content-", 8) == 0)
 			continue;
 		if (!covers(input, name))
-			return scheme_say(c->ret, SCHEME_NOT_COVERED, "the signature does not cover %s", name);
+			return scheme_say(c->ret, SCHEME_NOT_COVERED,
+			                  "the signature does not cover %s", name);
 	}
 	return SCHEME_VALID;
 }
@@ -105,7 +108,8 @@ static enum scheme_verdict check_digest(struct scheme_check *c, struct arena *ar
 	}
 	buf_fini(&text);
 	if (!read_back || known == 0)
-		return scheme_say(c->ret, SCHEME_BAD_DIGEST, "Content-Digest has neither sha-256 nor sha-512");
+		return scheme_say(c->ret, SCHEME_BAD_DIGEST,
+		                  "Content-Digest has neither sha-256 nor sha-512");
 	if (right < known)
 		return scheme_say(c->ret, SCHEME_BAD_DIGEST, "Content-Digest is not of this body");
 	return SCHEME_VALID;
@@ -218,7 +222,8 @@ static enum scheme_verdict verify_one(struct scheme_check *c, struct arena *aren
 	}
 	buf_fini(&base);
 	if (v == SCHEME_VALID && covers_unknown_digest(one->input))
-		v = scheme_say(c->ret, SCHEME_NOT_COVERED, "the digest that is covered is of an unknown kind");
+		v = scheme_say(c->ret, SCHEME_NOT_COVERED,
+		               "the digest that is covered is of an unknown kind");
 	if (v == SCHEME_VALID && has_component(one->input, "content-digest"))
 		v = check_digest(c, arena);
 	if (v == SCHEME_VALID)
@@ -255,7 +260,8 @@ static enum scheme_verdict verify_all(struct scheme_check *c, struct arena *aren
 	if (v != SCHEME_VALID)
 		return v;
 	v = scheme_say(c->ret, SCHEME_BAD_HEADER,
-	               "Signature-Input and Signature have no label in common, or not what must be behind it");
+	               "Signature-Input and Signature have no label in common, or not what must be "
+	               "behind it");
 	for (size_t i = 0; i < inputs.nmembers && v != SCHEME_VALID; i++) {
 		struct one one = { .input = &inputs.members[i].item };
 		const struct field_item *bytes = fields_find(&signatures, inputs.members[i].key);
@@ -280,14 +286,26 @@ enum scheme_verdict scheme_http_verify(struct scheme_check *c)
 	return v;
 }
 
+/* The algorithm that is configured, if any; is the key one for it? */
+static int settle_alg(const struct scheme *s, const struct http_key *key, enum http_alg *ret_alg,
+                      struct err *err)
+{
+	*ret_alg = key->alg;
+	if (s->alg == NULL)
+		return 0;
+	if (!http_alg_find(slice_of(s->alg), ret_alg) || !http_key_does(key, *ret_alg))
+		return err_set(err, FISH_EINVAL, "the key is not one for %s", s->alg);
+	return 0;
+}
+
 int scheme_http_check_secret(const struct scheme *s, struct slice secret, struct err *err)
 {
 	enum http_alg alg = HTTP_HMAC_SHA256;
 	struct http_key key;
 	int rc = http_key_init(&key, secret, HTTP_PUBLIC, err);
 
-	if (rc == 0 && s->alg != NULL && (!http_alg_find(slice_of(s->alg), &alg) || !http_key_does(&key, alg)))
-		rc = err_set(err, FISH_EINVAL, "the key is not one for %s", s->alg);
+	if (rc == 0)
+		rc = settle_alg(s, &key, &alg, err);
 	http_key_fini(&key);
 	return rc;
 }
@@ -366,12 +384,12 @@ int scheme_http_sign(struct scheme_check *c, struct slice id, struct buf *ret_li
 	struct buf input;
 	struct buf digest;
 	int rc = http_key_init(&key, c->r->secrets[0], HTTP_PRIVATE, err);
-	enum http_alg alg = key.alg;
+	enum http_alg alg = HTTP_HMAC_SHA256;
 
 	if (rc == 0 && id.len > 0 && (!scheme_id_is_good(id, '"') || !scheme_id_is_good(id, '\\')))
 		rc = err_set(err, FISH_EINVAL, "the id must be visible ASCII without quotes and backslashes");
-	if (rc == 0 && c->s->alg != NULL && (!http_alg_find(slice_of(c->s->alg), &alg) || !http_key_does(&key, alg)))
-		rc = err_set(err, FISH_EINVAL, "the key is not one for %s", c->s->alg);
+	if (rc == 0)
+		rc = settle_alg(c->s, &key, &alg, err);
 	buf_init(&input, SIZE_MAX);
 	buf_init(&digest, SIZE_MAX);
 	if (rc == 0) {

@@ -24,6 +24,26 @@ static struct slice trimmed(struct slice s)
 	return s;
 }
 
+/* A line folded in the old way is one with a blank where the fold was. */
+static void put_unfolded(struct slice value, struct buf *out)
+{
+	while (value.len > 0) {
+		const char *lf = memchr(value.ptr, '\n', value.len);
+		size_t len = lf == NULL ? value.len : (size_t)(lf - value.ptr);
+		struct slice line = { value.ptr, len > 0 && lf != NULL && lf[-1] == '\r' ? len - 1 : len };
+		struct slice rest = { value.ptr + len + (lf != NULL), value.len - len - (lf != NULL) };
+
+		/* Anything else with a line break in it stays, and is refused. */
+		if (lf == NULL || rest.len == 0 || (rest.ptr[0] != ' ' && rest.ptr[0] != '\t')) {
+			buf_put_slice(out, value);
+			return;
+		}
+		buf_put_slice(out, trimmed(line));
+		buf_putc(out, ' ');
+		value = trimmed(rest);
+	}
+}
+
 bool http_field_put(const struct scheme_request *r, struct slice name, struct buf *out)
 {
 	size_t lines = 0;
@@ -33,7 +53,7 @@ bool http_field_put(const struct scheme_request *r, struct slice name, struct bu
 			continue;
 		if (lines++ > 0)
 			buf_puts(out, ", ");
-		buf_put_slice(out, trimmed(r->headers[i].value));
+		put_unfolded(trimmed(r->headers[i].value), out);
 	}
 	return lines > 0;
 }
@@ -221,7 +241,8 @@ static bool read_flags(const struct field_item *item, unsigned *ret_flags)
 			if (slice_eq(item->params[i].key, slice_of(known[j].name)) &&
 			    item->params[i].value.kind == known[j].kind)
 				flag = known[j].flag;
-		if (flag == 0 || (item->params[i].value.kind == FIELD_BOOLEAN && item->params[i].value.number == 0))
+		if (flag == 0 || (item->params[i].value.kind == FIELD_BOOLEAN &&
+		                  item->params[i].value.number == 0))
 			return false;
 		flags |= flag;
 	}
@@ -299,11 +320,12 @@ enum scheme_verdict http_base_put(struct scheme_check *c, struct arena *arena,
 		                  HTTP_COMPONENTS_MAX);
 	for (size_t i = 0; i < covered->nitems; i++) {
 		if (comes_twice(covered, i))
-			return scheme_say(c->ret, SCHEME_BAD_HEADER, "component %zu of the signature comes twice",
-			                  i + 1);
+			return scheme_say(c->ret, SCHEME_BAD_HEADER,
+			                  "component %zu of the signature comes twice", i + 1);
 		if (!put_line(c, arena, &u, &covered->items[i], out))
 			return scheme_say(c->ret, SCHEME_BAD_HEADER,
-			                  "component %zu of the signature is unknown, malformed, or not there",
+			                  "component %zu of the signature is unknown, malformed, or "
+			                  "not there",
 			                  i + 1);
 	}
 	buf_puts(out, "\"@signature-params\": ");

@@ -9,6 +9,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { ED25519_KEY_BYTES = 32, ED25519_PAIR_BYTES = 64, ED25519_SIGNATURE_BYTES = 64 };
@@ -158,11 +159,11 @@ void scheme_hmac(const struct scheme_key_bytes *k, const struct slice *parts, si
 {
 	EVP_MAC *hmac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
 	EVP_MAC_CTX *ctx = hmac == NULL ? NULL : EVP_MAC_CTX_new(hmac);
-	char digest[8] = "";
+	char digest[8];
 	size_t len = 0;
 
 	/* The parameter measures the name when it is made. */
-	strcpy(digest, scheme_hash_name(k->algorithm));
+	snprintf(digest, sizeof(digest), "%s", scheme_hash_name(k->algorithm));
 	const OSSL_PARAM parameters[] = {
 		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
 		OSSL_PARAM_construct_end(),

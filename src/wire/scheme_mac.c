@@ -18,7 +18,7 @@ static bool begins_with(struct slice text, const char *prefix)
 {
 	size_t len = strlen(prefix);
 
-	return text.len >= len && memcmp(text.ptr, prefix, len) == 0;
+	return text.ptr != NULL && text.len >= len && memcmp(text.ptr, prefix, len) == 0;
 }
 
 /* ---- what is signed ---- */

@@ -38,24 +38,24 @@ enum scheme_window { WINDOW_BOTH, WINDOW_PAST };
 /* Names of what stands in a request: a header; with '/' in front a JSON Pointer into the body. */
 struct scheme_row {
 	const char           *name, *sender, *source;
-	enum scheme_kind      kind;
-	enum scheme_algorithm algorithm;
-	enum scheme_key       key;
-	enum scheme_encoding  encoding;
 	const char           *header;    /* of the signatures */
 	const char           *second;    /* or NULL: another one, for every second secret */
 	const char           *sign;      /* {id} {ts} {url} {body}, all else as it stands */
 	const char           *prefix;    /* or NULL: before all signatures */
-	char                  list;      /* between them; NUL: there is one */
 	const char           *each;      /* or NULL: before each; '#' is a number. Others are skipped */
 	const char           *each_ed25519;
 	const char           *ts;        /* or NULL; with '=' at its end an entry of the list */
-	enum scheme_time      time;
-	enum scheme_window    window;
-	int                   tolerance_s;           /* 0: none */
 	const char           *id;        /* or NULL */
 	struct { const char *name, *value; } fixed[SCHEME_FIXED_MAX];   /* headers that must be so */
 	const char           *otherwise; /* or NULL: the row whose headers count if none of this one's came */
+	enum scheme_kind      kind;
+	enum scheme_algorithm algorithm;
+	enum scheme_key       key;
+	enum scheme_encoding  encoding;
+	enum scheme_time      time;
+	enum scheme_window    window;
+	int                   tolerance_s;           /* 0: none */
+	char                  list;      /* what stands between signatures; NUL: there is one */
 	bool                  needs_body;
 };
 

@@ -240,7 +240,8 @@ int scheme_sign(const struct scheme *s, const struct scheme_request *r, struct s
 	struct buf body;
 
 	if (scheme_needs_certificate(s))
-		return err_set(err, FISH_EINVAL, "%s is signed with a key that only the sender has", s->row.name);
+		return err_set(err, FISH_EINVAL, "%s is signed with a key that only the sender has",
+		               s->row.name);
 	if (r->nsecrets == 0)
 		return err_set(err, FISH_EINVAL, "there is no secret to sign with");
 	buf_init(&lines, SIZE_MAX);

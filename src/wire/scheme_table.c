@@ -45,7 +45,8 @@ const struct scheme_row scheme_rows[] = {
 	  .source = "hookdeck.com/docs, signature verification" },
 	{ .name = "paddle", .sender = "Paddle Billing", .header = "Paddle-Signature", .sign = "{ts}:{body}",
 	  .list = ';', .each = "h1=", .ts = "ts=", .tolerance_s = 5, .window = WINDOW_PAST,
-	  .id = "/event_id", .source = "developer.paddle.com, signature verification; npm @paddle/paddle-node-sdk" },
+	  .id = "/event_id",
+	  .source = "developer.paddle.com, signature verification; npm @paddle/paddle-node-sdk" },
 	{ .name = "square", .sender = "Square", .header = "x-square-hmacsha256-signature",
 	  .sign = "{url}{body}", .encoding = ENCODING_BASE64, .id = "/event_id",
 	  .source = "developer.squareup.com, validate webhooks; npm square" },
@@ -100,7 +101,8 @@ const struct scheme_row scheme_rows[] = {
 	  .sign = "{ts},{body}", .list = ',', .each = "v#=", .ts = "t=", .tolerance_s = 300,
 	  .id = "X-Convoy-Idempotency-Key", .source = "getconvoy.io/docs, signatures (the window is ours)" },
 	{ .name = "twilio", .sender = "Twilio", .kind = KIND_TWILIO, .algorithm = ALGORITHM_SHA1,
-	  .header = "X-Twilio-Signature", .sign = "{url} and each parameter of the form, or bodySHA256 in the query",
+	  .header = "X-Twilio-Signature",
+	  .sign = "{url} and each parameter of the form, or bodySHA256 in the query",
 	  .encoding = ENCODING_BASE64, .id = "I-Twilio-Idempotency-Token",
 	  .source = "twilio.com/docs, webhooks security; npm twilio" },
 	{ .name = "sns", .sender = "AWS SNS, SignatureVersion 1 and 2", .kind = KIND_SNS,
@@ -143,9 +145,12 @@ const struct scheme_row *scheme_row_find(struct slice name)
 static const char *algorithm_words(const struct scheme_row *row)
 {
 	switch (row->kind) {
-	case KIND_SNS:    return strcmp(row->name, "sns") == 0 ? "RSA with SHA-1 or SHA-256" : "RSA with SHA-256";
-	case KIND_PAYPAL: return "RSA with SHA-256";
-	case KIND_HTTP:   return "by the key: HMAC-SHA256, ed25519, ECDSA, RSA";
+	case KIND_SNS:
+		return strcmp(row->name, "sns") == 0 ? "RSA with SHA-1 or SHA-256" : "RSA with SHA-256";
+	case KIND_PAYPAL:
+		return "RSA with SHA-256";
+	case KIND_HTTP:
+		return "by the key: HMAC-SHA256, ed25519, ECDSA, RSA";
 	case KIND_MAC:
 	case KIND_TWILIO:
 		break;

@@ -324,7 +324,8 @@ static int check_whole(const struct scheme *s, struct err *err)
 int scheme_new(struct slice text, struct scheme **ret_scheme, struct err *err)
 {
 	if (text.len > SCHEME_TEXT_BYTES_MAX || (text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL))
-		return err_set(err, FISH_EINVAL, "a scheme is text of at most %d bytes", SCHEME_TEXT_BYTES_MAX);
+		return err_set(err, FISH_EINVAL, "a scheme is text of at most %d bytes",
+		               SCHEME_TEXT_BYTES_MAX);
 	char *copy = xstrndup(text.len == 0 ? "" : text.ptr, text.len);
 	size_t name_len = strcspn(copy, " ");
 	const struct scheme_row *row = scheme_row_find((struct slice){ copy, name_len });

@@ -113,6 +113,7 @@ static void components_are_as_the_rfc_writes_them(void **state)
 		{ "\"x-twice\"", "\"x-twice\": one, two,  three" },
 		{ "\"x-twice\";bs", "\"x-twice\";bs: :b25l:, :dHdvLCAgdGhyZWU=:" },
 		{ "\"x-empty\"", "\"x-empty\": " },
+		{ "\"x-folded\"", "\"x-folded\": max-age=60, must-revalidate" },
 		{ "\"x-dict\"", "\"x-dict\": a=1,    b=2;x=1;y=2,   c=(a   b   c)" },
 		{ "\"x-dict\";key=\"a\"", "\"x-dict\";key=\"a\": 1" },
 		{ "\"x-dict\";key=\"b\"", "\"x-dict\";key=\"b\": 2;x=1;y=2" },
@@ -133,6 +134,7 @@ static void components_are_as_the_rfc_writes_them(void **state)
 		kit_header(&k, "X-Twice", "  one  ");
 		kit_header(&k, "x-twice", "two,  three");
 		kit_header(&k, "X-Empty", "");
+		kit_header(&k, "X-Folded", "max-age=60, \r\n   must-revalidate");
 		kit_header(&k, "X-Dict", " a=1,    b=2;x=1;y=2,   c=(a   b   c)");
 		kit_header(&k, "Priority", "u=1  ,  i");
 		assert_verdict(&k, SCHEME_VALID);
@@ -166,7 +168,7 @@ static void what_is_unknown_or_not_there_refuses_all(void **state)
 		"\"x-here\";req", "\"x-here\";tr", "\"x-here\";other", "\"x-here\";sf", "\"x-here\";bs;sf",
 		"\"x-here\";key=\"a\"", "\"x-here\";key=a", "\"x-here\";bs=?0", "\"@method\";bs", "\"\"",
 		"\"@query-param\"", "\"@query-param\";name=\"none\"", "\"@query-param\";name=\"id\";bs",
-		"\"@query-param\";name=\"two\"", "x-here", "1", "\"x-latin\"", "\"@signature-params\"",
+		"\"@query-param\";name=\"two\"", "x-here", "1", "\"x-latin\"", "\"x-break\"", "\"@signature-params\"",
 	};
 	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
 		char input[200];
@@ -178,6 +180,7 @@ static void what_is_unknown_or_not_there_refuses_all(void **state)
 		k.r.url = SLICE_LIT("https://example.com/?id=1&two=1&two=2");
 		kit_header(&k, "X-Here", "\"a");
 		kit_header(&k, "X-Latin", "caf\xe9");
+		kit_header(&k, "X-Break", "a\nb");
 		if (kit_verify(&k) != SCHEME_BAD_HEADER)
 			fail_msg("%s: %s", input, scheme_verdict_name(k.result.verdict));
 		buf_fini(&lines);
@@ -247,6 +250,8 @@ static void a_digest_that_is_covered_is_of_the_body(void **state)
 		{ "sha-256=:AAAA:", SCHEME_BAD_DIGEST },
 		{ "sha-256", SCHEME_BAD_DIGEST },
 		{ "", SCHEME_BAD_DIGEST },
+		{ "sha-256=:AVq9f1zFei3ZS3WQ8ErYCEJzkF7jPsXOvq5iJ2qX+GI=:, sha-512=:AAAA:", SCHEME_BAD_DIGEST },
+		{ "sha-256=:AVq9f1zFei3ZS3WQ8ErYCEJzkF7jPsXOvq5iJ2qX+GI=:, md5=:AAAA:", SCHEME_VALID },
 		{ NULL, SCHEME_VALID },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

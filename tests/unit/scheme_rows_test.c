@@ -357,7 +357,10 @@ static void mailguns_time_and_token_do_not_flow_into_each_other(void **state)
 	char *digits = strstr(k.body.ptr, "1750000000\",\"token\":\"0abc");
 
 	assert_non_null(digits);
-	memcpy(digits, "175000000\",\"token\":\"00abc", 25);
+	/* One digit goes over: the same bytes are signed, and the token is another. */
+	static const char shifted[] = "175000000\",\"token\":\"00abc";
+
+	memcpy(digits, shifted, sizeof(shifted) - 1);
 	assert_verdict(&k, SCHEME_BAD_TIME);
 	kit_fini(&k);
 }
@@ -402,6 +405,50 @@ static void websub_takes_its_four_methods_and_no_fifth(void **state)
 	kit_init(&k, "websub", "s", body);
 	kit_header(&k, "X-Hub-Signature", "md5=0db606000d61e84d66a34c7347aff0f8");
 	assert_verdict(&k, SCHEME_ALGORITHM);
+	kit_fini(&k);
+}
+
+/* The example of Twilio's own documents: parameters in any order, each value of a name once. */
+static void twilio_signs_a_sorted_set_of_parameters(void **state)
+{
+	(void)state;
+	static const char *const forms[] = {
+		"CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212",
+		"To=%2B18005551212&From=%2b14158675309&Digits=%31234&Caller=%2B14158675309&CallSid=CA1234567890ABCDE",
+		"&CallSid=CA1234567890ABCDE&Caller=%2B14158675309&Digits=1234&From=%2B14158675309&To=%2B18005551212&Digits=1234",
+	};
+	static const char *const urls[] = {
+		"https://mycompany.com/myapp.php?foo=1&bar=2", "https://mycompany.com:8443/myapp.php?foo=1&bar=2",
+		"HTTPS://MyCompany.com:443/myapp.php?foo=1&bar=2",
+	};
+	for (size_t i = 0; i < 9; i++) {
+		struct kit k;
+
+		kit_init(&k, "twilio", "12345", forms[i % 3]);
+		k.r.url = slice_of(urls[i / 3]);
+		kit_header(&k, "X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
+		assert_verdict(&k, SCHEME_VALID);
+		k.r.url = SLICE_LIT("https://mycompany.com/myapp.php?foo=1&bar=3");
+		assert_verdict(&k, SCHEME_NO_MATCH);
+		kit_fini(&k);
+	}
+}
+
+/* Which of two would be the signed one? */
+static void a_list_has_one_timestamp(void **state)
+{
+	(void)state;
+	struct buf twice;
+	struct kit k;
+
+	kit_init(&k, "stripe", "s", body);
+	kit_sign(&k, "");
+	buf_init(&twice, SIZE_MAX);
+	buf_put_slice(&twice, k.headers[0].value);
+	buf_puts(&twice, ",t=1750000000");
+	k.headers[0].value = buf_slice(&twice);
+	assert_verdict(&k, SCHEME_BAD_HEADER);
+	buf_fini(&twice);
 	kit_fini(&k);
 }
 
@@ -458,6 +505,8 @@ int main(void)
 		cmocka_unit_test(mailguns_time_and_token_do_not_flow_into_each_other),
 		cmocka_unit_test(an_id_of_an_unsigned_header_says_so),
 		cmocka_unit_test(websub_takes_its_four_methods_and_no_fifth),
+		cmocka_unit_test(twilio_signs_a_sorted_set_of_parameters),
+		cmocka_unit_test(a_list_has_one_timestamp),
 		cmocka_unit_test(twilio_covers_every_body),
 		cmocka_unit_test(json_as_deep_as_a_forger_likes_is_not_read),
 	};

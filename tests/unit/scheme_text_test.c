@@ -111,7 +111,9 @@ static void too_long_a_text_is_refused(void **state)
 	struct scheme *s = NULL;
 
 	memset(text, ' ', sizeof(text));
-	memcpy(text, "github", 6);
+	static const char name[] = "github";
+
+	memcpy(text, name, sizeof(name) - 1);
 	assert_int_equal(scheme_new((struct slice){ text, sizeof(text) - 1 }, &s, NULL), FISH_EINVAL);
 	assert_int_equal(scheme_new((struct slice){ text, sizeof(text) - 2 }, &s, NULL), 0);
 	scheme_free(s);

@@ -121,7 +121,8 @@ static inline void vector_times(struct vector_request *v, json_t *vector)
 
 	v->r.now_ms = (int64_t)llround(json_number_value(now) * 1000);
 	v->r.tolerance_ms = (int64_t)llround(json_number_value(tolerance) * 1000);
-	if (!json_is_number(now))
+	/* A tolerance of 0 switches the check off in the libraries that have one. */
+	if (!json_is_number(now) || (json_is_number(tolerance) && v->r.tolerance_ms == 0))
 		v->r.tolerance_ms = SCHEME_TOLERANCE_NONE;
 }
 
