@@ -172,9 +172,9 @@ static struct slice header_of(const struct sender_request *q, const char *name)
 	return count == 1 ? value : SLICE_NONE;
 }
 
-static void key_set(const struct sender *s, struct sender_told *ret, const char *kind, struct slice id)
+static void key_set(const struct sender *s, struct sender_told *ret, const char *kind, struct slice id, struct slice body)
 {
-	struct slice parts[] = { slice_of(kind), slice_of(s->name), id };
+	struct slice parts[] = { slice_of(kind), slice_of(s->name), id, body };
 
 	ret->has_key = id.len > 0;
 	if (ret->has_key)
@@ -189,12 +189,19 @@ static void key_of_body(const struct sender *s, struct slice body, struct sender
 	char number[32];
 
 	if (json_is_string(at))
-		key_set(s, ret, "id", (struct slice){ json_string_value(at), json_string_length(at) });
+		key_set(s, ret, "id", (struct slice){ json_string_value(at), json_string_length(at) }, SLICE_NONE);
 	else if (json_is_integer(at)) {
 		snprintf(number, sizeof number, "%lld", (long long)json_integer_value(at));
-		key_set(s, ret, "id", slice_of(number));
+		key_set(s, ret, "id", slice_of(number), SLICE_NONE);
 	}
 	json_decref(json);
+}
+
+/* A header that nobody signed is no more than a hint: who replays an old request could put the id of the
+ * next one there, and that one would never arrive. So the signed body counts with it. */
+static struct slice signed_body(const struct sender *s, const struct sender_request *q, const struct scheme_result *told)
+{
+	return s->scheme && !(told && told->id_from == SCHEME_ID_SIGNED) ? q->r.body : SLICE_NONE;
 }
 
 static void key_find(const struct sender *s, const struct sender_request *q, const struct scheme_result *told,
@@ -203,11 +210,12 @@ static void key_find(const struct sender *s, const struct sender_request *q, con
 	ret->has_key = false;
 	switch (s->id_from) {
 	case SENDER_ID_OWN:
-		key_set(s, ret, "id", told->id_len ? (struct slice){ told->id, told->id_len } : q->message_id);
+		key_set(s, ret, "id", told->id_len ? (struct slice){ told->id, told->id_len } : q->message_id,
+		        signed_body(s, q, told));
 		break;
-	case SENDER_ID_HEADER: key_set(s, ret, "id", header_of(q, s->id)); break;
+	case SENDER_ID_HEADER: key_set(s, ret, "id", header_of(q, s->id), signed_body(s, q, NULL)); break;
 	case SENDER_ID_POINTER: key_of_body(s, q->r.body, ret); break;
-	case SENDER_ID_BODY: key_set(s, ret, "body", q->r.body); break;
+	case SENDER_ID_BODY: key_set(s, ret, "body", q->r.body, SLICE_NONE); break;
 	}
 }
 

@@ -158,6 +158,38 @@ static void a_repetition_is_known_by_the_senders_own_id(void **state)
 	kit_close(&k);
 }
 
+/* GitHub signs the body and not the header with the id. */
+static void who_replays_cannot_burn_an_id(void **state)
+{
+	struct kit k;
+	char lines[200];
+	const char *bodies_of[] = { "{\"n\":1}", "{\"n\":2}", "{\"n\":2}", "{\"last\":true}" };
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "pushed", "null");
+
+	for (size_t i = 0; i < 4; i++) {
+		struct scheme *s = NULL;
+		struct slice secrets[] = { slice_of(github_secrets[0]) };
+		struct buf signed_lines;
+		struct buf other;
+
+		buf_init(&signed_lines, SIZE_MAX);
+		buf_init(&other, SIZE_MAX);
+		assert_int_equal(scheme_new(SLICE_LIT("github"), &s, NULL), 0);
+		assert_int_equal(scheme_sign(s, &(struct scheme_request){
+			.method = SLICE_LIT("POST"), .body = slice_of(bodies_of[i]), .secrets = secrets, .nsecrets = 1 },
+			SLICE_NONE, &signed_lines, &other, NULL), 0);
+		snprintf(lines, sizeof lines, "x-github-delivery: 4711\n%.*s\n", (int)signed_lines.len - 2, signed_lines.ptr);
+		assert_int_equal(ask(&k, "POST", "", lines, bodies_of[i], NULL), 200);
+		scheme_free(s);
+		buf_fini(&signed_lines);
+		buf_fini(&other);
+	}
+	assert_string_equal(kit_end(&k, id), "done {\"n\": 2}");
+	kit_close(&k);
+}
+
 static void the_body_may_be_its_own_id(void **state)
 {
 	struct kit k;
@@ -294,6 +326,7 @@ int main(void)
 		cmocka_unit_test_prestate(a_repetition_is_known_by_the_senders_own_id, &never),
 		cmocka_unit_test_prestate(a_repetition_is_known_by_the_senders_own_id, &always),
 		cmocka_unit_test_prestate(the_body_may_be_its_own_id, &always),
+		cmocka_unit_test_prestate(who_replays_cannot_burn_an_id, &always),
 		cmocka_unit_test_prestate(a_hook_has_a_size_of_its_own, &always),
 		cmocka_unit_test_prestate(questions_are_answered_and_wake_nobody, &always),
 		cmocka_unit_test_prestate(a_signed_question_needs_its_signature, &always),
