@@ -351,6 +351,61 @@ static void failures_say_what_and_how_to_repeat(void **state)
 	fails_with(&named, bad_check, "fish_sim_run with these options and .seed = 9, .park = true; FISH_SIM_SAY=1");
 }
 
+/* ---- much at once ---- */
+
+static void notes(fish_flow *f, const fish_msg *in)
+{
+	for (long long i = 0; i < fish_int(in, "/n", 0); i++) {
+		int result = 0;
+
+		while (fish_once(f, "note", &result, sizeof result))
+			result = 1;
+	}
+}
+
+static void waiter(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *h = fish_spawn(f, "word");
+
+	fish_tell(f, fish_str(in, "/to"), "ids", "%s", fish_id(f));
+	fish_next(h, FISH_FOREVER);
+}
+
+/* Tells each of its children, who all are parked by then. */
+static void family(fish_flow *f, const fish_msg *in)
+{
+	long long n = fish_int(in, "/n", 0);
+	const char **ids = fish_alloc(f, (size_t)n * sizeof *ids);
+	fish_hook *h = fish_spawn(f, "ids");
+
+	for (long long i = 0; i < n; i++)
+		fish_child(f, waiter, "{to: %s}", fish_id(f));
+	for (long long i = 0; i < n; i++)
+		ids[i] = fish_str(fish_next(h, FISH_FOREVER), "");
+	fish_sleep(f, FISH_HOUR);
+	for (long long i = 0; i < n; i++)
+		fish_tell(f, ids[i], "word", "null");
+}
+
+static void goes_through(fish_sim *s, void *flow)
+{
+	fish_sim_ends(s, fish_sim_start(s, flow, "{n: 2500}"), "null");
+}
+
+/* Was: 2,000 turns in one moment were said to have no end. */
+static void much_may_happen_at_once(void **state)
+{
+	static const fish_def defs[] = { FISH_FLOW(notes), FISH_FLOW(family), FISH_FLOW(waiter), FISH_END };
+	static const fish_program big = { .flows = defs };
+	char notes_name[] = "notes";
+	char family_name[] = "family";
+
+	(void)state;
+	assert_int_equal(fish_sim_run(&(fish_sim_options){ .program = &big }, goes_through, notes_name), 0);
+	assert_int_equal(fish_sim_run(&(fish_sim_options){ .program = &big, .park = true }, goes_through,
+	                              family_name), 0);
+}
+
 /* ---- what a flow defers ---- */
 
 static void asks_patch(void *f)
@@ -391,6 +446,7 @@ int main(void)
 		cmocka_unit_test(time_is_virtual_and_has_limits),
 		cmocka_unit_test(all_can_be_looked_at),
 		cmocka_unit_test(failures_say_what_and_how_to_repeat),
+		cmocka_unit_test(much_may_happen_at_once),
 		cmocka_unit_test(what_is_deferred_may_ask_for_a_patch),
 	};
 
