@@ -235,9 +235,11 @@ void fish_cancel(fish_hook *child_or_call);
 const fish_msg *fish_post(fish_flow *f, const fish_peer *to, const char *path, const char *json, ...)
 	FISH_PRINTF(4) FISH_NONNULL;
 
-/* Calls like fish_post with any method, headers and body, bytes as they are. Idempotency-Key and
- * Authorization are added. r: is copied. Misuse: a peer without name or URL, the path, the method, a
- * header that is no "Name: value". */
+/* Calls like fish_post with any method, headers and body, bytes as they are. Idempotency-Key is added, and
+ * for a peer with a token Authorization. r: is copied. Misuse: a peer without name or URL, the path, the
+ * method; a header that is no "Name: value" on one line, or that Fish writes: Idempotency-Key; Host,
+ * Content-Length, Transfer-Encoding, Connection and the like; Authorization beside a token; webhook-id,
+ * webhook-timestamp and webhook-signature beside a secret. */
 const fish_msg *fish_call(fish_flow *f, const fish_request *r) FISH_NONNULL;
 
 /* Waits. ms: milliseconds from when the step was first reached, restarts or not; 0 or less: not at all.
@@ -350,8 +352,9 @@ char *fish_fmt(fish_flow *f, const char *fmt, ...) FISH_PRINTF(2) FISH_NONNULL;
  * printf's; a line over 16 KiB is cut. */
 void fish_log(fish_flow *f, const char *fmt, ...) FISH_PRINTF(2);
 /* Has fn(arg) run when the run ends: parked, stopped, done, or the server stops. Last in, first out, on the
- * server's thread, and again after each re-run. For what the flow itself has allocated elsewhere. fn: must
- * take no step. arg: handed to it. */
+ * server's thread, and again after each re-run. For what the flow itself has allocated elsewhere. fn: takes
+ * no step: there is no flow left to stop, so that ends the process, with words. arg: handed to it. Misuse: a
+ * fn that is NULL. */
 void fish_defer(fish_flow *f, void (*fn)(void *), void *arg);
 
 /* ---- programs ---- */

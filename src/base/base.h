@@ -46,6 +46,9 @@ static inline bool slice_eq_nocase(struct slice a, struct slice b)
 			check_failed(#cond, __FILE__, __LINE__); \
 	} while (0)
 __attribute__((noreturn, cold)) void check_failed(const char *cond, const char *file, int line);
+/* For what a user's program did wrong where there is nothing left to stop but the process: prints
+ * "fish: " and the words to stderr as one line, and aborts. */
+__attribute__((noreturn, cold, format(printf, 1, 2))) void words_failed(const char *fmt, ...);
 
 /* Heap for our own small objects: zeroed, never NULL (out of memory aborts). */
 __attribute__((malloc, returns_nonnull)) void *xalloc(size_t bytes);

@@ -143,6 +143,10 @@ void fish_log(fish_flow *f, const char *fmt, ...)
 void fish_defer(fish_flow *f, void (*fn)(void *), void *arg)
 {
 	struct run *r = run_of(f);
+
+	RUN_AT(r);
+	if (!fn)
+		run_misuse(r, "fish_defer: the function is NULL");
 	struct deferred *d = arena_alloc(&r->arena, sizeof *d);
 
 	*d = (struct deferred){ .fn = fn, .arg = arg, .next = r->deferred };

@@ -401,7 +401,9 @@ void run_here(struct run *r)
 {
 	struct flow *current = r->engine->current;
 
-	CHECK(current);                           /* a deferred function takes no step */
+	if (r->deferring)
+		run_deferred_misuse(r, "takes a step");
+	CHECK(current);                           /* else only what is on the CPU can call */
 	if (current != r->flow)
 		run_misuse(current->run, "a hook or flow of another flow (%s) is used", r->flow->name);
 }
