@@ -187,8 +187,9 @@ void fish_each(fish_hook *h, fish_fn *flow);
  * far as the flow has seen. Records nothing. Cannot fail. */
 bool fish_closed(const fish_hook *h);
 
-/* Closes h: its URL answers 410 from this commit on, what has come stays to be taken, a timer does not
- * ring. Closing twice is harmless. Records CLOSED if h has a URL and was open. Misuse: a hook of another
+/* Closes h: its URL answers 410 from this commit on, a timer does not ring; a call or a child goes on (to give
+ * it up is fish_cancel), but no wait waits for it any more. What has come, or comes of these two yet, is
+ * there to be taken. Closing twice is harmless. Records CLOSED if h has a URL and was open. Misuse: a hook of another
  * flow. */
 void fish_close(fish_hook *h);
 
