@@ -345,7 +345,8 @@ long long fish_now(fish_flow *f);
 /* Draws a number. Result: 64 bits that are the same in each re-run. Foretellable from the flow's id: not
  * for secrets. */
 uint64_t fish_random(fish_flow *f);
-/* Allocates memory that is freed with the run. size: bytes. Result: zeroed, aligned for anything. */
+/* Allocates memory that is freed with the run. size: bytes. Result: zeroed, aligned for anything. Misuse:
+ * a size over 1 GiB. */
 void *fish_alloc(fish_flow *f, size_t size) FISH_NONNULL;
 /* Formats a text into such memory. fmt, ...: printf's. Result: the text. Misuse: a text over 16 MiB. */
 char *fish_fmt(fish_flow *f, const char *fmt, ...) FISH_PRINTF(2) FISH_NONNULL;
@@ -385,7 +386,8 @@ int fish_main(int argc, char **argv, const fish_program *p);
  * A server touches no signal handler, prints nothing, reads no environment but for "${NAME}" in peers, and
  * changes no limit or umask. A process may hold several, each on a store of its own. Codes are 0 or
  * negative. None of these but fish_strerror may be called from inside a flow, or what a flow defers:
- * the loop would wait for itself. Where that is seen it is FISH_EINVAL. s: an open server. */
+ * the loop would wait for itself. Where that is seen it is FISH_EINVAL, and of fish_server_close the end of
+ * the process, with words. s: an open server. */
 
 typedef struct fish_server fish_server;
 

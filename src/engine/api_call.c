@@ -69,6 +69,9 @@ static void check_ask(struct run *r, const struct ask *a)
 		run_misuse(r, "%s: peer \"%s\": %s", a->verb, a->to->name, err.text);
 	if (a->to->token && !plain(a->to->token))
 		run_misuse(r, "%s: the token of peer \"%s\" has blanks or control characters", a->verb, a->to->name);
+	if (a->to->secret && !call_secret_ok(a->to->secret))
+		run_misuse(r, "%s: the secret of peer \"%s\" is too long, or no base64 behind \"whsec_\"", a->verb,
+		           a->to->name);
 	if (!a->path || (*a->path && *a->path != '/') || !plain(a->path))
 		run_misuse(r, "%s to peer \"%s\": the path must begin with '/' and hold no blanks, not \"%s\"",
 		           a->verb, a->to->name, a->path ? a->path : "(null)");

@@ -85,6 +85,8 @@ static void passes_nonsense(fish_flow *f, const fish_msg *in)
 		(void)fish_call(f, NULL);
 	if (strcmp(what, "function") == 0)
 		fish_work(f, "w", NULL, NULL, NULL, 0);
+	if (strcmp(what, "alloc") == 0)
+		(void)fish_alloc(f, (size_t)fish_int(in, "/none", -1) * 8);
 	if (strcmp(what, "deferred") == 0)
 		fish_defer(f, NULL, NULL);
 	while (strcmp(what, "result") == 0 && fish_once(f, "o", NULL, 4))
@@ -190,6 +192,7 @@ static void other_arguments_are_told_of_too(void **state)
 		{ "hooks", "step 1: the list of 3 hooks to wait on is NULL" },
 		{ "ret", "step 1: fish_gather: ret is NULL" },
 		{ "request", "step 1: fish_call: the request is NULL" },
+		{ "alloc", "step 1: fish_alloc: 18446744073709551608 bytes, and at most 1073741824 are given" },
 		{ "deferred", "step 1: fish_defer: the function is NULL" },
 		{ "function", "step 1: fish_work(\"w\"): the function is NULL" },
 		{ "result", "step 1: fish_once(\"o\"): the result is NULL, its size 4" },
