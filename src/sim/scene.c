@@ -227,9 +227,20 @@ bool scene_step(fish_sim *s, int64_t until_ms)
 	return true;
 }
 
+int64_t scene_after(const fish_sim *s, int64_t ms)
+{
+	if (ms > PARK_NEVER_MS)
+		ms = PARK_NEVER_MS;
+	return s->now_ms + (ms > 0 ? ms : 0);
+}
+
 void scene_begin(fish_sim *s)
 {
-	CHECK(!s->engine->current);      /* the scenario calls, not a flow */
+	const struct flow *inside = s->engine->current;
+
+	if (inside)
+		words_failed("flow \"%s\" calls a function of fish-sim.h; only the scenario may, while no flow runs",
+		             inside->name);
 	s->events = 0;
 	s->begun_ms = s->now_ms;
 }
