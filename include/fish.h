@@ -100,10 +100,10 @@ typedef struct fish_request {
  * All is since 0.1 unless it says "Since …".
  *
  * "The run" is the time from one (re-)start of the flow's function to its parking or end. "Misuse"
- * stops the flow, visibly, with the reason; nothing is lost, and a mended build goes on. In each step it
- * is misuse to name another flow, or a hook of one, to take the step inside fish_once, or to go over the
- * server's steps_max in one life of the flow; fish_renew begins another life. A NULL where a hook belongs
- * is misuse, but among several it is skipped.
+ * stops the flow, visibly, with the reason; nothing is lost, and a mended build goes on. In each step,
+ * and in fish_patch, it is misuse to name another flow, or a hook or delivery of one; and to take the step
+ * inside fish_once, or to go over the server's steps_max in one life of the flow; fish_renew begins another
+ * life. A NULL where a hook belongs is misuse, but among several it is skipped.
  *
  * f: the calling flow. h: a hook that the calling flow was given in this run. json, ...: a JSON template
  * and what it asks for.

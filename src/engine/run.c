@@ -215,8 +215,12 @@ static const char *reason(struct run *r, const char *kind, uint32_t step, const 
 
 void run_misuse(struct run *r, const char *fmt, ...)
 {
+	struct flow *current = r->engine->current;
 	va_list ap;
 
+	/* It is the caller's coroutine that can be left, and his misuse. */
+	if (current && current != r->flow && !r->deferring)
+		run_misuse(current->run, "a hook or flow of another flow (%s) is used", r->flow->name);
 	va_start(ap, fmt);
 	r->stop_why = reason(r, "misuse", r->steps, fmt, ap);
 	va_end(ap);
