@@ -104,8 +104,8 @@ typedef struct fish_sim_how {
 
 /* From now on calls of that name are answered with status and the template. Of several rules the oldest
  * that fits and is not used up counts. It lasts as long as the scenario. call: their name. how: in which
- * way, is copied; NULL: at once, all. status: of the answer; 0: none ever comes. Records nothing. Fails the
- * scenario: the template. */
+ * way, is copied; NULL: at once, all. status: of the answer, 200 to 599; 0: none ever comes. Records nothing.
+ * Fails the scenario: the template, the status. */
 void fish_sim_answer(fish_sim *s, const char *call, const fish_sim_how *how, int status, const char *json, ...)
 	FISH_PRINTF(5);
 

@@ -117,10 +117,10 @@ typedef struct fish_request {
  * All is since 0.1 unless it says "Since …".
  *
  * "The run" is the time from one (re-)start of the flow's function to its parking or end. "Misuse"
- * stops the flow, visibly, with the reason; nothing is lost, and a mended build goes on. In each step it
- * is misuse to name another flow, or a hook of one, to take the step inside fish_once, or to go over the
- * server's steps_max in one life of the flow; fish_renew begins another life. A NULL where a hook belongs
- * is misuse, but among several it is skipped.
+ * stops the flow, visibly, with the reason; nothing is lost, and a mended build goes on. In each step,
+ * and in fish_patch, it is misuse to name another flow, or a hook or delivery of one; and to take the step
+ * inside fish_once, or to go over the server's steps_max in one life of the flow; fish_renew begins another
+ * life. A NULL where a hook belongs is misuse, but among several it is skipped.
  *
  * f: the calling flow. h: a hook that the calling flow was given in this run. json, ...: a JSON template
  * and what it asks for.
@@ -207,8 +207,9 @@ void fish_each(fish_hook *h, fish_fn *flow);
  * far as the flow has seen. Records nothing. Cannot fail. */
 bool fish_closed(const fish_hook *h);
 
-/* Closes h: its URL answers 410 from this commit on, what has come stays to be taken, a timer does not
- * ring. Closing twice is harmless. Records CLOSED if h has a URL and was open. Misuse: a hook of another
+/* Closes h: its URL answers 410 from this commit on, a timer does not ring; a call or a child goes on (to give
+ * it up is fish_cancel), but no wait waits for it any more. What has come, or comes of these two yet, is
+ * there to be taken. Closing twice is harmless. Records CLOSED if h has a URL and was open. Misuse: a hook of another
  * flow. */
 void fish_close(fish_hook *h);
 
@@ -255,9 +256,11 @@ void fish_cancel(fish_hook *child_or_call);
 const fish_msg *fish_post(fish_flow *f, const fish_peer *to, const char *path, const char *json, ...)
 	FISH_PRINTF(4) FISH_NONNULL;
 
-/* Calls like fish_post with any method, headers and body, bytes as they are. Idempotency-Key and
- * Authorization are added. r: is copied. Misuse: a peer without name or URL, the path, the method, a
- * header that is no "Name: value". */
+/* Calls like fish_post with any method, headers and body, bytes as they are. Idempotency-Key is added, and
+ * for a peer with a token Authorization. r: is copied. Misuse: a peer without name or URL, the path, the
+ * method; a header that is no "Name: value" on one line, or that Fish writes: Idempotency-Key; Host,
+ * Content-Length, Transfer-Encoding, Connection and the like; Authorization beside a token; webhook-id,
+ * webhook-timestamp and webhook-signature beside a secret. */
 const fish_msg *fish_call(fish_flow *f, const fish_request *r) FISH_NONNULL;
 
 /* Waits. ms: milliseconds from when the step was first reached, restarts or not; 0 or less: not at all.
@@ -362,7 +365,8 @@ long long fish_now(fish_flow *f);
 /* Draws a number. Result: 64 bits that are the same in each re-run. Foretellable from the flow's id: not
  * for secrets. */
 uint64_t fish_random(fish_flow *f);
-/* Allocates memory that is freed with the run. size: bytes. Result: zeroed, aligned for anything. */
+/* Allocates memory that is freed with the run. size: bytes. Result: zeroed, aligned for anything. Misuse:
+ * a size over 1 GiB. */
 void *fish_alloc(fish_flow *f, size_t size) FISH_NONNULL;
 /* Formats a text into such memory. fmt, ...: printf's. Result: the text. Misuse: a text over 16 MiB. */
 char *fish_fmt(fish_flow *f, const char *fmt, ...) FISH_PRINTF(2) FISH_NONNULL;
@@ -370,8 +374,9 @@ char *fish_fmt(fish_flow *f, const char *fmt, ...) FISH_PRINTF(2) FISH_NONNULL;
  * printf's; a line over 16 KiB is cut. */
 void fish_log(fish_flow *f, const char *fmt, ...) FISH_PRINTF(2);
 /* Has fn(arg) run when the run ends: parked, stopped, done, or the server stops. Last in, first out, on the
- * server's thread, and again after each re-run. For what the flow itself has allocated elsewhere. fn: must
- * take no step. arg: handed to it. */
+ * server's thread, and again after each re-run. For what the flow itself has allocated elsewhere. fn: takes
+ * no step: there is no flow left to stop, so that ends the process, with words. arg: handed to it. Misuse: a
+ * fn that is NULL. */
 void fish_defer(fish_flow *f, void (*fn)(void *), void *arg);
 
 /* ---- programs ---- */
@@ -392,17 +397,18 @@ typedef struct fish_program {
 #define FISH_FLOW(fn) { #fn, fn, 0 }
 #define FISH_END      { NULL, NULL, 0 }
 
-/* Is a program's whole main: serve, start, ls, show, cancel, retry, --help. argc, argv: main's. p: must
- * stay, with all it points at. Result: the exit status. Records what the flows do. Fails: with status 1
- * when what was asked could not be done, 2 for a command line that makes no sense, 3 when a start with
- * --wait has not ended in time; words about it go to stderr. */
+/* Is a program's whole main: serve, start, ls, show, cancel, retry, backup, check, export,
+ * --help. argc, argv: main's. p: must stay, with all it points at. Result: the exit status. Records what
+ * the flows do. Fails: with status 1 when what was asked could not be done, 2 for a command line that makes
+ * no sense, 3 when a start with --wait has not ended in time; words about it go to stderr. */
 int fish_main(int argc, char **argv, const fish_program *p);
 
 /* ---- embedding: a server as a part of a program that has its own main ----
  * A server touches no signal handler, prints nothing, reads no environment but for "${NAME}" in peers, and
  * changes no limit or umask. A process may hold several, each on a store of its own. Codes are 0 or
  * negative. None of these but fish_strerror may be called from inside a flow, or what a flow defers:
- * the loop would wait for itself. Where that is seen it is FISH_EINVAL. s: an open server. */
+ * the loop would wait for itself. Where that is seen it is FISH_EINVAL, and of fish_server_close the end of
+ * the process, with words. s: an open server. */
 
 typedef struct fish_server fish_server;
 

@@ -1,7 +1,7 @@
 /* base.c - slices, checks, the heap for small objects, and codes with words.
  *
  * Invariant: nothing here fails softly; out of memory and a broken promise end the
- * process. Surprise: check_failed formats into its own few bytes and calls write(2),
+ * process. Surprise: words_failed formats into its own few bytes and calls write(2),
  * since it may run on a flow's small stack with stdio in any state. */
 #include "base/base.h"
 
@@ -11,8 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A condition, a path and a line number; longer ones are cut. */
-enum { LAST_WORDS_SIZE = 512 };
+/* A condition, a path and a line number, or a sentence; longer ones are cut. */
+enum { LAST_WORDS_SIZE = 1024 };
 
 /* NULL is empty, so that a getter's result can be passed on as it is. */
 struct slice slice_of(const char *text)
@@ -35,15 +35,25 @@ bool bytes_eq_nocase(const char *a, const char *b, size_t len)
 	return true;
 }
 
+void check_failed(const char *cond, const char *file, int line)
+{
+	words_failed("CHECK(%s) failed at %s:%d", cond, file, line);
+}
+
 /* The only I/O in this folder. After a CHECK has failed no invariant can be trusted,
  * so this neither allocates nor takes a lock; what was committed is in the store, and
  * the next process goes on from there. */
-void check_failed(const char *cond, const char *file, int line)
+void words_failed(const char *fmt, ...)
 {
+	static const struct slice name = { "fish: ", 6 };
 	char words[LAST_WORDS_SIZE];
-	int n = snprintf(words, sizeof(words) - 1, "fish: CHECK(%s) failed at %s:%d",
-	                 cond, file, line);
-	size_t len = n < 0 ? 0 : (size_t)n;
+	va_list ap;
+
+	memcpy(words, name.ptr, name.len);
+	va_start(ap, fmt);
+	int n = vsnprintf(words + name.len, sizeof(words) - name.len - 1, fmt, ap);
+	va_end(ap);
+	size_t len = name.len + (n < 0 ? 0 : (size_t)n);
 
 	/* What was cut still ends its line. */
 	if (len > sizeof(words) - 2)

@@ -46,6 +46,9 @@ static inline bool slice_eq_nocase(struct slice a, struct slice b)
 			check_failed(#cond, __FILE__, __LINE__); \
 	} while (0)
 __attribute__((noreturn, cold)) void check_failed(const char *cond, const char *file, int line);
+/* For what a user's program did wrong where there is nothing left to stop but the process: prints
+ * "fish: " and the words to stderr as one line, and aborts. */
+__attribute__((noreturn, cold, format(printf, 1, 2))) void words_failed(const char *fmt, ...);
 
 /* Heap for our own small objects: zeroed, never NULL (out of memory aborts). */
 __attribute__((malloc, returns_nonnull)) void *xalloc(size_t bytes);
@@ -77,6 +80,7 @@ enum {
 	STEPS_LONG             = 10000,     /* of one life of a flow: it is told that fish_renew is due … */
 	STEPS_MAX_DEFAULT      = 1000000,   /* … and --steps-max: here it is stopped */
 	STEPS_PER_TURN         = 1000,      /* of a run that never waits: then others have their turn */
+	ALLOC_BYTES_MAX        = 1 << 30,   /* that one fish_alloc may ask for */
 	PATCHES_MAX            = 1000,      /* names that fish_patch said yes to in one life */
 	PATCH_ASKS_MAX         = 1000000,   /* calls of fish_patch without a step between them */
 	JSON_DEPTH_MAX         = 128,       /* the same in what strangers send: it is read on a

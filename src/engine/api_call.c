@@ -69,6 +69,9 @@ static void check_ask(struct run *r, const struct ask *a)
 		run_misuse(r, "%s: peer \"%s\": %s", a->verb, a->to->name, err.text);
 	if (a->to->token && !plain(a->to->token))
 		run_misuse(r, "%s: the token of peer \"%s\" has blanks or control characters", a->verb, a->to->name);
+	if (a->to->secret && !call_secret_ok(a->to->secret))
+		run_misuse(r, "%s: the secret of peer \"%s\" is too long, or no base64 behind \"whsec_\"", a->verb,
+		           a->to->name);
 	if (!a->path || (*a->path && *a->path != '/') || !plain(a->path))
 		run_misuse(r, "%s to peer \"%s\": the path must begin with '/' and hold no blanks, not \"%s\"",
 		           a->verb, a->to->name, a->path ? a->path : "(null)");
@@ -180,13 +183,72 @@ fish_hook *fish_send(fish_flow *f, const fish_peer *to, const char *path, const 
 	return h;
 }
 
+/* RFC 9110: what the name of a field may be made of. */
+static bool is_token(struct slice name)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.ptr[i];
+
+		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')
+		    && (!c || !strchr(others, c)))
+			return false;
+	}
+	return name.len > 0;
+}
+
+/* A tab is the one control character that may stand in a value. */
+static bool is_value(const char *value)
+{
+	for (; *value; value++)
+		if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
+			return false;
+	return true;
+}
+
+static bool is_one_of(struct slice name, const char *const *names)
+{
+	for (; *names; names++)
+		if (slice_eq_nocase(name, slice_of(*names)))
+			return true;
+	return false;
+}
+
+/* Who else writes a header of that name; NULL: nobody. Two of them would leave the choice to the partner. */
+static const char *header_owner(struct slice name, const fish_peer *to)
+{
+	static const char *const key[] = { "Idempotency-Key", NULL };
+	static const char *const carriage[] = {
+		"Connection", "Content-Length", "Host", "Keep-Alive", "Proxy-Connection", "TE", "Trailer",
+		"Transfer-Encoding", "Upgrade", NULL };
+	static const char *const token[] = { "Authorization", NULL };
+	static const char *const signature[] = { "webhook-id", "webhook-timestamp", "webhook-signature", NULL };
+
+	if (is_one_of(name, key))
+		return "Fish gives each call a key of its own (one key never names two calls)";
+	if (is_one_of(name, carriage))
+		return "it says how the call is carried, and Fish writes it";
+	if (to && to->token && *to->token && is_one_of(name, token))
+		return "the peer has a token, which is sent in it";
+	if (to && to->secret && *to->secret && is_one_of(name, signature))
+		return "the peer has a secret, and the call is signed in it";
+	return NULL;
+}
+
 static void check_headers(struct run *r, const char *verb, const fish_request *q)
 {
-	for (const char *const *h = q->headers; h && *h; h++) {
-		const char *colon = strchr(*h, ':');
+	const fish_peer *to = q->to ? engine_peer(r->engine, q->to) : NULL;
 
-		if (!colon || colon == *h || strpbrk(*h, "\r\n"))
+	for (const char *const *h = q->headers; h && *h; h++) {
+		struct slice name = { *h, strcspn(*h, ":") };
+
+		if (!(*h)[name.len] || !is_token(name) || !is_value(*h + name.len))
 			run_misuse(r, "%s: \"%.80s\" is no header line \"Name: value\"", verb, *h);
+		const char *owner = header_owner(name, to);
+
+		if (owner)
+			run_misuse(r, "%s: the header \"%.80s\" cannot be given: %s", verb, *h, owner);
 	}
 }
 

@@ -103,7 +103,13 @@ uint64_t fish_random(fish_flow *f)
 
 void *fish_alloc(fish_flow *f, size_t size)
 {
-	return arena_alloc(&run_of(f)->arena, size);
+	struct run *r = run_of(f);
+
+	RUN_AT(r);
+	/* A size may be a stranger's number, and its product with another may be anything. */
+	if (size > ALLOC_BYTES_MAX)
+		run_misuse(r, "fish_alloc: %zu bytes, and at most %d are given", size, ALLOC_BYTES_MAX);
+	return arena_alloc(&r->arena, size);
 }
 
 char *fish_fmt(fish_flow *f, const char *fmt, ...)
@@ -143,6 +149,10 @@ void fish_log(fish_flow *f, const char *fmt, ...)
 void fish_defer(fish_flow *f, void (*fn)(void *), void *arg)
 {
 	struct run *r = run_of(f);
+
+	RUN_AT(r);
+	if (!fn)
+		run_misuse(r, "fish_defer: the function is NULL");
 	struct deferred *d = arena_alloc(&r->arena, sizeof *d);
 
 	*d = (struct deferred){ .fn = fn, .arg = arg, .next = r->deferred };

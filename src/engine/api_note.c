@@ -54,6 +54,8 @@ bool fish_patch(fish_flow *f, const char *name)
 	struct run *r = run_of(f);
 
 	RUN_AT(r);
+	if (r->engine->current)                   /* else a deferred function asks */
+		run_here(r);
 	check_name(r, "fish_patch", name);
 	check_asks(r);
 	if (rule_off(r->engine, RULE_PATCH_NO_STEP))

@@ -11,6 +11,9 @@
 
 static void check_reply(struct run *r, const fish_msg *m, int status)
 {
+	/* Numbers of hooks and entries are a flow's own. */
+	if (m && m->hook && m->hook->run != r)
+		run_misuse(r, "fish_reply: a delivery to another flow, or to an earlier run of this one");
 	const struct hook *h = m && m->hook && m->hook->source == SOURCE_HOOK
 	                               ? flow_hook(r->flow, m->hook->number) : NULL;
 

@@ -17,6 +17,7 @@
 #include <string.h>
 
 enum {
+	SECRET_TEXT_BYTES_MAX = 512,      /* as many as net/client_sign.c takes */
 	ATTEMPT_TIMEOUT_MS = 30 * 1000,
 	PAUSE_FIRST_MS     = 200,
 	PAUSE_MAX_MS       = 60 * 1000,
@@ -59,6 +60,22 @@ static void headers_put(struct buf *b, const struct call_request *q)
 	buf_printf(b, "Idempotency-Key: %s\n", q->key);
 	if (q->to->token && *q->to->token)
 		buf_printf(b, "Authorization: Bearer %s\n", q->to->token);
+}
+
+bool call_secret_ok(const char *secret)
+{
+	static const char prefix[] = "whsec_";
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	size_t len = strlen(secret);
+
+	if (len > SECRET_TEXT_BYTES_MAX)
+		return false;
+	if (strncmp(secret, prefix, sizeof prefix - 1) != 0)
+		return true;
+	size_t coded = strspn(secret + sizeof prefix - 1, digits);
+	size_t padding = strspn(secret + sizeof prefix - 1 + coded, "=");
+
+	return coded && padding <= 2 && (coded + padding) % 4 == 0 && sizeof prefix - 1 + coded + padding == len;
 }
 
 struct call *call_new(struct flow *f, const struct call_request *q)

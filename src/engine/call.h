@@ -53,6 +53,8 @@ struct call_request {
 
 struct engine;
 
+/* Can a call be signed with that secret of a peer? What stands behind "whsec_" must be base64. */
+bool         call_secret_ok(const char *secret);
 struct call *call_new(struct flow *f, const struct call_request *r);   /* in f->calls, CALL_GATHERED */
 struct call *call_find(const struct flow *f, uint32_t epoch, uint32_t step);
 void         call_gather(struct call *c);                   /* leaves with the gathering batch's commit */

@@ -55,13 +55,31 @@ static void deferred_run(struct run *r)
 	if (!r->deferred)
 		return;
 	names_cpu(r, &r->id);
+	r->deferring = true;
 	while (r->deferred) {
 		struct deferred *d = r->deferred;
 
 		r->deferred = d->next;
 		d->fn(d->arg);
 	}
+	r->deferring = false;
 	names_cpu(r, NULL);
+}
+
+/* There is no coroutine to leave, and what it was about to do must not go on. */
+void run_deferred_misuse(struct run *r, const char *what)
+{
+	const struct seams *s = &r->engine->config.seams;
+	char id[ID_TEXT_SIZE];
+	struct buf place;
+
+	id_text(&r->id, id);
+	buf_init(&place, SIZE_MAX);
+	if (s->where && r->at)
+		s->where(s->owner, &place, r->at);
+	words_failed("flow %s: a function of its fish_defer %s%s%.*s; it runs when the flow's run is over, also to be "
+	           "parked, and is only to give back what the flow holds elsewhere", id, what,
+	           place.len ? ", at " : "", (int)place.len, place.len ? place.ptr : "");
 }
 
 static void run_free(struct run *r)
@@ -167,6 +185,8 @@ bool run_acts(struct run *r, const struct id *id, const char *label)
 /* Leaves the coroutine for good. */
 static __attribute__((noreturn)) void leave(struct run *r)
 {
+	if (r->deferring)
+		run_deferred_misuse(r, r->stop_why);
 	co_yield(r->co);
 	check_failed("a coroutine that was left for good stays so", __FILE__, __LINE__);
 }
@@ -195,8 +215,12 @@ static const char *reason(struct run *r, const char *kind, uint32_t step, const 
 
 void run_misuse(struct run *r, const char *fmt, ...)
 {
+	struct flow *current = r->engine->current;
 	va_list ap;
 
+	/* It is the caller's coroutine that can be left, and his misuse. */
+	if (current && current != r->flow && !r->deferring)
+		run_misuse(current->run, "a hook or flow of another flow (%s) is used", r->flow->name);
 	va_start(ap, fmt);
 	r->stop_why = reason(r, "misuse", r->steps, fmt, ap);
 	va_end(ap);

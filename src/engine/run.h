@@ -120,6 +120,7 @@ struct run {
 	const fish_msg **gathered;      /* what the wait it is in has taken so far, NULL where nothing is; NULL: in none */
 	size_t         ngathered;
 	struct deferred  *deferred;
+	bool           deferring;       /* they are being run: the flow's code itself does not go on */
 	struct patch  *patches;
 	uint32_t       npatches;        /* of them true */
 	uint32_t       patch_asks;      /* since the last step */
@@ -183,6 +184,8 @@ struct slice  run_label(const char *label);                      /* as PROGRESS 
 void          run_work_over(struct run *r);                      /* one of its works has returned: frees a dropped run */
 void          run_patch_keep(struct run *r, struct slice name, bool answer);
 __attribute__((noreturn, format(printf, 2, 3))) void run_misuse(struct run *r, const char *fmt, ...);
+/* For who cannot be stopped any more: what is deferred. Says so, and ends the process. */
+__attribute__((noreturn)) void run_deferred_misuse(struct run *r, const char *what);
 __attribute__((noreturn, format(printf, 2, 3))) void run_diverge(struct run *r, const char *fmt, ...);
 __attribute__((noreturn)) void run_return(struct run *r, enum end_status status, struct slice result);
 uint32_t      run_index(const struct run *r);                    /* of the present step */

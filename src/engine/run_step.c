@@ -401,9 +401,11 @@ void run_here(struct run *r)
 {
 	struct flow *current = r->engine->current;
 
-	CHECK(current);                           /* a deferred function takes no step */
+	if (r->deferring)
+		run_deferred_misuse(r, "takes a step");
+	CHECK(current);                           /* else only what is on the CPU can call */
 	if (current != r->flow)
-		run_misuse(current->run, "a hook or flow of another flow (%s) is used", r->flow->name);
+		run_misuse(r, "the flow is not on the CPU");      /* so it is the caller's */
 }
 
 struct run *run_of_hook(const fish_hook *h, const char *verb, const void *return_address)

@@ -186,10 +186,12 @@ static void put_text(struct buf *t, const struct entry *e)
 		put_body(t, e);
 		break;
 	case ENTRY_PATCH:
+		buf_printf(t, "patch %.*s", (int)e->name.len, e->name.ptr);
+		break;
 	case ENTRY_REPLY:
-		/* REPLY has no name. */
-		buf_printf(t, "%s %.*s", entry_kind_name(e->kind), (int)e->name.len,
-		           e->name.len ? e->name.ptr : "");
+		buf_printf(t, "replied %d to the delivery of entry %llu: ", e->status,
+		           (unsigned long long)e->message_seq);
+		put_bytes(t, e->body);
 		break;
 	}
 }

@@ -247,7 +247,7 @@ int asks_run_begin(struct asks *a)
 
 	pthread_mutex_lock(&a->lock);
 	if (a->running)
-		rc = FISH_EBUSY;
+		rc = pthread_equal(a->runner, pthread_self()) ? FISH_EINVAL : FISH_EBUSY;
 	else if (a->shut)
 		rc = FISH_EGONE;
 	if (rc == 0) {
@@ -278,6 +278,10 @@ void asks_run_end(struct asks *a)
 void asks_end(struct asks *a)
 {
 	pthread_mutex_lock(&a->lock);
+	if (a->running && pthread_equal(a->runner, pthread_self()))
+		words_failed("fish_server_close is called from inside of fish_server_run, by a flow or what it "
+		             "defers; it would wait for itself: call fish_server_stop, and close when the run "
+		             "has returned");
 	/* Else asks_run_end does it. */
 	if (!a->running)
 		answer_all(a);

@@ -497,7 +497,7 @@ int config_parse(struct config *c, int argc, char **argv, struct err *err)
 	}
 	if (argc < 2)
 		return err_set(err, FISH_EINVAL,
-			"tell what to do: serve, start, ls, show, cancel or retry; "
+			"tell what to do: serve, start, ls, show, cancel, retry …; "
 			"'%s --help' explains them",
 			c->program);
 	const char *word = argv[1];

@@ -1,11 +1,12 @@
 /* expand.c - fills the gaps that a program leaves in its peers and senders.
  *
- * Invariant: after expand_init every peer has a well-formed URL and no text holds a line
- * break, so none can add a header to a call. Surprise: errors never show a token's or
+ * Invariant: after expand_init every peer has a well-formed URL and a secret that calls can be
+ * signed with, and no text holds a line break, so none can add a header to a call. Surprise: errors never show a token's or
  * secret's value. */
 #include "host/expand.h"
 
 #include "base/buf.h"
+#include "engine/call.h"
 #include "wire/url.h"
 
 #include <stdlib.h>
@@ -121,6 +122,11 @@ static int expand_peer(struct expanded *x, fish_peer *p, struct err *err)
 		rc = expand_text(x, &p->token, &(struct place){ "peer", name, "token" }, err);
 	if (rc == 0)
 		rc = expand_text(x, &p->secret, &(struct place){ "peer", name, "secret" }, err);
+	if (rc == 0 && p->secret != NULL && !call_secret_ok(p->secret))
+		return err_set(err, FISH_EINVAL,
+			"peer '%.60s': its secret is too long, or what stands behind "
+			"'whsec_' is no base64; give it as the partner gave it to you",
+			name);
 	return rc == 0 ? check_url(p, name, err) : rc;
 }
 

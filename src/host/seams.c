@@ -46,7 +46,7 @@ int world_init(struct world *w, const char *log, struct err *err)
 		if (w->log_fd < 0)
 			return err_set(
 				err, FISH_EIO,
-				"--log %.120s: %s; name a file that may be written, in a "
+				"log %.120s: %s; name a file that may be written, in a "
 				"directory that is there, or stderr or off",
 				log, strerror(errno));
 	}

@@ -11,8 +11,11 @@
 #include <string.h>
 
 enum {
-	TURNS_MAX       = 2000,              /* of one unit … */
-	UNIT_BYTES_MAX  = 64 << 20,          /* … and what it may write */
+	/* A commit waits until nobody is ready or read any more, and of parked flows that are told something
+	 * one may be read at a time. So turns without a write grow with the flows; their number has a limit … */
+	TURNS_MAX       = 2000,
+	TURNS_PER_FLOW  = 20,
+	UNIT_BYTES_MAX  = 64 << 20,          /* … and what one unit may write */
 	RUN_AHEAD_BYTES = 1 << 20,           /* in one commit */
 	EVENTS_MAX      = 1000 * 1000,
 	YEARS_MAX       = 100,
@@ -136,9 +139,18 @@ void scene_crash(fish_sim *s, enum fault how)
 
 /* ---- units ---- */
 
+static size_t turns_max(const fish_sim *s)
+{
+	return TURNS_MAX + TURNS_PER_FLOW * s->past_by_id.len;
+}
+
 static void engine_rests(fish_sim *s)
 {
-	for (int n = 0; n < TURNS_MAX && s->unit_bytes < UNIT_BYTES_MAX && !s->dead; n++) {
+	size_t turns = 0;
+
+	while (turns++ < turns_max(s) && s->unit_bytes < UNIT_BYTES_MAX && !s->dead) {
+		uint64_t writes = s->writes;
+
 		engine_turn(s->engine);
 		if (s->engine->inflight && s->engine->inflight->no != s->write_no)
 			write_begins(s);
@@ -146,9 +158,11 @@ static void engine_rests(fish_sim *s)
 			carry_out(s, MEMORY_OK);
 		else if (engine_idle(s->engine) && engine_next_ms(s->engine) > s->now_ms)
 			return;
+		if (s->writes != writes)
+			turns = 0;
 	}
 	if (!s->dead)
-		scene_broken(s, "the flows do not come to rest: %llu writes, %zu bytes at once",
+		scene_broken(s, "the flows do not come to rest: %zu turns since write %llu, %zu bytes at once", turns,
 		             (unsigned long long)s->writes, s->unit_bytes);
 	s->dead = true;
 }
@@ -214,9 +228,20 @@ bool scene_step(fish_sim *s, int64_t until_ms)
 	return true;
 }
 
+int64_t scene_after(const fish_sim *s, int64_t ms)
+{
+	if (ms > PARK_NEVER_MS)
+		ms = PARK_NEVER_MS;
+	return s->now_ms + (ms > 0 ? ms : 0);
+}
+
 void scene_begin(fish_sim *s)
 {
-	CHECK(!s->engine->current);      /* the scenario calls, not a flow */
+	const struct flow *inside = s->engine->current;
+
+	if (inside)
+		words_failed("flow \"%s\" calls a function of fish-sim.h; only the scenario may, while no flow runs",
+		             inside->name);
 	s->events = 0;
 	s->begun_ms = s->now_ms;
 }

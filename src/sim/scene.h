@@ -184,6 +184,7 @@ void     scene_rest(fish_sim *s);                          /* ends a unit */
 bool     scene_step(fish_sim *s, int64_t until_ms);
 void     scene_begin(fish_sim *s);                         /* first thing in what the scenario calls */
 #define SCENE_EVER INT64_MAX
+int64_t  scene_after(const fish_sim *s, int64_t ms);       /* so long from now; FISH_FOREVER is due never */
 
 /* scene_fault.c: all chance, and what goes wrong. */
 uint32_t   scene_below(fish_sim *s, uint32_t n);           /* 0 … n - 1 */

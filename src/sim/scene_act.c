@@ -62,9 +62,30 @@ int fish_sim_post(fish_sim *s, const char *url, const char *message_id, const ch
 	return post(s, url, &(fish_sim_delivery){ .message_id = message_id, .body = body.ptr, .len = body.len });
 }
 
+static bool is_header(const char *line)
+{
+	const char *colon = strchr(line, ':');
+
+	if (!colon || colon == line || strcspn(line, " \t") < (size_t)(colon - line))
+		return false;
+	for (const char *c = line; *c; c++)
+		if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
+			return false;
+	return true;
+}
+
 int fish_sim_post_with(fish_sim *s, const char *url, const fish_sim_delivery *d)
 {
 	scene_begin(s);
+	if (!d || (d->len && !d->body)) {
+		scene_broken(s, "fish_sim_post_with: the %s is NULL", d ? "body" : "delivery");
+		return 0;
+	}
+	for (const char *const *h = d->headers; h && *h; h++)
+		if (!is_header(*h)) {
+			scene_broken(s, "fish_sim_post_with: \"%s\" is no header \"Name: value\"", *h);
+			return 0;
+		}
 	return post(s, url, d);
 }
 
@@ -90,7 +111,7 @@ int fish_sim_cancel(fish_sim *s, const char *id)
 
 void fish_sim_pass(fish_sim *s, int64_t ms)
 {
-	int64_t until_ms = s->now_ms + (ms > 0 ? ms : 0);
+	int64_t until_ms = scene_after(s, ms);
 
 	scene_begin(s);
 	while (scene_step(s, until_ms)) {}
@@ -119,7 +140,9 @@ void fish_sim_crash(fish_sim *s)
 void fish_sim_deploy(fish_sim *s, const fish_program *program)
 {
 	scene_begin(s);
-	if (s->dead)
+	if (!program || !program->flows)
+		scene_broken(s, "fish_sim_deploy: the program is NULL, or has no list of flows");
+	if (s->dead || !program || !program->flows)
 		return;
 	s->program = program;
 	s->peers = scene_peers(&s->arena, program);

@@ -48,7 +48,8 @@ struct parcel *parcel_new(fish_sim *s, const char *url, const fish_sim_delivery 
 
 	p->event.kind = EVENT_DELIVERY;
 	p->url = scene_text(s, "%s", url ? url : "");
-	p->message_id = d->message_id ? scene_text(s, "%s", d->message_id)
+	/* An empty one is none, as at the door. */
+	p->message_id = d->message_id && *d->message_id ? scene_text(s, "%s", d->message_id)
 	                              : scene_text(s, "sim-%llu", (unsigned long long)++s->posts);
 	p->meta = meta_of(s, d, p->message_id);
 	p->body = scene_keep(s, (struct slice){ d->body, d->len });
@@ -66,7 +67,7 @@ static struct parcel *copy_of(fish_sim *s, const struct parcel *p)
 
 void parcel_send(fish_sim *s, struct parcel *p, int64_t after_ms)
 {
-	heap_set(&s->queue, &p->event.node, s->now_ms + (after_ms > 0 ? after_ms : 0));
+	heap_set(&s->queue, &p->event.node, scene_after(s, after_ms));
 }
 
 void parcel_copies(fish_sim *s, const struct parcel *p, uint32_t copies, int64_t after_ms)

@@ -149,10 +149,10 @@ static void outcome_find(fish_sim *s, struct sent *c)
 		c->fails--;
 		comes_out(s, c, c->fail_status, s->now_ms, "connection lost");
 	} else if (bad(c->status)) {
-		comes_out(s, c, c->status, c->status ? s->now_ms + c->after_ms : SCENE_EVER, "no answer");
+		comes_out(s, c, c->status, c->status ? scene_after(s, c->after_ms) : SCENE_EVER, "no answer");
 	} else {
 		if (!c->answer_ms)
-			c->answer_ms = s->now_ms + c->after_ms;
+			c->answer_ms = scene_after(s, c->after_ms);
 		comes_out(s, c, c->status, c->answer_ms > s->now_ms ? c->answer_ms : s->now_ms, NULL);
 	}
 }

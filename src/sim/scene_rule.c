@@ -82,6 +82,11 @@ void fish_sim_answer(fish_sim *s, const char *call, const fish_sim_how *how, int
 	va_end(ap);
 	if (!good)
 		return;
+	if (!call || (status && (status < 200 || status > 599))) {
+		scene_broken(s, "fish_sim_answer(\"%s\"): %d is no status of an answer, or no name was given",
+		             call ? call : "", status);
+		return;
+	}
 	r->name = scene_text(s, "%s", call);
 	r->status = status;
 	if (how)
@@ -105,11 +110,18 @@ void fish_sim_call_back(fish_sim *s, const char *call, const char *pointer, cons
 	va_end(ap);
 	if (!good)
 		return;
+	if (!call || !pointer) {
+		scene_broken(s, "fish_sim_call_back: the %s is NULL", call ? "pointer" : "name of the call");
+		return;
+	}
 	r->number = ++s->nbacks;
 	r->name = scene_text(s, "%s", call);
 	r->pointer = scene_text(s, "%s", pointer);
 	if (back)
 		r->back = *back;
+	/* Sums of them are due never, too. */
+	r->back.after_ms = scene_after(s, r->back.after_ms) - s->now_ms;
+	r->back.every_ms = scene_after(s, r->back.every_ms) - s->now_ms;
 	while (*at)
 		at = &(*at)->next;
 	*at = r;

@@ -98,17 +98,23 @@ class Run:
         return self.broker.figures()["flows"] == len(REGIONS) \
             and not self.app.ask("/status")["busy"] and not self.partner.ask("/status")["busy"]
 
+    def dead_or_due(self, kill, process, seconds):
+        """Is the server gone, or is it time for the kill? If not, looks at what is at stake."""
+        if not process.alive() or self.due(kill, seconds):
+            return True
+        try:
+            kill.look(self.broker.figures())
+        except (OSError, http.client.HTTPException, ValueError):
+            process.child.wait(DIE_S)       # it died of its own hand while it was asked
+        return False
+
     def kill(self, kill):
         """Starts the server, lets it run into its kill, and notes what was at stake."""
         process = self.broker.begin(kill.env())
         if process.wait_ready():
             begun = time.monotonic()
-            while process.alive() and not self.due(kill, time.monotonic() - begun):
-                try:
-                    kill.look(self.broker.figures())
-                except (OSError, http.client.HTTPException, ValueError):
-                    process.child.wait(DIE_S)       # it died of its own hand while it was asked
-                time.sleep(0.002)
+            poll(lambda: self.dead_or_due(kill, process, time.monotonic() - begun), END_S,
+                 "the server neither died nor was it time to kill it", pause=0.002)
             if process.alive():
                 kill.by_store = False
         elif self.kills:
@@ -179,9 +185,8 @@ class Demo(unittest.TestCase):
             self.addCleanup(demo.kill)
             # There is a store: the crew is at work.
             poll(lambda: list(Path(folder).glob("*/*.sock")), PATIENCE_S, "the demo has not begun")
-            while demo.poll() is None:
-                demo.send_signal(signal.SIGHUP)
-                time.sleep(0.001)
+            poll(lambda: demo.poll() is not None or demo.send_signal(signal.SIGHUP), PATIENCE_S,
+                 "the demo does not end", pause=0.001)
             self.assertEqual(os.listdir(folder), [])
 
 

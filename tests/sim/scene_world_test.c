@@ -1,6 +1,9 @@
 /* scene_world_test.c - fish-sim.h: how partners answer and call back, what the scenario does and sees. */
 #include "scene_kit.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 static const fish_peer bank = { .name = "bank", .url = "${BANK_URL}", .token = "${BANK_KEY}" };
 static const fish_peer hasty = {
 	.name = "hasty", .url = "http://hasty", .timeout_ms = 2 * FISH_SECOND, .give_up_ms = 10 * FISH_SECOND };
@@ -351,6 +354,153 @@ static void failures_say_what_and_how_to_repeat(void **state)
 	fails_with(&named, bad_check, "fish_sim_run with these options and .seed = 9, .park = true; FISH_SIM_SAY=1");
 }
 
+/* ---- a scenario that is wrong ---- */
+
+static fish_sim *current;          /* for the flow that should not have it */
+
+static void meddles(fish_flow *f, const fish_msg *in)
+{
+	(void)f;
+	(void)in;
+	fish_sim_pass(current, FISH_SECOND);
+}
+
+static void meddling(fish_sim *s, void *arg)
+{
+	(void)arg;
+	current = s;
+	(void)fish_sim_start(s, "meddles", "null");
+}
+
+static void bad_header(fish_sim *s, void *arg)
+{
+	static const char *const headers[] = { "no colon", NULL };
+
+	(void)arg;
+	fish_sim_post_with(s, "https://sim/h/x", &(fish_sim_delivery){ .headers = headers });
+}
+
+static void bad_status(fish_sim *s, void *arg)
+{
+	(void)arg;
+	fish_sim_answer(s, "bank *", NULL, 9999, "null");
+}
+
+static void no_program(fish_sim *s, void *arg)
+{
+	(void)arg;
+	fish_sim_deploy(s, NULL);
+}
+
+static void no_delivery(fish_sim *s, void *arg)
+{
+	(void)arg;
+	fish_sim_post_with(s, "https://sim/h/x", NULL);
+}
+
+static void a_wrong_scenario_is_told_so(void **state)
+{
+	static const fish_def defs[] = { FISH_FLOW(meddles), FISH_END };
+	static const fish_program meddler = { .flows = defs };
+	FILE *file;
+	int status = 0;
+
+	(void)state;
+	fails_with(&options, bad_header, "fish_sim_post_with: \"no colon\" is no header");
+	fails_with(&options, bad_status, "fish_sim_answer(\"bank *\"): 9999 is no status");
+	fails_with(&options, no_program, "fish_sim_deploy: the program is NULL");
+	fails_with(&options, no_delivery, "fish_sim_post_with: the delivery is NULL");
+	int was = quiet_begin(&file);
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL);
+		_exit(fish_sim_run(&(fish_sim_options){ .program = &meddler }, meddling, NULL));
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	char *words = quiet_end(was, file);
+
+	assert_true(WIFSIGNALED(status));
+	assert_non_null(strstr(words, "fish: flow \"meddles\" calls a function of fish-sim.h"));
+	free(words);
+}
+
+/* Was: a time of FISH_FOREVER was over at once, and a delivery under an empty id not found again. */
+static void for_ever_is_never(fish_sim *s, void *arg)
+{
+	(void)arg;
+	fish_sim_call_back(s, "bank /order", "/to/callback", &(fish_sim_back){ .after_ms = FISH_FOREVER }, "{w: 'no'}");
+	fish_sim_answer(s, "bank /pay/*", &(fish_sim_how){ .after_ms = FISH_FOREVER }, 200, "{say: 'no'}");
+	const char *id = fish_sim_start(s, "hears", "null");
+
+	(void)fish_sim_start(s, "calls", "{n: 1}");
+	fish_sim_check(s, fish_sim_post(s, fish_sim_url(s, id, "in"), "", "{w: 'a'}") == 200);
+	fish_sim_check(s, fish_sim_post(s, fish_sim_url(s, id, "in"), "", "{w: 'b'}") == 200);
+	fish_sim_ends(s, id, "'a+0 b+0 '");
+	fish_sim_pass(s, FISH_FOREVER);
+}
+
+static void odd_times_and_ids(void **state)
+{
+	(void)state;
+	assert_int_equal(fish_sim_run(&options, for_ever_is_never, NULL), 0);
+}
+
+/* ---- much at once ---- */
+
+static void notes(fish_flow *f, const fish_msg *in)
+{
+	for (long long i = 0; i < fish_int(in, "/n", 0); i++) {
+		int result = 0;
+
+		while (fish_once(f, "note", &result, sizeof result))
+			result = 1;
+	}
+}
+
+static void waiter(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *h = fish_spawn(f, "word");
+
+	fish_tell(f, fish_str(in, "/to"), "ids", "%s", fish_id(f));
+	fish_next(h, FISH_FOREVER);
+}
+
+/* Tells each of its children, who all are parked by then. */
+static void family(fish_flow *f, const fish_msg *in)
+{
+	long long n = fish_int(in, "/n", 0);
+	const char **ids = fish_alloc(f, (size_t)n * sizeof *ids);
+	fish_hook *h = fish_spawn(f, "ids");
+
+	for (long long i = 0; i < n; i++)
+		fish_child(f, waiter, "{to: %s}", fish_id(f));
+	for (long long i = 0; i < n; i++)
+		ids[i] = fish_str(fish_next(h, FISH_FOREVER), "");
+	fish_sleep(f, FISH_HOUR);
+	for (long long i = 0; i < n; i++)
+		fish_tell(f, ids[i], "word", "null");
+}
+
+static void goes_through(fish_sim *s, void *flow)
+{
+	fish_sim_ends(s, fish_sim_start(s, flow, "{n: 2500}"), "null");
+}
+
+/* Was: 2,000 turns in one moment were said to have no end. */
+static void much_may_happen_at_once(void **state)
+{
+	static const fish_def defs[] = { FISH_FLOW(notes), FISH_FLOW(family), FISH_FLOW(waiter), FISH_END };
+	static const fish_program big = { .flows = defs };
+	char notes_name[] = "notes";
+	char family_name[] = "family";
+
+	(void)state;
+	assert_int_equal(fish_sim_run(&(fish_sim_options){ .program = &big }, goes_through, notes_name), 0);
+	assert_int_equal(fish_sim_run(&(fish_sim_options){ .program = &big, .park = true }, goes_through,
+	                              family_name), 0);
+}
+
 /* ---- what a flow defers ---- */
 
 static void asks_patch(void *f)
@@ -391,6 +541,9 @@ int main(void)
 		cmocka_unit_test(time_is_virtual_and_has_limits),
 		cmocka_unit_test(all_can_be_looked_at),
 		cmocka_unit_test(failures_say_what_and_how_to_repeat),
+		cmocka_unit_test(a_wrong_scenario_is_told_so),
+		cmocka_unit_test(odd_times_and_ids),
+		cmocka_unit_test(much_may_happen_at_once),
 		cmocka_unit_test(what_is_deferred_may_ask_for_a_patch),
 	};
 

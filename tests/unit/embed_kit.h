@@ -81,7 +81,7 @@ static void asks_itself(fish_flow *f, const fish_msg *in)
 	int started = fish_start(outer, id, "greet", NULL, "null");
 	int waited = fish_wait(outer, fish_id(f), FISH_FOREVER, &result);
 
-	fish_done(f, "[%d, %d]", started, waited);
+	fish_done(f, "[%d, %d, %d]", started, waited, fish_server_run(outer));
 }
 
 static const fish_def flows[] = {

@@ -1,6 +1,9 @@
 /* embed_test.c - flows of an embedded server are started and waited for, from several threads at once. */
 #include "embed_kit.h"
 
+#include <signal.h>
+#include <sys/wait.h>
+
 static void *starts_one_key(void *arg)
 {
 	struct asker *a = arg;
@@ -137,13 +140,67 @@ static void a_flow_cannot_ask_its_own_server(void **state)
 {
 	(void)state;
 	struct up up;
-	char wanted[32];
+	char wanted[40];
 
 	outer = opened(":memory:");
 	up_begin(&up, outer);
-	snprintf(wanted, sizeof wanted, "[%d, %d]", FISH_EINVAL, FISH_EINVAL);
+	snprintf(wanted, sizeof wanted, "[%d, %d, %d]", FISH_EINVAL, FISH_EINVAL, FISH_EINVAL);
 	ends_as(up.server, "asks_itself", 0, wanted);
 	up_end(&up);
+}
+
+static void closes_its_own(fish_flow *f, const fish_msg *in)
+{
+	(void)f;
+	(void)in;
+	fish_server_close(outer);
+}
+
+/* In a process of its own: dies of SIGABRT, with its words in said. */
+static void close_in_child(char *said, size_t size)
+{
+	static const fish_def own_flows[] = { FISH_FLOW(closes_its_own), FISH_END };
+	static const fish_program own = { .flows = own_flows };
+	int ends[2];
+	size_t len = 0;
+	ssize_t n = 0;
+	int status = 0;
+
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct up up;
+
+		signal(SIGABRT, SIG_DFL);
+		dup2(ends[1], STDERR_FILENO);
+		alarm(20);               /* what it was: waiting for itself */
+		outer = NULL;
+		if (fish_server_open(&outer, &(fish_options){ .program = &own, .store = ":memory:",
+		                                              .listen = "127.0.0.1:0" }, NULL) < 0)
+			_exit(7);
+		up_begin(&up, outer);
+		_exit(fish_start(outer, NULL, "closes_its_own", NULL, "null") < 0 || pause() ? 8 : 9);
+	}
+	close(ends[1]);
+	while (len < size - 1 && (n = read(ends[0], said + len, size - 1 - len)) > 0)
+		len += (size_t)n;
+	said[len] = '\0';
+	close(ends[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+}
+
+/* Was: the server stood still for ever. */
+static void a_flow_cannot_close_its_own_server(void **state)
+{
+	char said[1200];
+
+	(void)state;
+	close_in_child(said, sizeof said);
+	assert_non_null(strstr(said, "fish: fish_server_close is called from inside of fish_server_run"));
 }
 
 int main(void)
@@ -156,6 +213,7 @@ int main(void)
 		cmocka_unit_test(a_wait_ends_in_time),
 		cmocka_unit_test(refusals_have_their_codes),
 		cmocka_unit_test(a_flow_cannot_ask_its_own_server),
+		cmocka_unit_test(a_flow_cannot_close_its_own_server),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

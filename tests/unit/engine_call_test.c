@@ -30,6 +30,23 @@ static void whole(fish_flow *f, const fish_msg *in)
 	fish_done(f, "%d", m->status);
 }
 
+/* What was closed is not waited for, but taken if it is there. */
+static void closes(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *call = fish_send(f, &partner, "/a", "{}");
+	int status[3] = { 0 };
+
+	(void)in;
+	fish_close(call);
+	for (int i = 0; i < 3; i++) {
+		const fish_msg *m = fish_next(call, FISH_FOREVER);
+
+		status[i] = m ? m->status : -1;
+		fish_sleep(f, FISH_SECOND);
+	}
+	fish_done(f, "[%d, %d, %d]", status[0], status[1], status[2]);
+}
+
 static void bad_path(fish_flow *f, const fish_msg *in)
 {
 	(void)in;
@@ -38,7 +55,7 @@ static void bad_path(fish_flow *f, const fish_msg *in)
 }
 
 static const fish_def flows[] = {
-	FISH_FLOW(ask), FISH_FLOW(two_at_once), FISH_FLOW(whole), FISH_FLOW(bad_path), FISH_END };
+	FISH_FLOW(ask), FISH_FLOW(two_at_once), FISH_FLOW(whole), FISH_FLOW(closes), FISH_FLOW(bad_path), FISH_END };
 static const fish_program program = { .flows = flows };
 
 static int64_t park_of(void **state)
@@ -150,6 +167,21 @@ static void fish_call_sends_bytes_as_they_are(void **state)
 	kit_close(&k);
 }
 
+static void a_closed_call_goes_on_and_nobody_waits_for_it(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "closes", "{}");
+
+	assert_int_equal(k.nsent, 1);
+	kit_answer(&k, 0, 201, "");
+	for (int i = 0; i < 3; i++)
+		kit_pass(&k, FISH_SECOND);
+	assert_string_equal(kit_end(&k, id), "done [-1, 201, -1]");
+	kit_close(&k);
+}
+
 static void cancel_gives_calls_up(void **state)
 {
 	struct kit k;
@@ -195,6 +227,7 @@ static void what_a_misused_flow_had_sent_is_in_doubt_after_a_crash(void **state)
 	STORY(a_call_is_given_up_in_the_end, park), \
 	STORY(any_of_two_calls, park), \
 	STORY(fish_call_sends_bytes_as_they_are, park), \
+	STORY(a_closed_call_goes_on_and_nobody_waits_for_it, park), \
 	STORY(cancel_gives_calls_up, park), \
 	STORY(what_a_misused_flow_had_sent_is_in_doubt_after_a_crash, park)
 

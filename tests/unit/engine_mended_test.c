@@ -159,11 +159,13 @@ static void polite(fish_flow *f, const fish_msg *in)
 	fish_sleep(f, FISH_HOUR);
 }
 
-static fish_hook *lent;      /* by the lender, who lives, to the thief */
+static fish_hook *lent;      /* by the lender, who lives, to the thief … */
+static fish_flow *lent_by;   /* … with his own handle */
 
 static void lender(fish_flow *f, const fish_msg *in)
 {
 	(void)in;
+	lent_by = f;
 	lent = fish_spawn(f, "mine");
 	fish_log(f, "%s", fish_url(lent));
 	const fish_msg *m = fish_next(lent, FISH_FOREVER);
@@ -171,10 +173,40 @@ static void lender(fish_flow *f, const fish_msg *in)
 	fish_done(f, "{came: %d}", m != NULL);
 }
 
+/* What would be misuse of the lender, if he were the one to call. */
+static void steal_misuse(const char *what)
+{
+	if (strcmp(what, "spawn") == 0)
+		fish_spawn(lent_by, "");
+	if (strcmp(what, "publish") == 0)
+		fish_publish(lent_by, "x", "{bad");
+	if (strcmp(what, "post") == 0)
+		fish_post(lent_by, &partner, "no slash", "{}");
+	if (strcmp(what, "cancel") == 0)
+		fish_cancel(lent);
+	if (strcmp(what, "alloc") == 0)
+		(void)fish_alloc(lent_by, SIZE_MAX);
+	if (strcmp(what, "patch") == 0)
+		(void)fish_patch(lent_by, "new");
+}
+
+/* To a hook of the same number. */
+static void steal_reply(fish_flow *f, const fish_msg *in)
+{
+	fish_msg m = *in;
+
+	fish_spawn_with(f, "ask", &(fish_hook_options){ .reply_ms = 1 });
+	m.hook = lent;
+	fish_reply(f, &m, 200, "{}");
+}
+
 static void thief(fish_flow *f, const fish_msg *in)
 {
 	const char *what = fish_str(in, "/what");
 
+	steal_misuse(what);
+	if (strcmp(what, "reply") == 0)
+		steal_reply(f, in);
 	if (strcmp(what, "next") == 0)
 		fish_next(lent, 1000);
 	if (strcmp(what, "close") == 0)
@@ -457,11 +489,14 @@ static void a_log_line_from_a_deferred_callback_harms_no_stop(void **state)
 }
 
 /* Was: the hook's own flow was run on the caller's stack, or stopped for what it had not done. */
+/* Was: what would have been misuse in that other flow ended the process, and its patches were written there. */
 static void a_hook_of_another_flow_is_misuse_of_the_caller_alone(void **state)
 {
 	static const char *const inputs[] = {
 		"{\"what\": \"next\"}", "{\"what\": \"close\"}",
-		"{\"what\": \"each\"}", "{\"what\": \"url\"}",
+		"{\"what\": \"each\"}", "{\"what\": \"url\"}", "{\"what\": \"spawn\"}", "{\"what\": \"publish\"}",
+		"{\"what\": \"post\"}", "{\"what\": \"cancel\"}", "{\"what\": \"alloc\"}", "{\"what\": \"patch\"}",
+		"{\"what\": \"reply\"}",
 	};
 
 	for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
@@ -471,7 +506,8 @@ static void a_hook_of_another_flow_is_misuse_of_the_caller_alone(void **state)
 		struct id owner = kit_start(&k, "lender", "{}");
 		struct id other = kit_start(&k, "thief", inputs[i]);
 
-		assert_begins(kit_end(&k, other), "stopped misuse at step 0: ");
+		assert_begins(kit_end(&k, other), strstr(inputs[i], "reply") ? "stopped misuse at step 1: fish_reply: "
+		                                  : "stopped misuse at step 0: a hook or flow of another flow");
 		assert_string_equal(kit_end(&k, owner), "lives");
 		assert_int_equal(kit_figures(&k).stopped, 1);
 		assert_int_equal(kit_post(&k, k.log.ptr, "{}", "m1"), 200);

@@ -1,6 +1,10 @@
 /* engine_nohook_test.c - NULL where a hook or another argument belongs stops the flow with words, and
- * nothing else. */
+ * nothing else; what cannot be stopped any more ends the process with words. */
 #include "engine_kit.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* Not to be known to the compiler, and on top of a frame or two. */
 static fish_hook *nothing(void)
@@ -81,13 +85,48 @@ static void passes_nonsense(fish_flow *f, const fish_msg *in)
 		(void)fish_call(f, NULL);
 	if (strcmp(what, "function") == 0)
 		fish_work(f, "w", NULL, NULL, NULL, 0);
+	if (strcmp(what, "alloc") == 0)
+		(void)fish_alloc(f, (size_t)fish_int(in, "/none", -1) * 8);
+	if (strcmp(what, "deferred") == 0)
+		fish_defer(f, NULL, NULL);
 	while (strcmp(what, "result") == 0 && fish_once(f, "o", NULL, 4))
 		continue;
 	twice(f, &result);
 }
 
+/* ---- what is deferred and takes steps ---- */
+
+static void takes_a_step(void *f)
+{
+	(void)fish_spawn(f, "late");
+}
+
+static void waits_for_hook(void *h)
+{
+	(void)fish_next(h, 0);
+}
+
+static void misuses(void *f)
+{
+	(void)fish_patch(f, "");
+}
+
+static void defers(fish_flow *f, const fish_msg *in)
+{
+	const char *what = fish_str(in, "/what");
+
+	if (strcmp(what, "takes_a_step") == 0)
+		fish_defer(f, takes_a_step, f);
+	if (strcmp(what, "waits_for_hook") == 0)
+		fish_defer(f, waits_for_hook, fish_spawn(f, "h"));
+	if (strcmp(what, "misuses") == 0)
+		fish_defer(f, misuses, f);
+	if (fish_true(in, "/parks"))
+		fish_sleep(f, FISH_HOUR);
+}
+
 static const fish_def flows[] = {
-	FISH_FLOW(leaf), FISH_FLOW(passes_null), FISH_FLOW(passes_nonsense), FISH_END };
+	FISH_FLOW(leaf), FISH_FLOW(passes_null), FISH_FLOW(passes_nonsense), FISH_FLOW(defers), FISH_END };
 static const fish_program program = { .flows = flows };
 
 static void told(struct kit *k, const char *what, const char *verb)
@@ -153,6 +192,8 @@ static void other_arguments_are_told_of_too(void **state)
 		{ "hooks", "step 1: the list of 3 hooks to wait on is NULL" },
 		{ "ret", "step 1: fish_gather: ret is NULL" },
 		{ "request", "step 1: fish_call: the request is NULL" },
+		{ "alloc", "step 1: fish_alloc: 18446744073709551608 bytes, and at most 1073741824 are given" },
+		{ "deferred", "step 1: fish_defer: the function is NULL" },
 		{ "function", "step 1: fish_work(\"w\"): the function is NULL" },
 		{ "result", "step 1: fish_once(\"o\"): the result is NULL, its size 4" },
 		{ "twice", "step 2: fish_once(\"one name\") inside fish_once(\"one name\")" },
@@ -170,6 +211,50 @@ static void other_arguments_are_told_of_too(void **state)
 	kit_close(&k);
 }
 
+/* The flow's last words, and those of its process, which must die of SIGABRT. */
+static void dies_with(const char *input, const char *words)
+{
+	int ends[2];
+	char said[1200];
+	size_t len = 0;
+	ssize_t n = 0;
+	int status = 0;
+
+	assert_int_equal(pipe(ends), 0);
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct kit k;
+
+		signal(SIGABRT, SIG_DFL);
+		dup2(ends[1], STDERR_FILENO);
+		kit_open(&k, &program, -1);
+		(void)kit_start(&k, "defers", input);
+		_exit(7);
+	}
+	close(ends[1]);
+	while (len < sizeof said - 1 && (n = read(ends[0], said + len, sizeof said - 1 - len)) > 0)
+		len += (size_t)n;
+	said[len] = '\0';
+	close(ends[0]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGABRT);
+	if (strncmp(said, "fish: flow ", 11) != 0 || !strstr(said, words) || strchr(said, '\n') != said + len - 1)
+		fail_msg("%s: it said \"%s\", not \"%s\"", input, said, words);
+}
+
+/* Was: "CHECK(current) failed", or a jump off a stack that was not the flow's. */
+static void a_step_of_what_is_deferred_ends_the_process_with_words(void **state)
+{
+	(void)state;
+	dies_with("{\"what\": \"takes_a_step\"}", ": a function of its fish_defer takes a step; ");
+	dies_with("{\"what\": \"takes_a_step\", \"parks\": true}", ": a function of its fish_defer takes a step; ");
+	dies_with("{\"what\": \"waits_for_hook\", \"parks\": true}", ": a function of its fish_defer takes a step; ");
+	dies_with("{\"what\": \"misuses\"}", "misuse at step 1: fish_patch: its name has 1 to 200 bytes");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +262,7 @@ int main(void)
 		cmocka_unit_test(it_is_the_flow_on_the_cpu_that_is_stopped),
 		cmocka_unit_test(among_several_hooks_they_are_skipped),
 		cmocka_unit_test(other_arguments_are_told_of_too),
+		cmocka_unit_test(a_step_of_what_is_deferred_ends_the_process_with_words),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,29 @@ static void test_unset_variable_is_named(void **state)
 		WORDS("'partner'", "secret", "EXPAND_UNSET"));
 }
 
+/* Was: found at the first call, which was tried for a day. */
+static void test_secrets_can_sign(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "whsec_", "whsec_!!!!", "whsec_AAA", "whsec_AA==A", "whsec_A===", "whsec_====" };
+	static const char *const good[] = { "", "raw!", "whsec", "whsec_AAAA", "whsec_AA==", "whsec_AAA=", "whsec_+/09" };
+	char long_one[514] = { 0 };
+	struct expanded x;
+	struct err err;
+
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		refused(&(fish_peer){ .name = "p", .url = "http://h", .secret = bad[i] },
+			WORDS("'p'", "secret", "no base64"));
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		const fish_peer peer = { .name = "p", .url = "http://h", .secret = good[i] };
+
+		assert_int_equal(expand_one(&x, &peer, &err), 0);
+		expand_fini(&x);
+	}
+	memset(long_one, 'x', sizeof long_one - 1);
+	refused(&(fish_peer){ .name = "p", .url = "http://h", .secret = long_one }, WORDS("'p'", "too long"));
+}
+
 static void test_bad_templates(void **state)
 {
 	(void)state;
@@ -170,6 +193,7 @@ int main(void)
 		cmocka_unit_test(test_values_are_not_expanded),
 		cmocka_unit_test(test_order_is_the_program_s),
 		cmocka_unit_test(test_unset_variable_is_named),
+		cmocka_unit_test(test_secrets_can_sign),
 		cmocka_unit_test(test_bad_templates),
 		cmocka_unit_test(test_bad_values),
 	};

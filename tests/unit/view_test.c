@@ -148,7 +148,10 @@ static void entries_read_as_sentences(void **state)
 		{ { .kind = ENTRY_PATCH, .name = SLICE_LIT("new-price") }, "patch new-price" },
 		{ { .kind = ENTRY_PUBLISH, .name = SLICE_LIT("place"), .body = SLICE_LIT("[1]") },
 		  "published place: 3 bytes [1]" },
-		{ { .kind = ENTRY_REPLY, .status = 200 }, "reply " },
+		{ { .kind = ENTRY_REPLY, .message_seq = 9, .status = 409, .body = SLICE_LIT("{\"a\": 1}") },
+		  "replied 409 to the delivery of entry 9: 8 bytes {\"a\": 1}" },
+		{ { .kind = ENTRY_REPLY, .message_seq = 9, .status = 204 },
+		  "replied 204 to the delivery of entry 9: 0 bytes" },
 		{ { .kind = ENTRY_RENEW, .body = SLICE_LIT("{}") }, "renewed with 2 bytes {}" },
 	};
 
