@@ -69,7 +69,7 @@ static void long_pipeline_is_held_back(void **state)
 	kit_open(&k);
 	k.hold = true;
 	struct server_config config = kit_config(&k);
-	config.pipeline_max = 2;
+	config.bounds.pipeline_max = 2;
 	kit_serve(&k, &config);
 	raw_open(&p, server_address(k.server));
 	struct buf many;

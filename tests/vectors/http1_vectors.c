@@ -16,7 +16,7 @@
 #define FIRST "GET /the-first HTTP/1.1\r\nHost: a\r\n\r\n"
 #define LAST  "GET /the-last HTTP/1.1\r\nHost: a\r\n\r\n"
 
-enum { ANSWERS_MAX = 64, WAITS = -1 };
+enum { ANSWERS_MAX = 64, WAITS = -1, HOUR_MS = 3600 * 1000 };
 
 enum way { WAY_WHOLE, WAY_BYTES, WAY_BEHIND, WAY_FOLLOWED, WAYS };
 static const char *const way_names[WAYS] = { "whole", "byte by byte", "behind another", "followed" };
@@ -73,8 +73,7 @@ static void door_open(struct door *d)
 		.handler = { .head = on_head, .request = on_request },
 		.listen = "127.0.0.1:0",
 		/* Nothing here is judged by time. */
-		.head_timeout_ms = INT64_C(3600) * 1000,
-		.body_timeout_ms = INT64_C(3600) * 1000,
+		.bounds = { .head_timeout_ms = HOUR_MS, .body_timeout_ms = HOUR_MS, .rate_grace_ms = HOUR_MS },
 	};
 	if (server_open(&d->server, &config, &err) < 0)
 		fail_msg("%s", err.text);
