@@ -294,67 +294,6 @@ static void connections_are_used_again(void **state)
 	bench_close(&b);
 }
 
-static void expect_call(struct bench *b, int listener, struct raw_peer *p)
-{
-	*p = (struct raw_peer){ .fd = -1 };
-	buf_init(&p->got, SIZE_MAX);
-	net_until(&b->loop, (struct raw_peer *)NULL, (p->fd = accept(listener, NULL, NULL)) >= 0);
-	net_until(&b->loop, p, raw_has(p, "\r\n\r\n{}"));
-}
-
-/* Was: curl took what lay in the connection for the answer to the next call. */
-static void an_answer_that_nobody_asked_for(void **state)
-{
-	(void)state;
-	struct bench b;
-	struct call c;
-	struct raw_peer one;
-	struct raw_peer two;
-	char address[32];
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof at;
-	bench_open(&b, 0);
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	assert_int_equal(bind(listener, (struct sockaddr *)&at, len), 0);
-	assert_int_equal(listen(listener, 8), 0);
-	assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &len), 0);
-	snprintf(address, sizeof address, "127.0.0.1:%d", ntohs(at.sin_port));
-
-	call_init(&c, address, "/first");
-	call_send(&b, &c);
-	expect_call(&b, listener, &one);
-	raw_puts(&b.loop, &one, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
-	net_until(&b.loop, (struct raw_peer *)NULL, c.done == 1);
-	assert_int_equal(c.status, 200);
-	call_fini(&c);
-	raw_puts(&b.loop, &one, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil");
-
-	call_init(&c, address, "/second");
-	call_send(&b, &c);
-	expect_call(&b, listener, &two);
-	raw_puts(&b.loop, &two, "HTTP/1.1 201 Created\r\nContent-Length: 4\r\n\r\ngood");
-	net_until(&b.loop, (struct raw_peer *)NULL, c.done == 1);
-	assert_int_equal(c.status, 201);
-	assert_string_equal(c.body.ptr, "good");
-	call_fini(&c);
-	/* The first connection is given up. */
-	net_until(&b.loop, &one, one.over);
-	raw_close(&one);
-
-	/* The second has done nothing wrong. */
-	buf_reset(&two.got);
-	call_init(&c, address, "/third");
-	call_send(&b, &c);
-	net_until(&b.loop, &two, raw_has(&two, "/third"));
-	raw_puts(&b.loop, &two, "HTTP/1.1 204 No Content\r\n\r\n");
-	net_until(&b.loop, (struct raw_peer *)NULL, c.done == 1);
-	assert_int_equal(c.status, 204);
-	call_fini(&c);
-	raw_close(&two);
-	close(listener);
-	bench_close(&b);
-}
-
 static void answers_that_do_not_come(void **state)
 {
 	(void)state;
@@ -609,7 +548,6 @@ int main(void)
 		cmocka_unit_test(headers_and_body_as_given),
 		cmocka_unit_test(methods),
 		cmocka_unit_test(connections_are_used_again),
-		cmocka_unit_test(an_answer_that_nobody_asked_for),
 		cmocka_unit_test(answers_that_do_not_come),
 		cmocka_unit_test(what_cannot_be_sent),
 		cmocka_unit_test(redirects_are_answers),
