@@ -184,6 +184,7 @@ int main(int argc, char **argv)
 	for (; index_next(&x); checked++)
 		wrong += check(&s, &x) ? 0 : 1;
 	side_close(&s);
+	index_close(&x);
 	printf("%zu answers, %zu differ\n", checked, wrong);
 	return wrong > 0 || checked == 0 ? 1 : 0;
 }

@@ -270,6 +270,7 @@ int main(int argc, char **argv)
 	for (; index_next(&x); checked++)
 		wrong += check(&d, &x) ? 0 : 1;
 	door_close(&d);
+	index_close(&x);
 	printf("%zu requests, %zu differ\n", checked, wrong);
 	return wrong > 0 || checked == 0 ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 /* index.h - reads the tables of shared/vectors: lines of columns, the first line names them.
  *
- * The columns are found by name, so that a table with further ones is read as well. Everything lives
- * until the program ends. */
+ * The columns are found by name, so that a table with further ones is read as well. Surprise: the cells
+ * point into the text of the table, which is cut up as it is read. */
 #ifndef FISH_VECTORS_INDEX_H
 #define FISH_VECTORS_INDEX_H
 
@@ -15,7 +15,8 @@ enum { COLUMNS_MAX = 64, EXIT_SKIPPED = 77 };
 
 struct index {
 	const char *folder;
-	char       *rest;                    /* lines not read yet */
+	char       *text;                    /* owned */
+	char       *rest;                    /* of it: lines not read yet */
 	char       *names[COLUMNS_MAX];
 	char       *cells[COLUMNS_MAX];      /* of the line under way */
 	size_t      ncolumns;
@@ -60,11 +61,18 @@ static inline size_t index_split(char *line, char *cells[COLUMNS_MAX])
 static inline bool index_open(struct index *x, const char *folder, const char *name)
 {
 	*x = (struct index){ .folder = folder };
-	x->rest = (char *)(uintptr_t)vectors_read(folder, name).ptr;
-	if (x->rest == NULL)
+	x->text = (char *)(uintptr_t)vectors_read(folder, name).ptr;
+	x->rest = x->text;
+	if (x->text == NULL)
 		return false;
 	x->ncolumns = index_split(strsep(&x->rest, "\n"), x->names);
 	return true;
+}
+
+static inline void index_close(struct index *x)
+{
+	free(x->text);
+	x->text = NULL;
 }
 
 static inline bool index_next(struct index *x)
