@@ -51,7 +51,7 @@ const struct command_def command_defs[COMMANDS] = {
 
 const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_LISTEN] = { "--listen", "ADDR", "FISH_LISTEN", SERVE,
-		"where callbacks arrive [127.0.0.1:8080]; port 0 picks a free one" },
+		"where callbacks arrive [127.0.0.1:8080]; port 0 picks a free one; or unix:PATH" },
 	[FLAG_PUBLIC_URL] = { "--public-url", "URL", "FISH_PUBLIC_URL", SERVE,
 		"what callback URLs begin with [http:// and the listen address]" },
 	[FLAG_STORE] = { "--store", "FILE", "FISH_STORE", SERVE | CLIENTS | ASKS,
@@ -72,6 +72,30 @@ const struct flag_def flag_defs[FLAGS] = {
 		"and how much of it [1g]; the oldest goes first" },
 	[FLAG_PARK_AFTER] = { "--park-after", "TIME", "FISH_PARK_AFTER", SERVE,
 		"a flow that waits so long [10s] leaves memory until there is news for it" },
+	[FLAG_CONNECTIONS] = { "--connections", "N", "FISH_CONNECTIONS", SERVE,
+		"open at a time [10000]; at it the one idle longest gives way" },
+	[FLAG_CONNECTIONS_EACH] = { "--connections-per-address", "N", "FISH_CONNECTIONS_PER_ADDRESS", SERVE,
+		"of one sender's address [2000]; over it 429" },
+	[FLAG_PIPELINE] = { "--pipeline", "N", "FISH_PIPELINE", SERVE,
+		"requests of one connection under way [16]; over it they wait" },
+	[FLAG_MAX_HEAD] = { "--max-head", "BYTES", "FISH_MAX_HEAD", SERVE,
+		"the longest header taken [32k], at most 64k" },
+	[FLAG_HEAD_TIMEOUT] = { "--head-timeout", "TIME", "FISH_HEAD_TIMEOUT", SERVE,
+		"a request's header is whole so long after its first byte [30s], or 408" },
+	[FLAG_BODY_TIMEOUT] = { "--body-timeout", "TIME", "FISH_BODY_TIMEOUT", SERVE,
+		"and its body so long after that [5m]" },
+	[FLAG_WRITE_TIMEOUT] = { "--write-timeout", "TIME", "FISH_WRITE_TIMEOUT", SERVE,
+		"an answer is taken within this time [5m], or the connection is cut" },
+	[FLAG_IDLE_TIMEOUT] = { "--idle-timeout", "TIME", "FISH_IDLE_TIMEOUT", SERVE,
+		"a connection may rest so long between requests [75s]" },
+	[FLAG_MIN_RATE] = { "--min-rate", "BYTES", "FISH_MIN_RATE", SERVE,
+		"who sends or takes less in a second is cut [256] …" },
+	[FLAG_RATE_GRACE] = { "--rate-grace", "TIME", "FISH_RATE_GRACE", SERVE,
+		"… as measured over this time [10s]" },
+	[FLAG_LISTEN_MODE] = { "--listen-mode", "OCTAL", "FISH_LISTEN_MODE", SERVE,
+		"who may connect to --listen unix:PATH [600], for example 660" },
+	[FLAG_TRUSTED_PROXY] = { "--trusted-proxy", "LIST", "FISH_TRUSTED_PROXY", SERVE,
+		"whose Forwarded or X-Forwarded-For is believed: 10.0.0.0/8,::1,unix [nobody]" },
 	[FLAG_STEPS_MAX] = { "--steps-max", "N", "FISH_STEPS_MAX", SERVE,
 		"a flow is stopped after N steps without fish_renew [1000000]" },
 	[FLAG_LOG] = { "--log", "WHERE", "FISH_LOG", SERVE,
@@ -294,20 +318,6 @@ static int use_public_url(
 	return 0;
 }
 
-/* Only the form is judged here; whether the address can be had shows when it is bound. */
-static int use_address(const char *flag, const char *text, struct err *err)
-{
-	char host[256];
-	uint16_t port = 0;
-	struct err why = { 0 };
-
-	if (url_parse_listen(slice_of(text), host, &port, &why) < 0)
-		return err_set(err, FISH_EINVAL,
-			"%s '%.60s': %.100s; for example 127.0.0.1:8080", flag, text,
-			why.text);
-	return 0;
-}
-
 /* Sizes, times and counts, each with its bounds in the words of the refusal. */
 static int use_numbers(struct config *c, struct err *err)
 {
@@ -444,7 +454,7 @@ int config_embed(struct config *c, const fish_options *o, struct err *err)
 		return rc;
 	if (o->steps_max != 0)
 		c->steps_max = (uint32_t)o->steps_max;
-	rc = use_address("listen", c->listen, err);
+	rc = config_address("listen", c->listen, err);
 	if (rc == 0)
 		rc = use_public_url(c, "public_url", o->public_url, err);
 	return rc;
@@ -461,12 +471,12 @@ static int use_values(struct config *c, struct err *err)
 	c->help = c->values[FLAG_HELP] != NULL;
 	if (c->help)
 		return 0;
-	int rc = use_address("--listen", c->listen, err);
+	int rc = use_public_url(c, "--public-url", c->values[FLAG_PUBLIC_URL], err);
 
-	if (rc == 0 && c->values[FLAG_ADMIN] != NULL)
-		rc = use_address("--admin", c->values[FLAG_ADMIN], err);
 	if (rc == 0)
-		rc = use_public_url(c, "--public-url", c->values[FLAG_PUBLIC_URL], err);
+		rc = config_door(c, err);
+	if (rc == 0 && c->values[FLAG_ADMIN] != NULL)
+		rc = config_address("--admin", c->values[FLAG_ADMIN], err);
 	if (rc == 0)
 		rc = use_numbers(c, err);
 	if (rc == 0 && c->command == COMMAND_SERVE)

@@ -6,6 +6,7 @@
 #define FISH_CONFIG_H
 
 #include "host/limits.h"
+#include "net/address.h"
 
 enum {
 	MAX_BODY_BYTES_MAX = 256 << 20,      /* what --max-body may come to: a body is held more than once */
@@ -29,7 +30,10 @@ extern const struct command_def command_defs[COMMANDS];
 
 enum flag {
 	FLAG_LISTEN, FLAG_PUBLIC_URL, FLAG_STORE, FLAG_SOCKET, FLAG_ADMIN, FLAG_MAX_BODY,
-	FLAG_MEMORY, FLAG_YOUNG, FLAG_RETAIN_FOR, FLAG_RETAIN_BYTES, FLAG_PARK_AFTER,   /* as in enum limit */
+	FLAG_MEMORY, FLAG_YOUNG, FLAG_RETAIN_FOR, FLAG_RETAIN_BYTES, FLAG_PARK_AFTER,
+	FLAG_CONNECTIONS, FLAG_CONNECTIONS_EACH, FLAG_PIPELINE, FLAG_MAX_HEAD, FLAG_HEAD_TIMEOUT, FLAG_BODY_TIMEOUT,
+	FLAG_WRITE_TIMEOUT, FLAG_IDLE_TIMEOUT, FLAG_MIN_RATE, FLAG_RATE_GRACE,   /* from memory on: as in enum limit */
+	FLAG_LISTEN_MODE, FLAG_TRUSTED_PROXY,
 	FLAG_STEPS_MAX, FLAG_LOG,
 	FLAG_KEY, FLAG_WAIT, FLAG_ALL, FLAG_LIMIT, FLAG_FORCE, FLAG_SKIP_EXISTING, FLAG_WITH_KEYS,
 	FLAG_JSON, FLAG_HELP,
@@ -53,6 +57,8 @@ struct config {
 	size_t       nargs;
 	/* Made from values, with the defaults: */
 	const char  *listen;
+	unsigned     listen_mode;            /* of --listen's socket file; 0: the default */
+	struct proxies proxies;              /* that the door believes */
 	char         public_url[BASE_URL_BYTES_MAX + 1];   /* without a '/' at the end; "": not given */
 	const char  *log;                    /* "stderr", "off" or a file */
 	size_t       body_bytes_max;
@@ -68,6 +74,11 @@ struct config {
 /* Borrows argv and the environment. FISH_EINVAL with what is wrong and what would be
  * right. */
 int config_parse(struct config *c, int argc, char **argv, struct err *err);
+
+/* config_door.c: where the door listens, for whom, and which proxies it believes. */
+int config_door(struct config *c, struct err *err);
+/* "host:port" or ":port", as a flag or member of that name was given it; only the form is judged. */
+int config_address(const char *flag, const char *text, struct err *err);
 
 /* The same of a server that another program opens: o instead of flags, nothing from the
  * environment, no log unless asked for. Borrows o's texts. */

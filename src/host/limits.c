@@ -11,6 +11,7 @@
 #define KIB INT64_C(1024)
 #define MIB (KIB * KIB)
 #define GIB (KIB * MIB)
+#define CONNECTIONS_MOST 1000000
 #define HOUR_MS (INT64_C(60) * 60 * 1000)
 
 enum kind { KIND_SIZE, KIND_TIME };
@@ -33,6 +34,26 @@ static const struct limit_def {
 		"give 1m to 1024t bytes, for example 10g" },
 	[LIMIT_PARK_AFTER] = { "--park-after", "park_after_ms", KIND_TIME, 10, 24 * HOUR_MS, 10000,
 		"give a number and ms, s, m, h or d, from 10ms to 24h, for example 10s" },
+	[LIMIT_CONNECTIONS] = { "--connections", "", KIND_SIZE, 1, CONNECTIONS_MOST, 10000,
+		"give a number from 1 to 1000000, for example 20000" },
+	[LIMIT_CONNECTIONS_EACH] = { "--connections-per-address", "", KIND_SIZE, 1, CONNECTIONS_MOST, 2000,
+		"give a number from 1 to 1000000, for example 100" },
+	[LIMIT_PIPELINE] = { "--pipeline", "", KIND_SIZE, 1, 1000, 16,
+		"give a number from 1 to 1000, for example 4" },
+	[LIMIT_HEAD_BYTES] = { "--max-head", "", KIND_SIZE, KIB, 64 * KIB, 32 * KIB,
+		"give 1k to 64k bytes, for example 16k" },
+	[LIMIT_HEAD_TIMEOUT] = { "--head-timeout", "", KIND_TIME, 10, HOUR_MS, 30 * 1000,
+		"give a number and ms, s, m or h, from 10ms to 1h, for example 10s" },
+	[LIMIT_BODY_TIMEOUT] = { "--body-timeout", "", KIND_TIME, 10, 24 * HOUR_MS, 300 * 1000,
+		"give a number and ms, s, m or h, from 10ms to 24h, for example 1m" },
+	[LIMIT_WRITE_TIMEOUT] = { "--write-timeout", "", KIND_TIME, 10, 24 * HOUR_MS, 300 * 1000,
+		"give a number and ms, s, m or h, from 10ms to 24h, for example 1m" },
+	[LIMIT_IDLE_TIMEOUT] = { "--idle-timeout", "", KIND_TIME, 10, 24 * HOUR_MS, 75 * 1000,
+		"give a number and ms, s, m or h, from 10ms to 24h, for example 30s" },
+	[LIMIT_MIN_RATE] = { "--min-rate", "", KIND_SIZE, 1, GIB, 256,
+		"give 1 to 1g bytes a second, for example 1k" },
+	[LIMIT_RATE_GRACE] = { "--rate-grace", "", KIND_TIME, 10, HOUR_MS, 10 * 1000,
+		"give a number and ms, s, m or h, from 10ms to 1h, for example 5s" },
 };
 
 static bool within(const struct limit_def *def, int64_t n)

@@ -1,6 +1,7 @@
 /* limits.h - how much memory, disk and time a server may take: defaults and bounds.
  *
- * The same five for `serve` and for an embedded server, so that both refuse the same. */
+ * The same for `serve` and for an embedded server, so that both refuse the same; of the door's an
+ * embedded one has the defaults. */
 #ifndef FISH_LIMITS_H
 #define FISH_LIMITS_H
 
@@ -12,8 +13,19 @@ enum limit {
 	LIMIT_RETAIN_FOR,        /* ms that an ended flow's history is kept */
 	LIMIT_RETAIN_BYTES,      /* … and how many bytes of them all */
 	LIMIT_PARK_AFTER,        /* ms at rest until a flow leaves memory */
+	/* Of the door: see struct server_bounds. */
+	LIMIT_CONNECTIONS,
+	LIMIT_CONNECTIONS_EACH,
+	LIMIT_PIPELINE,
+	LIMIT_HEAD_BYTES,
+	LIMIT_HEAD_TIMEOUT,
+	LIMIT_BODY_TIMEOUT,
+	LIMIT_WRITE_TIMEOUT,
+	LIMIT_IDLE_TIMEOUT,
+	LIMIT_MIN_RATE,          /* bytes a second */
+	LIMIT_RATE_GRACE,
 };
-enum { LIMITS = LIMIT_PARK_AFTER + 1 };
+enum { LIMITS = LIMIT_RATE_GRACE + 1 };
 
 /* Bodies in flight may take one of so many parts of the memory, flows the rest. */
 enum { MEMORY_PARTS_OF_BODIES = 4 };

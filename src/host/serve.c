@@ -143,12 +143,27 @@ static void warn_of_changing_port(const struct serve *s)
 static int open_door(struct serve *s, struct err *err)
 {
 	char base[BASE_URL_BYTES_MAX + 1];
+	const int64_t *limits = s->config->limits;
 	int rc = ingress_open(&s->ingress,
 		&(struct ingress_config){
 			.loop = &s->loop,
 			.engine = s->engine,
 			.listen = s->config->listen,
+			.unix_mode = s->config->listen_mode,
+			.proxies = &s->config->proxies,
 			.body_bytes_max = s->config->body_bytes_max,
+			.head_bytes_max = (size_t)limits[LIMIT_HEAD_BYTES],
+			.bounds = {
+				.head_timeout_ms = limits[LIMIT_HEAD_TIMEOUT],
+				.body_timeout_ms = limits[LIMIT_BODY_TIMEOUT],
+				.write_timeout_ms = limits[LIMIT_WRITE_TIMEOUT],
+				.idle_timeout_ms = limits[LIMIT_IDLE_TIMEOUT],
+				.rate_grace_ms = limits[LIMIT_RATE_GRACE],
+				.rate_bytes_min = (size_t)limits[LIMIT_MIN_RATE],
+				.connections_max = (size_t)limits[LIMIT_CONNECTIONS],
+				.connections_each_max = (size_t)limits[LIMIT_CONNECTIONS_EACH],
+				.pipeline_max = (size_t)limits[LIMIT_PIPELINE],
+			},
 			.budget = &s->bodies,
 			.wake = pulse_wake,
 			.wake_arg = &s->pulse,
@@ -287,14 +302,16 @@ static int open_all(struct serve *s, const fish_program *program, struct err *er
 /* The one line on stdout. */
 static void say_ready(const struct serve *s)
 {
+	const char *address = ingress_address(s->ingress);
+	const char *scheme = strncmp(address, "unix:", 5) == 0 ? "" : "http://";
+
 	/* Who waits for this line may start to ask at once. Who closed stdout did not want
 	 * it, and who lost it that way can read why on stderr. */
-	if (printf("listening on http://%s\n", ingress_address(s->ingress)) < 0 ||
-		fflush(stdout) != 0)
+	if (printf("listening on %s%s\n", scheme, address) < 0 || fflush(stdout) != 0)
 		tell(s,
 			"stdout cannot be written (%s), so nobody sees the ready line; it listens "
-			"on http://%s",
-			strerror(errno), ingress_address(s->ingress));
+			"on %s%s",
+			strerror(errno), scheme, address);
 }
 
 int serve_open(struct serve **ret, const struct config *c, const struct paths *paths,

@@ -25,6 +25,7 @@ int client_open(struct client **ret, const struct client_config *config, struct 
 		return err_set(err, FISH_EIO,
 			"libcurl gave no multi handle: no calls can be made");
 	}
+	c->sockets = xalloc(PORTS * sizeof *c->sockets);
 	*ret = c;
 	return 0;
 }
@@ -87,7 +88,10 @@ void client_collect(struct client *c)
 		CURL *easy = m->easy_handle; /* m itself goes with the handle */
 		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
 		curl_multi_remove_handle(c->multi, easy);
-		transfer_finish(t, result);
+		if (!transfer_finish(t, result)) {
+			CHECK(curl_multi_add_handle(c->multi, easy) == CURLM_OK);
+			continue;
+		}
 		list_remove(&t->link);
 		list_push(&c->finished, &t->link);
 	}
@@ -142,6 +146,7 @@ struct client *client_free(struct client *c)
 		return NULL;
 	CHECK(c->multi == NULL); /* drained before */
 	CHECK(c->handles_open == 0);
+	free(c->sockets);
 	free(c);
 	curl_global_cleanup();
 	return NULL;

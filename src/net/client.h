@@ -1,6 +1,7 @@
 /* client.h - calls out: the engine's attempts carried out by libcurl multi on the loop.
  *
- * Connections are kept alive and shared by all peers. One attempt is one transfer: retries belong to
+ * Connections are kept alive and shared by all peers; one with bytes in it that nobody asked for is not
+ * used again. One attempt is one transfer: retries belong to
  * the engine. Redirects are not followed; bodies over a limit fail the attempt. An attempt's own
  * Content-Length and Transfer-Encoding are left out: framing is curl's. A secret that begins with
  * "whsec_" is base64 behind it, any other its own bytes. At most 256 connections go to one peer and

@@ -20,6 +20,7 @@ enum {
 	CONNECTIONS_MAX          = 512,        /* over it attempts wait for one */
 	CONNECTIONS_PER_HOST_MAX = 256,        /* a slow peer cannot take them all */
 	CONNECT_TIMEOUT_MS       = 10000,
+	PORTS                    = 1 << 16,
 };
 
 struct transfer {
@@ -34,6 +35,8 @@ struct transfer {
 	bool               head_done;    /* what comes as header from now on are trailers */
 	int                status;       /* 0: none */
 	const char        *why;          /* why none */
+	curl_socket_t      opened[2];    /* the last sockets made for it: one for each kind of address */
+	bool               stale;        /* it was to go out on a connection with bytes that nobody asked for */
 	char               curl_why[CURL_ERROR_SIZE];
 };
 
@@ -46,6 +49,7 @@ struct client {
 	uv_poll_t          **polls;      /* by descriptor number; NULL: none was made yet */
 	size_t               npolls;
 	size_t               handles_open;
+	curl_socket_t       *sockets;    /* PORTS of them: who has this local port, for the guard; 0: nobody */
 	void               (*done)(void *arg);
 	void                *done_arg;
 };
@@ -54,7 +58,8 @@ struct client {
 struct transfer *transfer_new(struct client *c);
 struct transfer *transfer_free(struct transfer *t);
 int  transfer_begin(struct transfer *t, struct attempt *a);  /* FISH_EINVAL: cannot be sent; why tells */
-void transfer_finish(struct transfer *t, CURLcode result);
+/* False: it did not begin at all, and is to be added again, for a connection of its own. */
+bool transfer_finish(struct transfer *t, CURLcode result);
 void transfer_tell(struct transfer *t);                      /* calls the attempt's done */
 void transfer_reset(struct transfer *t);                     /* ready for the next attempt */
 
@@ -62,6 +67,9 @@ void transfer_reset(struct transfer *t);                     /* ready for the ne
 int  client_poll_open(struct client *c);
 void client_poll_close(struct client *c);
 void client_poll_soon(struct client *c);                     /* tells of the finished in the next round */
+
+/* client_guard.c: has its connections looked at before they are used again. */
+void transfer_guard(struct transfer *t);
 
 /* client.c: after curl has been driven. */
 void client_collect(struct client *c);

@@ -96,6 +96,7 @@ struct transfer *transfer_new(struct client *c)
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header);
 	curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+	transfer_guard(t);
 	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
 	/* A URL comes from a program's configuration or a partner's answer: no file:. */
@@ -237,6 +238,8 @@ int transfer_begin(struct transfer *t, struct attempt *a)
 	t->why = NULL;
 	t->curl_why[0] = '\0';
 	t->head_done = false;
+	t->stale = false;
+	curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 0L);
 	if (has_stray(a->headers, "\r", 2) || has_stray(a->url, "\r\n", 3) ||
 		has_stray(a->method, "\r\n ", 4) || has_stray(a->key, "\r\n", 3)) {
 		t->why = "a header, the URL or the method holds a line end or a NUL";
@@ -265,8 +268,13 @@ int transfer_begin(struct transfer *t, struct attempt *a)
 	return 0;
 }
 
-void transfer_finish(struct transfer *t, CURLcode result)
+bool transfer_finish(struct transfer *t, CURLcode result)
 {
+	if (result == CURLE_ABORTED_BY_CALLBACK && t->stale) {
+		t->stale = false;
+		curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
+		return false;
+	}
 	/* An answer that broke off in its body is none: a status alone would mislead. */
 	long status = 0;
 	if (result == CURLE_OK)
@@ -275,6 +283,7 @@ void transfer_finish(struct transfer *t, CURLcode result)
 	if (status == 0 && t->why == NULL)
 		t->why =
 			t->curl_why[0] != '\0' ? t->curl_why : curl_easy_strerror(result);
+	return true;
 }
 
 /* The value of the first field of that name; empty when there is none. */

@@ -26,6 +26,10 @@ static void on_closed(uv_handle_t *handle)
 	struct server *s = c->server;
 	c->closed = true;
 	c->current = NULL;
+	if (c->counted) {
+		struct id key = address_key(&c->address);
+		crowd_leave(&s->crowd, &key);
+	}
 	buf_fini(&c->backlog);
 	struct list *next = NULL;
 	for (struct list *at = c->exchanges.next; at != &c->exchanges; at = next) {
@@ -63,14 +67,16 @@ static size_t feed(struct connection *c, const char *bytes, size_t len)
 			return len;
 		}
 		if (c->current == NULL) {
-			if (c->nexchanges >= c->server->config.pipeline_max)
+			if (c->nexchanges >= c->server->config.bounds.pipeline_max)
 				break;
 			c->current = exchange_new(c);
 			/* A new request has a deadline of its own. */
 			deadline_set(c, WAIT_NONE);
 		}
 		struct exchange *x = c->current;
-		used += http1_feed(&x->request, bytes + used, len - used);
+		size_t took = http1_feed(&x->request, bytes + used, len - used);
+		used += took;
+		c->came += took;
 		exchange_advance(x);
 	}
 	return used;
@@ -161,7 +167,9 @@ static enum wait wait_of(const struct connection *c)
 	case HTTP1_HEAD:
 		/* An empty line before the request is no beginning yet. */
 		return http1_started(&c->current->request) ? WAIT_HEAD : WAIT_IDLE;
-	case HTTP1_BODY: return WAIT_BODY;
+	case HTTP1_BODY:
+		/* Its leave to send waits for answers before it: that is our time, not its. */
+		return c->current->continue_due ? WAIT_NONE : WAIT_BODY;
 	case HTTP1_HEAD_DONE:
 	case HTTP1_DONE:
 	case HTTP1_BAD: break;
@@ -211,15 +219,38 @@ void connection_expire(struct connection *c, enum wait wait)
  * name. */
 static void note_peer(struct connection *c)
 {
+	const struct proxies *proxies = c->server->config.proxies;
 	struct sockaddr_storage address = { 0 };
 	int len = sizeof address;
 	snprintf(c->peer, sizeof c->peer, "unix");
+	c->by_proxy = c->server->is_unix && proxies != NULL && proxies->unix_peers;
 	if (c->server->is_unix)
 		return;
-	if (uv_tcp_getpeername(&c->uv.tcp, (struct sockaddr *)&address, &len) == 0)
+	if (uv_tcp_getpeername(&c->uv.tcp, (struct sockaddr *)&address, &len) == 0 &&
+		address_of((struct sockaddr *)&address, &c->address)) {
 		listener_name((struct sockaddr *)&address, c->peer, sizeof c->peer);
-	else
+		c->by_proxy = proxies_hold(proxies, &c->address);
+	} else {
 		snprintf(c->peer, sizeof c->peer, "unknown"); /* it has gone already */
+	}
+}
+
+/* One too many of its address: told so as far as the socket takes it at once, and closed. It gets no
+ * lingering end, since what it must not have is just that, a place here. */
+static void turn_away(struct connection *c)
+{
+	static const char words[] =
+		"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 48\r\n"
+		"Content-Type: text/plain\r\nRetry-After: 1\r\nConnection: close\r\n\r\n"
+		"too many connections are open from this address\n";
+	uv_os_fd_t fd = -1;
+	uv_buf_t part = uv_buf_init((char *)(uintptr_t)words, sizeof words - 1);
+	uv_try_write(&c->uv.stream, &part, 1);
+	/* Unread bytes would turn the close into a reset that overtakes the words. */
+	if (uv_fileno(&c->uv.handle, &fd) == 0 &&
+		recv(fd, c->server->scratch, READ_BYTES, MSG_DONTWAIT) > 0)
+		shutdown(fd, SHUT_WR);
+	connection_close(c);
 }
 
 void connection_accept(struct server *s)
@@ -244,5 +275,13 @@ void connection_accept(struct server *s)
 		return;
 	}
 	note_peer(c);
+	if (!s->is_unix && !c->by_proxy) {
+		struct id key = address_key(&c->address);
+		c->counted = crowd_join(&s->crowd, &key);
+		if (!c->counted) {
+			turn_away(c);
+			return;
+		}
+	}
 	connection_settle(c);
 }

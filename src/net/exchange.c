@@ -5,6 +5,7 @@
  * answer is written, or, if the connection has gone, until it is answered. Surprise:
  * exchanges are pooled with their parser and buffers, so that a request in a busy server
  * allocates nothing. */
+#include "net/forwarded.h"
 #include "net/server_private.h"
 
 #include <stdio.h>
@@ -51,6 +52,8 @@ void exchange_release(struct exchange *x)
 	if (c->current == x)
 		c->current = NULL;
 	budget_hold(x->budget, &x->held, 0);
+	if (x->counted && s != NULL)
+		crowd_leave(&s->crowd, &x->asker);
 	/* A parser left in the middle of a request is not worth mending, and a large
 	 * answer's memory is not worth keeping. */
 	bool reusable =
@@ -66,6 +69,8 @@ void exchange_release(struct exchange *x)
 	x->continue_due = false;
 	x->data = NULL;
 	x->on_gone = NULL;
+	x->counted = false;
+	x->peer[0] = '\0';
 	list_push(&s->pool, &x->link);
 	s->npool++;
 }
@@ -110,12 +115,31 @@ static bool take_room(struct exchange *x)
 
 void exchange_set_body_max(struct exchange *x, size_t bytes_max) { x->body_bytes_max = bytes_max; }
 
+bool exchange_count(struct exchange *x)
+{
+	struct connection *c = x->connection;
+	struct address asker = c->address;
+	if (!c->by_proxy)
+		return true; /* the connection counts */
+	if (forwarded_from(c->server->config.proxies, &x->request, &asker))
+		address_text(&asker, x->peer);
+	else if (c->server->is_unix)
+		return true;
+	x->asker = address_key(&asker);
+	x->counted = crowd_join(&c->server->crowd, &x->asker);
+	return x->counted;
+}
+
 /* The handler has looked at the head and wants the body, or it refuses. */
 static void judge_head(struct exchange *x)
 {
 	struct connection *c = x->connection;
 	const struct server_handler *handler = &c->server->config.handler;
 	x->body_bytes_max = 0;
+	if (!exchange_count(x)) {
+		exchange_refuse(x, 429, "too many requests are under way from this address");
+		return;
+	}
 	int status = handler->head(handler->owner, x, &x->request);
 	/* head has called exchange_answer, which has seen to the rest. */
 	if (x->state == EXCHANGE_ANSWERED)
@@ -186,7 +210,7 @@ void exchange_refuse(struct exchange *x, int status, const char *why)
 	CHECK(len > 0);
 	CHECK((size_t)len < sizeof body); /* all reasons are constants of ours */
 	exchange_answer(x, status,
-		status == 503 ? "Content-Type: text/plain\r\nRetry-After: 1\r\n"
+		status == 503 || status == 429 ? "Content-Type: text/plain\r\nRetry-After: 1\r\n"
 			      : "Content-Type: text/plain\r\n",
 		(struct slice){ body, (size_t)len });
 }
@@ -276,7 +300,7 @@ void exchange_set_data(struct exchange *x, void *data)
 
 const char *exchange_peer(const struct exchange *x)
 {
-	return x->connection->peer;
+	return x->peer[0] != '\0' ? x->peer : x->connection->peer;
 }
 
 bool exchange_alive(const struct exchange *x)

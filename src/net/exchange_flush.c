@@ -65,6 +65,8 @@ static void on_written(uv_write_t *write, int status)
 		return;
 	}
 	release_written(c, c->writing);
+	/* The next write has a time of its own. */
+	deadline_set(c, WAIT_NONE);
 	exchanges_flush(c);
 }
 

@@ -257,7 +257,11 @@ int ingress_open(
 		.loop = config->loop,
 		.handler = { .owner = in, .head = on_head, .request = on_request },
 		.listen = config->listen,
-		.limits = { .body_bytes_max = config->body_bytes_max },
+		.unix_mode = config->unix_mode,
+		.proxies = config->proxies,
+		.bounds = config->bounds,
+		.limits = { .head_bytes_max = config->head_bytes_max,
+			.body_bytes_max = config->body_bytes_max },
 		.budget = config->budget,
 	};
 	int rc = server_open(&in->server, &server, err);

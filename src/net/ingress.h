@@ -15,7 +15,11 @@ struct ingress;
 struct ingress_config {
 	uv_loop_t     *loop;
 	struct engine *engine;
-	const char    *listen;
+	const char    *listen;                         /* this and the next three as in server_config */
+	unsigned       unix_mode;
+	const struct proxies *proxies;
+	struct server_bounds  bounds;
+	size_t         head_bytes_max;                 /* 0: as in http1_limits */
 	size_t         body_bytes_max;                 /* 0: BODY_BYTES_MAX_DEFAULT */
 	struct budget *budget;                         /* of bodies, as in server_config */
 	void         (*wake)(void *arg);               /* something was handed to the engine: a turn is due */

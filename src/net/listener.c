@@ -1,5 +1,5 @@
-/* listener.c - makes the listening socket: TCP on an address, or a unix socket of the
- * owner alone.
+/* listener.c - makes the listening socket: TCP on an address, or a unix socket for
+ * whom its mode lets in.
  *
  * Invariant: on failure nothing is left open, and a living server's socket file is never
  * touched. Surprise: a socket file that nobody answers is what a kill -9 leaves, so it is
@@ -191,9 +191,9 @@ static int clear_stale(const struct sockaddr_un *at, struct err *err)
 	return 0;
 }
 
-/* A socket file of mode 0600. */
-static int open_unix(
-	const char *path, int *ret_fd, char ret_address[ADDRESS_SIZE], struct err *err)
+/* A socket file of that mode: who may write to it may connect. */
+static int open_unix(const char *path, unsigned mode, int *ret_fd, char ret_address[ADDRESS_SIZE],
+	struct err *err)
 {
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	size_t len = strlen(path);
@@ -215,7 +215,7 @@ static int open_unix(
 		rc = listen_error(err, ret_address, errno);
 		goto close_fd;
 	}
-	if (chmod(path, S_IRUSR | S_IWUSR) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+	if (chmod(path, (mode_t)mode) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
 		rc = listen_error(err, ret_address, errno);
 		goto remove_file;
 	}
@@ -228,11 +228,11 @@ close_fd:
 	return rc;
 }
 
-int listener_socket(
-	const char *listen, int *ret_fd, char ret_address[ADDRESS_SIZE], struct err *err)
+int listener_socket(const char *listen, unsigned unix_mode, int *ret_fd, char ret_address[ADDRESS_SIZE],
+	struct err *err)
 {
 	const char *path = listener_path(listen);
 	if (path != NULL)
-		return open_unix(path, ret_fd, ret_address, err);
+		return open_unix(path, unix_mode, ret_fd, ret_address, err);
 	return open_tcp(listen, ret_fd, ret_address, err);
 }

@@ -1,19 +1,26 @@
 /* server.c - the listener: opens, drains, frees.
  *
  * Invariant: all that can fail is done before the first handle is made, because a handle
- * needs the loop to go away again. Surprise: over connections_max the next connection is
- * simply not taken from libuv, which then looks no further until it is; the others wait
- * in the kernel's queue. */
+ * needs the loop to go away again. Surprise: over connections_max the connection
+ * that is idle longest is closed; with none idle the next one is simply not taken from
+ * libuv, which then looks no further until it is, and the others wait in the kernel's
+ * queue. */
 #include "net/server_private.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 enum {
-	HEAD_TIMEOUT_MS = 10000,
-	BODY_TIMEOUT_MS = 30000,
-	IDLE_TIMEOUT_MS = 75000,
-	CONNECTIONS_MAX_DEFAULT = 10000,
+	HEAD_TIMEOUT_MS  = 30000,
+	BODY_TIMEOUT_MS  = 300000,
+	WRITE_TIMEOUT_MS = 300000,
+	IDLE_TIMEOUT_MS  = 75000,
+	RATE_GRACE_MS    = 10000,
+	RATE_BYTES_MIN   = 256,
+	CONNECTIONS_MAX  = 10000,
+	CONNECTIONS_EACH_MAX = 2000,
+	PIPELINE_MAX     = 16,
+	UNIX_MODE        = 0600,
 };
 
 /* Zero and less ask for the default. */
@@ -22,22 +29,28 @@ static int64_t ms_or(int64_t ms, int64_t fallback_ms)
 	return ms > 0 ? ms : fallback_ms;
 }
 
+static size_t size_or(size_t n, size_t fallback)
+{
+	return n > 0 ? n : fallback;
+}
+
 /* Copies the caller's wishes, with the defaults put in. */
 static void take_config(struct server *s, const struct server_config *config)
 {
+	struct server_bounds *b = &s->config.bounds;
 	s->config = *config;
-	if (s->config.connections_max == 0)
-		s->config.connections_max = CONNECTIONS_MAX_DEFAULT;
-	if (s->config.pipeline_max == 0)
-		s->config.pipeline_max = PIPELINE_MAX_DEFAULT;
+	b->head_timeout_ms = ms_or(b->head_timeout_ms, HEAD_TIMEOUT_MS);
+	b->body_timeout_ms = ms_or(b->body_timeout_ms, BODY_TIMEOUT_MS);
+	b->write_timeout_ms = ms_or(b->write_timeout_ms, WRITE_TIMEOUT_MS);
+	b->idle_timeout_ms = ms_or(b->idle_timeout_ms, IDLE_TIMEOUT_MS);
+	b->rate_grace_ms = ms_or(b->rate_grace_ms, RATE_GRACE_MS);
+	b->rate_bytes_min = size_or(b->rate_bytes_min, RATE_BYTES_MIN);
+	b->connections_max = size_or(b->connections_max, CONNECTIONS_MAX);
+	b->connections_each_max = size_or(b->connections_each_max, CONNECTIONS_EACH_MAX);
+	b->pipeline_max = size_or(b->pipeline_max, PIPELINE_MAX);
 	s->config.listen = NULL; /* the caller's; address has what counts */
-	s->wait_ms[WAIT_HEAD] = ms_or(config->head_timeout_ms, HEAD_TIMEOUT_MS);
-	s->wait_ms[WAIT_BODY] = ms_or(config->body_timeout_ms, BODY_TIMEOUT_MS);
-	s->wait_ms[WAIT_IDLE] = ms_or(config->idle_timeout_ms, IDLE_TIMEOUT_MS);
-	/* Who does not take its answer is as slow as who does not send its body. */
-	s->wait_ms[WAIT_WRITE] = s->wait_ms[WAIT_BODY];
-	s->wait_ms[WAIT_LINGER] =
-		s->wait_ms[WAIT_BODY] < LINGER_MS ? s->wait_ms[WAIT_BODY] : LINGER_MS;
+	crowd_init(&s->crowd, b->connections_each_max);
+	deadline_init(s);
 }
 
 /* libuv holds one accepted socket ready; server_settle takes it when there is room. */
@@ -49,6 +62,10 @@ static void on_connection(uv_stream_t *listener, int status)
 	if (status < 0)
 		return;
 	s->accept_due = true;
+	/* An idle connection may be closed at any time (RFC 9112 9.6), and only one that waits for
+	 * nothing can be closed without harm. Its end is what lets the next in. */
+	if (s->nconnections >= s->config.bounds.connections_max)
+		deadline_make_room(s);
 	server_settle(s);
 }
 
@@ -79,7 +96,8 @@ int server_open(struct server **ret, const struct server_config *config, struct 
 	struct server *s = xalloc(sizeof *s);
 	/* All that the outside can refuse is in this call. */
 	int fd = -1;
-	int rc = listener_socket(config->listen, &fd, s->address, err);
+	unsigned mode = config->unix_mode != 0 ? config->unix_mode : UNIX_MODE;
+	int rc = listener_socket(config->listen, mode, &fd, s->address, err);
 	if (rc < 0) {
 		free(s);
 		return rc;
@@ -110,7 +128,7 @@ void server_settle(struct server *s)
 		}
 		return;
 	}
-	if (s->accept_due && s->nconnections < s->config.connections_max) {
+	if (s->accept_due && s->nconnections < s->config.bounds.connections_max) {
 		s->accept_due = false;
 		connection_accept(s);
 	}
@@ -197,6 +215,7 @@ struct server *server_free(struct server *s)
 		at = list_shift(&s->connections))
 		container_of(at, struct connection, link)->server = NULL;
 	exchange_free_pool(s);
+	crowd_fini(&s->crowd);
 	free(s);
 	return NULL;
 }

@@ -5,13 +5,15 @@
  * answer; the handler answers it at once or later, exactly once. Exchanges of one connection may be
  * answered in any order; the bytes leave in the order the requests came.
  * Invariant: an exchange stays valid until it is answered, also when its connection has gone.
- * The server itself refuses with 503 and Retry-After what has no room in the budget for bodies.
+ * The server itself refuses with 503 and Retry-After what has no room in the budget for bodies, and with
+ * 429 what is one too many of its address.
  * Surprise: after a refusal with a body unread the connection closes, lingering (reads and drops for
  * a moment), so that the peer sees the answer rather than a reset. The process must ignore SIGPIPE. */
 #ifndef FISH_SERVER_H
 #define FISH_SERVER_H
 
 #include "base/base.h"
+#include "net/address.h"
 #include "net/budget.h"
 #include "wire/http1.h"
 
@@ -34,18 +36,32 @@ struct server_handler {
 	void (*refused)(void *owner, struct exchange *x, const struct http1 *req, int status, const char *why);
 };
 
+struct server_bounds {                   /* zero: the default in brackets */
+	int64_t head_timeout_ms;         /* first byte to whole head [30 s] */
+	int64_t body_timeout_ms;         /* head to whole body [5 min] */
+	int64_t write_timeout_ms;        /* one write of answers [5 min] */
+	int64_t idle_timeout_ms;         /* between requests [75 s] */
+	/* In each stretch of rate_grace_ms [10 s] of a head, a body or a write, so many bytes a second
+	 * come or leave [256]; with less, that is as if its time-out had passed. */
+	int64_t rate_grace_ms;
+	size_t  rate_bytes_min;
+	size_t  connections_max;         /* at it the one that is idle longest gives way, or the listener pauses [10,000] */
+	/* Connections of one address, or, of those that come by a proxy, requests under way; over it 429. A
+	 * v6 address counts as its /64. Unix peers do not count. [2,000] */
+	size_t  connections_each_max;
+	size_t  pipeline_max;            /* requests under way per connection; over it reading pauses [16] */
+};
+
 struct server_config {
 	uv_loop_t            *loop;
 	struct server_handler handler;
-	const char           *listen;            /* "host:port", ":port", port 0 picks a free one; or "unix:/path" (mode 0600) */
+	const char           *listen;            /* "host:port", ":port", port 0 picks a free one; or "unix:/path" */
 	struct http1_limits   limits;
 	struct budget *budget;                   /* of bodies; over it 503. Shared; stands until the last exchange is
 	                                            answered. NULL: no limit */
-	int64_t head_timeout_ms;                 /* first byte to whole head; 0: 10 s */
-	int64_t body_timeout_ms;                 /* head to whole body; 0: 30 s */
-	int64_t idle_timeout_ms;                 /* between requests; 0: 75 s */
-	size_t  connections_max;                 /* over it the listener pauses; 0: 10,000 */
-	size_t  pipeline_max;                    /* requests under way per connection; over it reading pauses; 0: 16 */
+	struct server_bounds  bounds;
+	const struct proxies *proxies;           /* who may say in whose name it asks; borrowed. NULL: nobody */
+	unsigned              unix_mode;         /* of a socket file; 0: 0600 */
 };
 
 int         server_open(struct server **ret, const struct server_config *config, struct err *err);
@@ -63,7 +79,9 @@ void        exchange_set_body_max(struct exchange *x, size_t bytes_max);
 void        exchange_drop_body(struct exchange *x);
 void       *exchange_data(struct exchange *x);           /* the handler's own, NULL at first */
 void        exchange_set_data(struct exchange *x, void *data);
-const char *exchange_peer(const struct exchange *x);     /* "192.0.2.1:1234" or "unix" */
+/* "192.0.2.1:1234" or "unix"; "192.0.2.1" or "2001:db8::1" when a believed proxy named the asker. Stands
+ * when the head does. */
+const char *exchange_peer(const struct exchange *x);
 /* Is the asker still connected? A handler that waits on its behalf may stop. False also for one that
  * only shut down its sending side: it may have gone, and is still sent its answer. */
 bool        exchange_alive(const struct exchange *x);

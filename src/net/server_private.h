@@ -8,6 +8,7 @@
 #define FISH_SERVER_PRIVATE_H
 
 #include "base/list.h"
+#include "net/crowd.h"
 #include "net/server.h"
 
 enum {
@@ -16,7 +17,6 @@ enum {
 	PEER_SIZE            = 56,         /* "[v6]:port" */
 	LISTEN_BACKLOG       = 4096,
 	LINGER_MS            = 5000,       /* how long dropped bytes are read after a refusal */
-	PIPELINE_MAX_DEFAULT = 16,
 	WRITE_PARTS_MAX      = 32,         /* answers in one write */
 	EXCHANGES_POOLED_MAX = 256,
 	ANSWER_BYTES_KEPT    = 4 << 10,    /* a pooled exchange keeps no more for its next answer */
@@ -44,6 +44,9 @@ struct exchange {
 	size_t              held;          /* of it, for the request's body */
 	void               *data;          /* the handler's */
 	void              (*on_gone)(struct exchange *x);
+	bool                counted;       /* in the server's crowd, as asker */
+	struct id           asker;
+	char                peer[ADDRESS_TEXT_SIZE];   /* named by a proxy; "": the connection's */
 };
 
 union stream_handle {
@@ -61,6 +64,8 @@ struct connection {
 	struct list         wait_link;     /* in one of the server's waits */
 	enum wait           wait;
 	int64_t             deadline_ms;   /* loop time; counts when wait is not WAIT_NONE */
+	unsigned            stretches;     /* of this wait, the one under way included: see struct pace */
+	size_t              came;          /* bytes in this stretch; WAIT_WRITE: to leave at its beginning */
 	struct list         exchanges;
 	size_t              nexchanges;
 	struct exchange    *current;       /* the one being read; NULL between requests */
@@ -75,7 +80,17 @@ struct connection {
 	bool                lingering;     /* all is answered; its last bytes are read and dropped */
 	bool                closing;       /* uv_close was called */
 	bool                closed;        /* and is over; only unanswered exchanges keep this memory */
+	bool                counted;       /* in the server's crowd, by its address */
+	bool                by_proxy;      /* the peer is a believed proxy: its requests are counted, by their askers */
+	struct address      address;       /* all zero of a unix peer */
 	char                peer[PEER_SIZE];
+};
+
+/* What a wait is cut into: it ends after the last stretch, or after one with too few bytes. */
+struct pace {
+	int64_t  stretch_ms;
+	unsigned stretches;
+	size_t   bytes_min;                /* in a stretch */
 };
 
 struct server {
@@ -91,7 +106,8 @@ struct server {
 	bool                 accept_due;   /* one waits at the listener until another closes */
 	struct list          dirty;
 	struct list          waits[WAITS];
-	int64_t              wait_ms[WAITS];
+	struct pace          paces[WAITS];
+	struct crowd         crowd;
 	struct list          pool;         /* exchanges to use again */
 	size_t               npool;
 	bool                 draining;
@@ -104,7 +120,8 @@ struct server {
 };
 
 /* listener.c: a bound, listening socket. address gets its name as in server_address. */
-int  listener_socket(const char *listen, int *ret_fd, char ret_address[ADDRESS_SIZE], struct err *err);
+int  listener_socket(const char *listen, unsigned unix_mode, int *ret_fd, char ret_address[ADDRESS_SIZE],
+                     struct err *err);
 /* The path of a "unix:/path" address; NULL for another. */
 const char *listener_path(const char *address);
 /* "192.0.2.1:1234", "[::1]:1234"; a v4 address inside v6 is written as v4. */
@@ -120,6 +137,7 @@ void connection_resume(struct connection *c);        /* goes on with the backlog
 
 /* exchange.c */
 struct exchange *exchange_new(struct connection *c);
+bool exchange_count(struct exchange *x);             /* the head stands: by its asker; false: one too many */
 void exchange_advance(struct exchange *x);           /* its parser has taken bytes */
 void exchange_release(struct exchange *x);           /* to the pool; its connection may go with the last */
 void exchange_refuse(struct exchange *x, int status, const char *why);
@@ -132,7 +150,10 @@ void exchanges_flush_later(struct connection *c);    /* once, when the round of 
 void exchanges_flush_all(uv_idle_t *flusher);
 
 /* deadline.c */
+void deadline_init(struct server *s);                /* from its bounds */
 void deadline_set(struct connection *c, enum wait wait);
+bool deadline_again(struct connection *c, enum wait wait);     /* expired, and has earned another stretch */
+void deadline_make_room(struct server *s);           /* closes the connection that is idle longest */
 void deadline_on_timer(uv_timer_t *timer);
 
 /* server.c */

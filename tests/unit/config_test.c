@@ -26,6 +26,18 @@ static const char *const variables[] = {
 	"FISH_RETAIN_FOR",
 	"FISH_RETAIN_BYTES",
 	"FISH_PARK_AFTER",
+	"FISH_CONNECTIONS",
+	"FISH_CONNECTIONS_PER_ADDRESS",
+	"FISH_PIPELINE",
+	"FISH_MAX_HEAD",
+	"FISH_HEAD_TIMEOUT",
+	"FISH_BODY_TIMEOUT",
+	"FISH_WRITE_TIMEOUT",
+	"FISH_IDLE_TIMEOUT",
+	"FISH_MIN_RATE",
+	"FISH_RATE_GRACE",
+	"FISH_LISTEN_MODE",
+	"FISH_TRUSTED_PROXY",
 	"FISH_STEPS_MAX",
 	"FISH_LOG",
 	"FISH_TEST_PARK",
@@ -114,6 +126,49 @@ static void test_limits(void **state)
 	assert_int_equal(c.limits[LIMIT_RETAIN_BYTES], INT64_C(2) << 30);
 	assert_int_equal(c.limits[LIMIT_PARK_AFTER], 250);
 	accepted(&c, WORDS("serve", "--memory", "16m", "--max-body", "4m"));
+}
+
+static void test_door(void **state)
+{
+	(void)state;
+	struct config c;
+	struct address a;
+	accepted(&c, WORDS("serve"));
+	assert_int_equal(c.limits[LIMIT_CONNECTIONS], 10000);
+	assert_int_equal(c.limits[LIMIT_CONNECTIONS_EACH], 2000);
+	assert_int_equal(c.limits[LIMIT_HEAD_BYTES], 32 << 10);
+	assert_int_equal(c.limits[LIMIT_BODY_TIMEOUT], 300000);
+	assert_int_equal(c.limits[LIMIT_MIN_RATE], 256);
+	assert_int_equal(c.proxies.n, 0);
+	assert_false(c.proxies.unix_peers);
+	setenv("FISH_RATE_GRACE", "50ms", 1);
+	accepted(&c, WORDS("serve", "--connections", "5", "--connections-per-address=3", "--min-rate", "1k",
+			     "--trusted-proxy", "10.0.0.0/8,unix"));
+	assert_int_equal(c.limits[LIMIT_CONNECTIONS], 5);
+	assert_int_equal(c.limits[LIMIT_CONNECTIONS_EACH], 3);
+	assert_int_equal(c.limits[LIMIT_MIN_RATE], 1024);
+	assert_int_equal(c.limits[LIMIT_RATE_GRACE], 50);
+	assert_true(address_parse(SLICE_LIT("10.1.2.3"), &a));
+	assert_true(proxies_hold(&c.proxies, &a));
+	assert_true(c.proxies.unix_peers);
+	accepted(&c, WORDS("serve", "--listen", "unix:/run/x", "--public-url", "https://a.example",
+			     "--listen-mode", "0660"));
+	assert_string_equal(c.listen, "unix:/run/x");
+	assert_int_equal(c.listen_mode, 0660);
+	refused(WORDS("serve", "--listen", "unix:/run/x"), "needs --public-url");
+	refused(WORDS("serve", "--listen", "unix:", "--public-url", "https://a.example"), "lacks the path");
+	refused(WORDS("serve", "--listen-mode", "660"), "give --listen unix:PATH");
+	const char *const modes[] = { "0", "1000", "066", "rw", "60", "8", "77777777777777777777777" };
+	for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+		refused(WORDS("serve", "--listen", "unix:x", "--public-url", "https://a.example", "--listen-mode",
+				modes[i]), "--listen-mode");
+	refused(WORDS("serve", "--trusted-proxy", "10.0.0.1/8"), "bits set behind its prefix");
+	refused(WORDS("serve", "--trusted-proxy", "proxy.example"), "'proxy.example' is no address");
+	refused(WORDS("serve", "--connections", "0"), "1 to 1000000");
+	refused(WORDS("serve", "--pipeline", "1001"), "--pipeline");
+	refused(WORDS("serve", "--max-head", "1m"), "1k to 64k");
+	refused(WORDS("serve", "--head-timeout", "2h"), "10ms to 1h");
+	refused(WORDS("ls", "--connections", "5"), "--connections");
 }
 
 static void test_limits_refuse_in_words(void **state)
@@ -281,6 +336,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_defaults, forget_environment),
 		cmocka_unit_test_setup(test_limits, forget_environment),
+		cmocka_unit_test_setup(test_door, forget_environment),
 		cmocka_unit_test_setup(test_limits_refuse_in_words, forget_environment),
 		cmocka_unit_test_setup(test_flags_in_both_forms, forget_environment),
 		cmocka_unit_test_setup(test_arguments, forget_environment),

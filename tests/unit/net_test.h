@@ -88,9 +88,15 @@ static inline void raw_read(struct raw_peer *p)
 /* One round: the loop, then the peer, then wait for either (or the loop's own timer). */
 static inline void net_round(uv_loop_t *loop, struct raw_peer *p)
 {
+	/* Twice: what the first round has begun to watch is looked at in the second. */
 	uv_run(loop, UV_RUN_NOWAIT);
+	uv_run(loop, UV_RUN_NOWAIT);
+	bool was_over = p == NULL || p->over;
 	if (p != NULL)
 		raw_read(p);
+	/* The end is news, and often all that was waited for. */
+	if (!was_over && p->over)
+		return;
 	int wait_ms = uv_backend_timeout(loop);
 	if (wait_ms < 0 || wait_ms > 20)
 		wait_ms = 20;

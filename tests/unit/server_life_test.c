@@ -16,9 +16,9 @@ static void slow_ones_are_cut(void **state)
 	struct raw_peer p;
 	kit_open(&k);
 	struct server_config config = kit_config(&k);
-	config.head_timeout_ms = 60;
-	config.body_timeout_ms = 40;
-	config.idle_timeout_ms = 200;
+	config.bounds.head_timeout_ms = 60;
+	config.bounds.body_timeout_ms = 40;
+	config.bounds.idle_timeout_ms = 200;
 	kit_serve(&k, &config);
 	raw_open(&p, server_address(k.server));
 	raw_puts(&k.loop, &p, "GET /slow HTTP/1.1\r\nHo");
@@ -54,7 +54,7 @@ static void dripping_does_not_help(void **state)
 	struct raw_peer p;
 	kit_open(&k);
 	struct server_config config = kit_config(&k);
-	config.head_timeout_ms = 80;
+	config.bounds.head_timeout_ms = 80;
 	kit_serve(&k, &config);
 	raw_open(&p, server_address(k.server));
 	raw_puts(&k.loop, &p, "GET /slow HTTP/1.1\r\nX: ");
@@ -77,7 +77,7 @@ static void who_never_reads_is_cut(void **state)
 	size_t len = 16 << 20;
 	k.answer = (struct slice){ xalloc(len), len };
 	struct server_config config = kit_config(&k);
-	config.body_timeout_ms = 60;
+	config.bounds.write_timeout_ms = 60;
 	kit_serve(&k, &config);
 	raw_open(&p, server_address(k.server));
 	raw_puts(&k.loop, &p, GET("/1"));
@@ -202,16 +202,21 @@ static void connections_over_the_limit_wait(void **state)
 	struct raw_peer two;
 	kit_open(&k);
 	struct server_config config = kit_config(&k);
-	config.connections_max = 1;
+	config.bounds.connections_max = 1;
 	kit_serve(&k, &config);
 	raw_open(&one, server_address(k.server));
+	k.hold = true;
 	raw_puts(&k.loop, &one, GET("/one"));
-	net_until(&k.loop, &one, raw_has(&one, "/one"));
+	net_until(&k.loop, &one, k.nheld == 1);
 	raw_open(&two, server_address(k.server));
 	raw_puts(&k.loop, &two, GET("/two"));
 	for (int i = 0; i < 5; i++)
 		net_round(&k.loop, &two);
+	/* Who waits for an answer is not idle. */
 	assert_int_equal(k.asked, 1);
+	assert_false(one.over);
+	k.hold = false;
+	exchange_answer(k.held[0], 200, "", SLICE_LIT("one"));
 	raw_close(&one);
 	net_until(&k.loop, &two, raw_has(&two, "/two"));
 	raw_close(&two);

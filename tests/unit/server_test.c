@@ -21,9 +21,10 @@ static void keep_alive_and_close(void **state)
 	assert_false(raw_has(&p, "Connection: close"));
 	raw_puts(&k.loop, &p,
 		"POST /two HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
-		"Connection: close\r\n\r\nabc");
+		"Connection: close\r\n\r\nabc" GET("/late"));
 	net_until(&k.loop, &p, p.over);
 	assert_false(p.reset);
+	assert_int_equal(k.asked, 2);
 	assert_true(raw_has(&p, "/two"));
 	assert_true(raw_has(&p, "Connection: close\r\n"));
 	assert_int_equal(k.body.len, 3);
@@ -69,7 +70,7 @@ static void long_pipeline_is_held_back(void **state)
 	kit_open(&k);
 	k.hold = true;
 	struct server_config config = kit_config(&k);
-	config.pipeline_max = 2;
+	config.bounds.pipeline_max = 2;
 	kit_serve(&k, &config);
 	raw_open(&p, server_address(k.server));
 	struct buf many;
