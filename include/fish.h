@@ -94,7 +94,7 @@ typedef struct fish_sender {
 	const char        *handshake;    /* the check of a new URL that is answered (docs/senders.md); NULL: the scheme's own; "": none */
 	const char        *token;        /* what that check must name: Meta's verify token, WebSub's topic, CloudEvents' origin; NULL: none */
 	const char        *id;           /* how a repetition is known: a header's name, a JSON Pointer ("/event/id") or "body"; NULL: the scheme's own */
-	const char        *certificate;  /* PEM, for sns and paypal; NULL: none, and they are refused */
+	const char        *certificate;  /* PEM, for sns and paypal; NULL: it is fetched from where a request says, if that is the sender's host */
 	int64_t            tolerance_ms; /* of the signed time; 0: the scheme's own; -1: any time will do */
 	const void        *reserved[6];
 } fish_sender;

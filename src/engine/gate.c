@@ -88,8 +88,17 @@ static void view_init(struct gate_view *v, const struct delivery *d, struct slic
 /* The answer to a question leaves at once: nothing is recorded that it could wait for. */
 static void tell(struct delivery *d, struct handshake_answer *a)
 {
+	const struct seams *s = &d->engine->config.seams;
+
+	if (a->confirm.len && s->confirm)
+		s->confirm(s->owner, buf_slice(&a->confirm));
 	delivery_answer_give(d, &a->lines, &a->body);
 	delivery_tell(d, a->status);
+}
+
+static struct sender_fetch fetch_of(const struct engine *e)
+{
+	return (struct sender_fetch){ e->config.seams.owner, e->config.seams.certificate };
 }
 
 static bool judge(struct delivery *d, const struct flow *f, const struct sender *s)
@@ -100,7 +109,8 @@ static bool judge(struct delivery *d, const struct flow *f, const struct sender 
 
 	view_init(&v, d, slice_of(f->base_url));
 	handshake_answer_init(&a);
-	enum sender_verdict verdict = sender_judge(s, &v.q, &told, &a);
+	struct sender_fetch fetch = fetch_of(d->engine);
+	enum sender_verdict verdict = sender_judge(s, &v.q, &fetch, &told, &a);
 
 	d->has_key = told.has_key;
 	d->key = told.key;
@@ -112,6 +122,7 @@ static bool judge(struct delivery *d, const struct flow *f, const struct sender 
 		delivery_tell(d, 401);
 		break;
 	case SENDER_METHOD: delivery_tell(d, 405); break;
+	case SENDER_WAITS: delivery_tell(d, 503); break;
 	}
 	handshake_answer_fini(&a);
 	buf_fini(&v.url);
@@ -149,7 +160,8 @@ bool gate_key(struct delivery *d, const struct sender *s, struct slice base_url,
 
 	view_init(&v, d, base_url);
 	handshake_answer_init(&a);
-	bool is = sender_judge(s, &v.q, &told, &a) == SENDER_DELIVERS && told.has_key;
+	struct sender_fetch fetch = fetch_of(d->engine);
+	bool is = sender_judge(s, &v.q, &fetch, &told, &a) == SENDER_DELIVERS && told.has_key;
 
 	*ret_key = told.key;
 	handshake_answer_fini(&a);

@@ -19,6 +19,7 @@ struct attempt {
 	struct slice secret;          /* not empty: sign by Standard Webhooks with it */
 	struct slice key;             /* the idempotency key: also the webhook-id when signed */
 	int64_t      timeout_ms;      /* for the whole attempt */
+	bool         stranger;        /* a stranger wrote the URL: https only, to public addresses, a connection of its own */
 	void        *transport_data;  /* the transport's own */
 	/* Called once on the engine's thread, never from within send. status 0: no answer, why tells.
 	 * meta: the answer's header lines "name: value\n", lower-case names; retry_after_ms -1: none. */
@@ -53,6 +54,11 @@ struct seams {
 	void    (*on_cpu)(void *owner, const struct id *flow);
 	bool    (*quarantined)(void *owner, const struct id *flow);
 	void    (*forgive)(void *owner, const struct id *flow);
+	/* What a request to a hook may ask for, of the sender's own hosts, whose names the engine has checked (NULL:
+	 * nothing is fetched). The certificate at url: true, and it stands until the next call; false: it was
+	 * asked for, or cannot be had just now. confirm gets url once, and nobody hears how it went but the log. */
+	bool    (*certificate)(void *owner, struct slice url, struct slice *ret_pem);
+	void    (*confirm)(void *owner, struct slice url);
 	/* Chance for pauses between attempts; need not be unforeseeable. */
 	uint32_t (*jitter)(void *owner);
 };

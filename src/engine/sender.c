@@ -224,8 +224,25 @@ static bool is_delivery(struct slice method)
 	return slice_eq(method, SLICE_LIT("POST")) || slice_eq(method, SLICE_LIT("PUT"));
 }
 
-enum sender_verdict sender_judge(const struct sender *s, struct sender_request *q, struct sender_told *ret,
-                                 struct handshake_answer *answer)
+/* Which certificate a request names is not proved by anything but its host. False: it is not there yet. */
+static bool certificate_take(const struct sender *s, struct sender_request *q, const struct sender_fetch *fetch)
+{
+	struct scheme_result told = { .verdict = SCHEME_VALID };
+	struct buf url;
+
+	q->r.certificate = slice_of(s->certificate);
+	if (!s->scheme || !scheme_needs_certificate(s->scheme) || q->r.certificate.len || !fetch->certificate)
+		return true;
+	buf_init(&url, SIZE_MAX);
+	bool there = scheme_certificate_url(s->scheme, &q->r, &url, &told) != SCHEME_VALID    /* it will be refused */
+	             || fetch->certificate(fetch->owner, buf_slice(&url), &q->r.certificate);
+
+	buf_fini(&url);
+	return there;
+}
+
+enum sender_verdict sender_judge(const struct sender *s, struct sender_request *q, const struct sender_fetch *fetch,
+                                 struct sender_told *ret, struct handshake_answer *answer)
 {
 	struct scheme_result told = { .verdict = SCHEME_VALID };
 	bool is_signed = handshake_signed(s->handshake);
@@ -234,12 +251,13 @@ enum sender_verdict sender_judge(const struct sender *s, struct sender_request *
 	ret->why[0] = '\0';
 	q->r.secrets = s->secrets;
 	q->r.nsecrets = s->nsecrets;
-	q->r.certificate = slice_of(s->certificate);
 	q->r.tolerance_ms = s->tolerance_ms;
 	if (!is_signed && asks(s, q, answer))
 		return SENDER_ASKS;
 	if (!is_delivery(q->r.method))
 		return SENDER_METHOD;
+	if (!certificate_take(s, q, fetch))
+		return SENDER_WAITS;
 	if (s->scheme && scheme_verify(s->scheme, &q->r, &told) != SCHEME_VALID) {
 		snprintf(ret->why, sizeof ret->why, "%s: %s", scheme_verdict_name(told.verdict), told.why);
 		return SENDER_FORGED;

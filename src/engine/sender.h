@@ -52,6 +52,12 @@ enum sender_verdict {
 	SENDER_ASKS,           /* a check of the URL, answered in *ret_answer */
 	SENDER_FORGED,         /* why tells in words, for the operator alone */
 	SENDER_METHOD,         /* no method that delivers */
+	SENDER_WAITS,          /* for the sender's certificate, which is being fetched */
+};
+/* As in seams.h. */
+struct sender_fetch {
+	void *owner;
+	bool (*certificate)(void *owner, struct slice url, struct slice *ret_pem);
 };
 struct sender_told {
 	bool      has_key;
@@ -59,7 +65,7 @@ struct sender_told {
 	char      why[SENDER_WHY_SIZE];
 };
 /* answer: fresh. */
-enum sender_verdict sender_judge(const struct sender *s, struct sender_request *q, struct sender_told *ret,
-                                 struct handshake_answer *answer);
+enum sender_verdict sender_judge(const struct sender *s, struct sender_request *q, const struct sender_fetch *fetch,
+                                 struct sender_told *ret, struct handshake_answer *answer);
 
 #endif

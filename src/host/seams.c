@@ -195,6 +195,27 @@ static void seam_forgive(void *owner, const struct id *flow)
 	blackbox_forgive(((struct world *)owner)->blackbox, flow);
 }
 
+static bool seam_certificate(void *owner, struct slice url, struct slice *ret_pem)
+{
+	struct world *w = owner;
+
+	return w->errands != NULL && errands_certificate(w->errands, url, ret_pem);
+}
+
+static void seam_confirm(void *owner, struct slice url)
+{
+	struct world *w = owner;
+
+	if (w->errands != NULL)
+		errands_confirm(w->errands, url);
+}
+
+struct errands *world_errands(struct world *w)
+{
+	return errands_new(&(struct errands_config){
+		.owner = w, .send = seam_send, .now_ms = seam_now_ms, .log = seam_log });
+}
+
 struct seams world_seams(struct world *w)
 {
 	return (struct seams){
@@ -205,6 +226,8 @@ struct seams world_seams(struct world *w)
 		.abandon = seam_abandon,
 		.log = seam_log,
 		.jitter = seam_jitter,
+		.certificate = seam_certificate,
+		.confirm = seam_confirm,
 		.work = seam_work,
 		.where = seam_where,
 		.on_cpu = w->blackbox ? seam_on_cpu : NULL,

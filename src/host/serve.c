@@ -120,6 +120,7 @@ static int open_client(struct serve *s, struct err *err)
 		err);
 
 	s->world.client = s->client;
+	s->world.errands = rc == 0 ? world_errands(&s->world) : NULL;
 	return rc;
 }
 

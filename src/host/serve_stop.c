@@ -166,6 +166,7 @@ void serve_close(struct serve *s)
 	s->socket_admin = admin_free(s->socket_admin);
 	s->tcp_admin = admin_free(s->tcp_admin);
 	s->client = client_free(s->client);
+	s->world.errands = errands_free(s->world.errands);
 	expand_fini(&s->expanded);
 	free(s->token);
 	if (s->phase == PHASE_OVER)

@@ -142,6 +142,36 @@ static bool net_holds(const struct address_net *net, const struct address *a)
 	return rest == 0 || (net->at.b[whole] ^ a->b[whole]) >> (8 - rest) == 0;
 }
 
+/* IANA's special-purpose registries for IPv4 and IPv6, what is not "globally reachable" there, and tunnels
+ * that carry a v4 address which nobody would look at. */
+bool address_is_public(const struct address *a)
+{
+	static const struct proxies denied = {
+		.n = 27,
+		.nets = {
+#define V4(a, b, c, prefix) { { { [10] = 0xff, [11] = 0xff, [12] = (a), [13] = (b), [14] = (c) } }, 96 + (prefix) }
+			V4(0, 0, 0, 8), V4(10, 0, 0, 8), V4(100, 64, 0, 10), V4(127, 0, 0, 8),
+			V4(169, 254, 0, 16), V4(172, 16, 0, 12), V4(192, 0, 0, 24), V4(192, 0, 2, 24),
+			V4(192, 88, 99, 24), V4(192, 168, 0, 16), V4(198, 18, 0, 15), V4(198, 51, 100, 24),
+			V4(203, 0, 113, 24), V4(224, 0, 0, 4), V4(240, 0, 0, 4),
+#undef V4
+			{ { { 0 } }, 96 },                                /* ::, ::1, and v4 in its old form */
+			{ { { [1] = 0x64, [2] = 0xff, [3] = 0x9b } }, 96 },         /* 64:ff9b::/96 */
+			{ { { [1] = 0x64, [2] = 0xff, [3] = 0x9b, [5] = 1 } }, 48 },/* 64:ff9b:1::/48 */
+			{ { { 0x01 } }, 64 },                             /* 100::/64 */
+			{ { { 0x20, 0x01 } }, 32 },                       /* Teredo */
+			{ { { 0x20, 0x01, 0x0d, 0xb8 } }, 32 },
+			{ { { 0x20, 0x02 } }, 16 },                       /* 6to4 */
+			{ { { 0x3f, 0xff } }, 20 },
+			{ { { 0x5f } }, 16 },
+			{ { { 0xfc } }, 7 },
+			{ { { 0xfe, 0x80 } }, 10 },
+			{ { { 0xff } }, 8 },
+		},
+	};
+	return !proxies_hold(&denied, a);
+}
+
 bool proxies_hold(const struct proxies *p, const struct address *a)
 {
 	for (size_t i = 0; p != NULL && i < p->n; i++) {

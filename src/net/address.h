@@ -40,6 +40,10 @@ void address_text(const struct address *a, char ret_text[ADDRESS_TEXT_SIZE]);
 /* What one asker is counted by: a v4 address, or the first half of a v6 one, of which he has all. */
 struct id address_key(const struct address *a);
 
+/* May an URL that a stranger wrote lead there? False for all that is not the public internet: this
+ * machine, private and shared nets, link-local ones (clouds' metadata), tunnels, documentation, multicast. */
+bool address_is_public(const struct address *a);
+
 /* "10.0.0.0/8,192.0.2.1,2001:db8::/32,unix". FISH_EINVAL with words; bits behind the prefix must be 0. */
 int  proxies_parse(struct proxies *p, struct slice text, struct err *err);
 bool proxies_hold(const struct proxies *p, const struct address *a);    /* p NULL: none */

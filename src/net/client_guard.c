@@ -1,10 +1,11 @@
-/* client_guard.c - looks at a connection before it is used again.
+/* client_guard.c - looks at a connection before it is used again, and where a stranger's URL leads.
  *
  * What lies unread in it answers nothing that we asked: a peer that sends an answer too many would have
  * it taken for the next call's, and curl looks only whether the connection is still open. Such a one is
  * given up, and the attempt begins anew on one of its own. Surprise: curl does not tell the socket at
  * that point, only its ports; so each new connection's socket is noted by its local port, and what is
  * noted is compared with the other end, as the kernel may give one port to several connections. */
+#include "net/address.h"
 #include "net/client_private.h"
 
 #include <netinet/in.h>
@@ -14,7 +15,14 @@
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	struct transfer *t = arg;
+	struct address at;
 	(void)purpose;
+	/* The address itself, behind the only look-up there is: a name may change its mind in between. */
+	if (t->attempt != NULL && t->attempt->stranger &&
+		!(address_of(&address->addr, &at) && address_is_public(&at))) {
+		t->why = "the URL leads to an address that is not public";
+		return CURL_SOCKET_BAD;
+	}
 	curl_socket_t fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 	t->opened[1] = t->opened[0];
 	t->opened[0] = fd;

@@ -99,8 +99,6 @@ struct transfer *transfer_new(struct client *c)
 	transfer_guard(t);
 	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	/* A URL comes from a program's configuration or a partner's answer: no file:. */
-	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	/* HTTP/2 would save connections and cost more for each call. */
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -258,6 +256,10 @@ int transfer_begin(struct transfer *t, struct attempt *a)
 	int64_t connect_ms =
 		timeout_ms < CONNECT_TIMEOUT_MS ? timeout_ms : CONNECT_TIMEOUT_MS;
 	curl_easy_setopt(t->easy, CURLOPT_URL, url);
+	/* A connection that a program's own call has made may lead anywhere. */
+	curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, a->stranger ? "https" : "http,https");
+	curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, (long)a->stranger);
+	curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, (long)a->stranger);
 	/* As the flow asked for it: no dots are folded away. */
 	curl_easy_setopt(t->easy, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)timeout_ms);

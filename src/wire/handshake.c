@@ -5,6 +5,7 @@
 #include "wire/handshake.h"
 
 #include "wire/codec.h"
+#include "wire/scheme.h"
 #include "wire/template.h"
 #include "wire/url.h"
 
@@ -305,12 +306,13 @@ static bool eventgrid(const struct handshake_request *r, const json_t *body, str
 static bool sns(const json_t *body, struct handshake_answer *a)
 {
 	bool begins = text_is(body, "Type", "SubscriptionConfirmation");
+	struct slice url = text_of(body, "SubscribeURL");
 
 	if (!begins && !text_is(body, "Type", "UnsubscribeConfirmation"))
 		return false;
 	answer_text(a, SLICE_NONE);
-	if (begins)
-		buf_put_slice(&a->confirm, text_of(body, "SubscribeURL"));
+	if (begins && scheme_is_sns_url(url))
+		buf_put_slice(&a->confirm, url);
 	return true;
 }
 

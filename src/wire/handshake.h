@@ -53,7 +53,7 @@ struct handshake_answer {
 	int        status;
 	struct buf lines;                    /* "Name: value\r\n" … */
 	struct buf body;
-	struct buf confirm;                  /* an URL that the sender wants fetched; empty: none. Nothing of it is checked */
+	struct buf confirm;                  /* an https URL of the sender's own host, to be fetched; empty: none */
 };
 
 enum handshake_verdict {

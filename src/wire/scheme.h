@@ -75,6 +75,9 @@ bool scheme_signs_url(const struct scheme *s);
 /* Does it need a certificate that the request names by URL? */
 bool scheme_needs_certificate(const struct scheme *s);
 
+/* Is it an https URL of AWS SNS itself, with nothing in it that a client could read in two ways? */
+bool scheme_is_sns_url(struct slice url);
+
 /* ---- a request ---- */
 
 #define SCHEME_TOLERANCE_NONE  INT64_C(-1)

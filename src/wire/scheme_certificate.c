@@ -135,6 +135,22 @@ static bool is_plain_https(struct slice text, struct scheme_url *u)
 	       u->port.len == 0 && u->query.ptr == NULL && u->fragment.ptr == NULL;
 }
 
+bool scheme_is_sns_url(struct slice url)
+{
+	struct slice question = SLICE_NONE;
+	struct scheme_url u;
+	const char *at = url.len ? memchr(url.ptr, '?', url.len) : NULL;
+
+	/* A query has the token of the subscription. */
+	if (at != NULL)
+		question = (struct slice){ at, url.len - (size_t)(at - url.ptr) };
+	url.len -= question.len;
+	for (size_t i = 0; i < question.len; i++)
+		if (question.ptr[i] <= 0x20 || question.ptr[i] >= 0x7f || question.ptr[i] == '\\' || question.ptr[i] == '#')
+			return false;
+	return is_plain_https(url, &u) && is_sns_host(u.host);
+}
+
 static enum scheme_verdict check_url(struct scheme_check *c, struct slice text, struct buf *ret_url)
 {
 	bool sns = c->row->kind == KIND_SNS;

