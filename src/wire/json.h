@@ -14,6 +14,9 @@ struct json_t;
 void json_put(struct buf *out, struct json_t *value);
 /* What a JSON Pointer leads to, borrowed; NULL when it is not there or is no pointer. */
 struct json_t *json_at(struct json_t *value, const char *pointer);
+/* Objects and arrays open at once, at the deepest place of what may be JSON: jansson goes down as deep as it is
+ * led, and a stranger leads far. */
+size_t json_depth(struct slice text);
 /* Are both JSON values, and equal? Members in any order; 1 is not 1.0. */
 bool json_same(struct slice a, struct slice b);
 

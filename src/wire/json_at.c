@@ -1,4 +1,4 @@
-/* json_at.c - JSON Pointer (RFC 6901): what a path leads to in a tree. */
+/* json_at.c - JSON Pointer (RFC 6901): what a path leads to in a tree; and how deep a text goes. */
 #include "base/buf.h"
 #include "wire/json.h"
 
@@ -73,4 +73,27 @@ json_t *json_at(json_t *at, const char *pointer)
 		pointer += token.len;
 	}
 	return at;
+}
+
+/* Up to the first error that jansson finds, both see the same brackets. */
+size_t json_depth(struct slice text)
+{
+	size_t depth = 0;
+	size_t deepest = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		/* An escaped quote does not end a string. */
+		if (quoted && c == '\\')
+			i++;
+		else if (c == '"')
+			quoted = !quoted;
+		else if (!quoted && (c == '[' || c == '{'))
+			deepest = ++depth > deepest ? depth : deepest;
+		else if (!quoted && (c == ']' || c == '}') && depth > 0)
+			depth--;
+	}
+	return deepest;
 }

@@ -3,6 +3,7 @@
  * Invariant: a result is VALID only where a kind's own code said so after its last check; the words in it
  * hold nothing that came with the request, so they may go to logs and ledgers. Surprise: JSON of the body
  * is read at most once, and only when a scheme looks into it. */
+#include "wire/json.h"
 #include "wire/scheme_private.h"
 
 #include <inttypes.h>
@@ -95,50 +96,20 @@ enum scheme_verdict scheme_in_time(struct scheme_check *c, int64_t ts_ms)
 
 /* ---- the body as JSON ---- */
 
-/* jansson goes down as deep as it is led; a forger leads far. */
-static bool is_too_deep(struct slice text)
-{
-	size_t depth = 0;
-	bool quoted = false;
-
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i];
-
-		if (quoted && c == '\\')
-			i++;
-		else if (c == '"')
-			quoted = !quoted;
-		else if (!quoted && (c == '[' || c == '{') && ++depth > JSON_DEPTH_SEEN_MAX)
-			return true;
-		else if (!quoted && (c == ']' || c == '}') && depth > 0)
-			depth--;
-	}
-	return false;
-}
-
 /* Not template_read_value: there \u0000 is refused, and a signed body may hold it. */
 static json_t *read_body(struct slice body)
 {
-	if (body.len == 0 || is_too_deep(body))
+	if (body.len == 0 || json_depth(body) > JSON_DEPTH_SEEN_MAX)
 		return NULL;
 	return json_loadb(body.ptr, body.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 }
 
-/* Pointers are those of the table and of who configures: without escapes and indices. */
 json_t *scheme_body_at(struct scheme_check *c, const char *pointer)
 {
 	if (!c->json_tried)
 		c->json = read_body(c->r->body);
 	c->json_tried = true;
-	json_t *at = c->json;
-
-	while (at != NULL && *pointer == '/') {
-		size_t len = strcspn(++pointer, "/");
-
-		at = json_object_getn(at, pointer, len);
-		pointer += len;
-	}
-	return at;
+	return json_at(c->json, pointer);
 }
 
 bool scheme_body_text(struct scheme_check *c, const char *pointer, struct buf *out)

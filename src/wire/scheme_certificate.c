@@ -19,8 +19,7 @@ enum { RSA_BITS_MIN = 2048, SIGNATURE_BYTES_MAX = 1024, SNS_REGION_MIN = 3, CERT
 
 /* ---- RSA ---- */
 
-/* Else OpenSSL would ask for a password on the terminal. */
-static int no_password(char *ret, int size, int writing, void *cookie)
+int scheme_no_password(char *ret, int size, int writing, void *cookie)
 {
 	(void)ret;
 	(void)size;
@@ -34,7 +33,7 @@ static EVP_PKEY *key_of(struct slice pem)
 	if (pem.len == 0 || pem.len > CERT_BYTES_MAX)
 		return NULL;
 	BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
-	X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, no_password, NULL);
+	X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, scheme_no_password, NULL);
 	EVP_PKEY *key = certificate == NULL ? NULL : X509_get_pubkey(certificate);
 
 	X509_free(certificate);

@@ -40,16 +40,6 @@ bool http_alg_find(struct slice name, enum http_alg *ret_alg)
 
 /* ---- keys ---- */
 
-/* Else OpenSSL would ask for a password on the terminal. */
-static int no_password(char *ret, int size, int writing, void *cookie)
-{
-	(void)ret;
-	(void)size;
-	(void)writing;
-	(void)cookie;
-	return 0;
-}
-
 static bool alg_of(EVP_PKEY *pkey, enum http_alg *ret)
 {
 	char group[GROUP_NAME_SIZE] = "";
@@ -79,8 +69,8 @@ static int init_pem(struct http_key *k, struct slice pem, enum http_half half, s
 	BIO *bio = BIO_new_mem_buf(pem.ptr, (int)pem.len);
 
 	CHECK(bio != NULL);
-	k->pkey = half == HTTP_PUBLIC ? PEM_read_bio_PUBKEY(bio, NULL, no_password, NULL)
-	                              : PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+	k->pkey = half == HTTP_PUBLIC ? PEM_read_bio_PUBKEY(bio, NULL, scheme_no_password, NULL)
+	                              : PEM_read_bio_PrivateKey(bio, NULL, scheme_no_password, NULL);
 	BIO_free(bio);
 	ERR_clear_error();
 	if (k->pkey == NULL)

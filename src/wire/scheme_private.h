@@ -98,6 +98,9 @@ void scheme_keep_id(struct scheme_check *c, struct slice id, enum scheme_id_from
 bool scheme_id_is_good(struct slice id, char separator);
 void scheme_show(const struct scheme_check *c, const struct slice *parts, size_t n);
 
+/* For OpenSSL's PEM readers, which would else ask for a password on the terminal. */
+int scheme_no_password(char *ret, int size, int writing, void *cookie);
+
 /* The kinds: */
 enum scheme_verdict scheme_mac_verify(struct scheme_check *c);
 enum scheme_verdict scheme_twilio_verify(struct scheme_check *c);

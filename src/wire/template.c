@@ -8,6 +8,8 @@
  * would take them in, since the compiler checks the template as a printf format. */
 #include "wire/template.h"
 
+#include "wire/json.h"
+
 #include <float.h>
 #include <jansson.h>
 #include <math.h>
@@ -70,37 +72,13 @@ static int fault(const struct template *t, const char *fmt, ...)
 	               what, at, SHOWN_BYTES_MAX, t->at);
 }
 
-/* Objects and arrays open at once, at the deepest place of what may be JSON. Up to the
- * first error that jansson finds, both see the same brackets. */
-static size_t depth_of(struct slice text)
-{
-	size_t depth = 0;
-	size_t deepest = 0;
-	bool quoted = false;
-
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i];
-
-		/* An escaped quote does not end a string. */
-		if (quoted && c == '\\')
-			i++;
-		else if (c == '"')
-			quoted = !quoted;
-		else if (!quoted && (c == '[' || c == '{'))
-			deepest = ++depth > deepest ? depth : deepest;
-		else if (!quoted && (c == ']' || c == '}') && depth > 0)
-			depth--;
-	}
-	return deepest;
-}
-
 /* The depth is looked at first: jansson goes down to 2048 levels of 80 bytes each, and
  * a flow's stack may be 64 KiB. */
 struct json_t *template_read_value(struct slice text, struct err *err)
 {
 	json_error_t why;
 
-	if (depth_of(text) > JSON_DEPTH_MAX) {
+	if (json_depth(text) > JSON_DEPTH_MAX) {
 		err_set(err, FISH_EFORMAT,
 		        "more than %d objects and arrays inside one another",
 		        JSON_DEPTH_MAX);
