@@ -203,6 +203,25 @@ class Slow(DoorCase):
             thread.join()
 
 
+class FewFiles(DoorCase):
+    def test_connections_are_fewer_than_descriptors(self):
+        """Sixty files may be open, so thirty connections: more than that, and idle ones give way."""
+        self.server.kill()
+        program = self.server.program
+        wrapper = self.crew.folder / "few"
+        wrapper.write_text(f'#!/bin/sh\nulimit -n 60 && exec "{program}" "$@"\n')
+        wrapper.chmod(0o700)
+        self.server.program = wrapper
+        self.server.start()
+        self.assertIn("max=30 wanted=10000", self.server.log.read_text())
+        self.server.program = program
+        flow, url = self.mirror(1)
+        idle = [self.raw(url) for _ in range(80)]
+        self.assertEqual(deliver(url, b"{}"), 200)
+        self.wait_end(flow)
+        self.assertEqual(idle[0].rest(), "")
+
+
 class Stop(DoorCase):
     def test_what_is_under_way_is_answered_and_the_idle_are_closed(self):
         flow, url = self.mirror(2)
