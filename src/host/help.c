@@ -53,6 +53,8 @@ void help_program(struct buf *out, const struct config *c, const fish_program *p
 		"\n'%s COMMAND --help' tells a command's flags and more examples.\n", me);
 }
 
+enum { FLAG_WIDTH = 20 };
+
 /* The flags of one command, from the table that parses them. */
 static void put_flags(struct buf *out, enum command command)
 {
@@ -69,7 +71,9 @@ static void put_flags(struct buf *out, enum command command)
 		buf_init(&line, sizeof(head));
 		buf_printf(
 			&line, "%s %s", def->name, def->value != NULL ? def->value : "");
-		buf_printf(out, "  %-20s %s\n", line.ptr, def->purpose);
+		/* A long one has its line alone, so that the others keep their column. */
+		buf_printf(out, "  %-20s%s%s\n", line.ptr, line.len > FLAG_WIDTH ? "\n                       " : " ",
+			def->purpose);
 		buf_fini(&line);
 		any_env = any_env || def->env != NULL;
 	}

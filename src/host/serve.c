@@ -140,6 +140,26 @@ static void warn_of_changing_port(const struct serve *s)
 			s->config->embedded ? "public_url" : "--public-url");
 }
 
+/* With no descriptor left a new connection is dropped unseen; at the door's own limit an idle one gives
+ * way. So that limit is what the process may have open, less what calls, files and the store need. */
+static size_t connections_max(const struct serve *s)
+{
+	enum { RESERVED = 600 };
+	size_t wanted = (size_t)s->config->limits[LIMIT_CONNECTIONS];
+	struct rlimit limit = { 0 };
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+		return wanted;
+	size_t all = (size_t)limit.rlim_cur;
+	size_t most = all > 2 * RESERVED ? all - RESERVED : all / 2;
+
+	if (wanted <= most)
+		return wanted;
+	world_log(&s->world, "server.connections", "max=%zu wanted=%zu why=\"the process may have %zu files open\"",
+		most, wanted, all);
+	return most;
+}
+
 /* Only now is the real port known, and with it what URLs begin with. */
 static int open_door(struct serve *s, struct err *err)
 {
@@ -161,7 +181,7 @@ static int open_door(struct serve *s, struct err *err)
 				.idle_timeout_ms = limits[LIMIT_IDLE_TIMEOUT],
 				.rate_grace_ms = limits[LIMIT_RATE_GRACE],
 				.rate_bytes_min = (size_t)limits[LIMIT_MIN_RATE],
-				.connections_max = (size_t)limits[LIMIT_CONNECTIONS],
+				.connections_max = connections_max(s),
 				.connections_each_max = (size_t)limits[LIMIT_CONNECTIONS_EACH],
 				.pipeline_max = (size_t)limits[LIMIT_PIPELINE],
 			},

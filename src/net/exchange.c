@@ -142,7 +142,7 @@ static void judge_head(struct exchange *x)
 	}
 	int status = handler->head(handler->owner, x, &x->request);
 	/* head has called exchange_answer, which has seen to the rest. */
-	if (x->state == EXCHANGE_ANSWERED)
+	if (x->state != EXCHANGE_READING)
 		return;
 	if (status != 0) {
 		exchange_refuse(x, status, http1_reason(status));
@@ -176,8 +176,29 @@ static void ask(struct exchange *x)
 	handler->request(handler->owner, x, &x->request);
 }
 
+/* The body of a request that is refused. Its end lets the answer leave and the connection go on; a fault
+ * in it is told instead, since then nobody knows where the next request begins. */
+static void discard_on(struct exchange *x)
+{
+	switch (x->request.phase) {
+	case HTTP1_DONE:
+		x->connection->current = NULL;
+		x->state = EXCHANGE_ANSWERED;
+		exchanges_flush_later(x->connection);
+		break;
+	case HTTP1_BAD: exchange_refuse(x, x->request.status, x->request.why); break;
+	case HTTP1_HEAD:
+	case HTTP1_HEAD_DONE:
+	case HTTP1_BODY: break;
+	}
+}
+
 void exchange_advance(struct exchange *x)
 {
+	if (x->state == EXCHANGE_DISCARDING) {
+		discard_on(x);
+		return;
+	}
 	/* Twice at most: a head that is let in can be whole, or be refused for its
 	 * length. */
 	while (x->state == EXCHANGE_READING) {
@@ -199,6 +220,11 @@ void exchange_advance(struct exchange *x)
 void exchange_refuse(struct exchange *x, int status, const char *why)
 {
 	const struct connection *c = x->connection;
+	/* These words take the place of those that were to leave behind the body. */
+	if (x->state == EXCHANGE_DISCARDING) {
+		x->state = EXCHANGE_READING;
+		buf_reset(&x->answer);
+	}
 	/* A closed one's server may be gone, and nobody reads the words. */
 	const struct server_handler *handler = c->closed ? NULL : &c->server->config.handler;
 	if (handler != NULL && handler->refused != NULL) {
@@ -213,6 +239,21 @@ void exchange_refuse(struct exchange *x, int status, const char *why)
 		status == 503 || status == 429 ? "Content-Type: text/plain\r\nRetry-After: 1\r\n"
 			      : "Content-Type: text/plain\r\n",
 		(struct slice){ body, (size_t)len });
+}
+
+/* A request that its head has refused, with a body that is worth reading for the sake of the connection:
+ * short, and under way without leave. Who is told to come again is told so at once. */
+static bool begin_discard(struct exchange *x, int status)
+{
+	struct http1 *request = &x->request;
+	if (request->phase != HTTP1_HEAD_DONE || !request->has_body || request->expect_continue || status >= 500)
+		return false;
+	if (!http1_discard(request, DISCARD_BYTES_MAX))
+		return false;
+	x->state = EXCHANGE_DISCARDING;
+	if (!request->keep_alive)
+		make_last(x);
+	return true;
 }
 
 /* An answer before the request was handed on: its body, if it has one, will not be read. */
@@ -265,18 +306,22 @@ void exchange_answer(
 {
 	struct connection *c = x->connection;
 	CHECK(x->state != EXCHANGE_ANSWERED); /* exactly once */
+	CHECK(x->state != EXCHANGE_DISCARDING);
 	/* Nobody is there; this may be the last to need the connection's memory. */
 	if (c->closed) {
 		exchange_release(x);
 		connection_release(c);
 		return;
 	}
+	bool discard = x->state == EXCHANGE_READING && begin_discard(x, status);
 	if (x->state == EXCHANGE_READING)
 		stop_reading(x);
 	if (c->ending && x->link.next == &c->exchanges)
 		x->last = true; /* the server drains, or the peer has hung up */
-	x->state = EXCHANGE_ANSWERED;
 	put_answer(x, status, extra_lines, body);
+	if (discard)
+		return;
+	x->state = EXCHANGE_ANSWERED;
 	/* Whoever is slow to take his answer holds no body meanwhile. */
 	exchange_drop_body(x);
 	exchanges_flush_later(c);

@@ -8,7 +8,8 @@
  * The server itself refuses with 503 and Retry-After what has no room in the budget for bodies, and with
  * 429 what is one too many of its address.
  * Surprise: after a refusal with a body unread the connection closes, lingering (reads and drops for
- * a moment), so that the peer sees the answer rather than a reset. The process must ignore SIGPIPE. */
+ * a moment), so that the peer sees the answer rather than a reset. A short body of a request that its
+ * head has refused is read all the same: the answer leaves behind it, and the connection goes on. The process must ignore SIGPIPE. */
 #ifndef FISH_SERVER_H
 #define FISH_SERVER_H
 

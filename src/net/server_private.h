@@ -19,6 +19,7 @@ enum {
 	LINGER_MS            = 5000,       /* how long dropped bytes are read after a refusal */
 	WRITE_PARTS_MAX      = 32,         /* answers in one write */
 	EXCHANGES_POOLED_MAX = 256,
+	DISCARD_BYTES_MAX    = 64 << 10,   /* of a refused request's body, read so that the connection can go on */
 	ANSWER_BYTES_KEPT    = 4 << 10,    /* a pooled exchange keeps no more for its next answer */
 };
 
@@ -28,6 +29,7 @@ enum wait { WAIT_IDLE, WAIT_HEAD, WAIT_BODY, WAIT_WRITE, WAIT_LINGER, WAITS, WAI
 enum exchange_state {
 	EXCHANGE_READING,        /* its request is coming in */
 	EXCHANGE_ASKED,          /* the handler has it */
+	EXCHANGE_DISCARDING,     /* its answer stands; the body that comes is judged and not kept */
 	EXCHANGE_ANSWERED,       /* its answer waits for its turn to leave */
 };
 

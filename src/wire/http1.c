@@ -88,6 +88,16 @@ void http1_continue(struct http1 *p, size_t body_bytes_max)
 	http1_begin_body(p, limit_or(body_bytes_max, p->inner->limits.body_bytes_max));
 }
 
+bool http1_discard(struct http1 *p, size_t body_bytes_max)
+{
+	CHECK(p->phase == HTTP1_HEAD_DONE);
+	if (!p->inner->chunked && p->inner->length > body_bytes_max)
+		return false;
+	http1_continue(p, body_bytes_max);
+	p->inner->discard = true;
+	return true;
+}
+
 void http1_drop_body(struct http1 *p)
 {
 	buf_reset(&p->body);

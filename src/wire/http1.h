@@ -51,6 +51,9 @@ size_t http1_feed(struct http1 *p, const char *bytes, size_t len);
  * phase is then HTTP1_BODY (send the 100 now if expect_continue), HTTP1_DONE without a body, or
  * HTTP1_BAD with 413 when Content-Length is over it. */
 void   http1_continue(struct http1 *p, size_t body_bytes_max);
+/* The same for a body that nobody wants: its bytes are judged as ever and not kept. False, and nothing has
+ * changed, when its Content-Length is over body_bytes_max; chunks over it are HTTP1_BAD with 413. */
+bool   http1_discard(struct http1 *p, size_t body_bytes_max);
 /* How long the body is as far as that is announced: its Content-Length, or what has come of its chunks
  * and the whole of the one that is coming. In HTTP1_BODY and HTTP1_DONE. */
 size_t http1_body_bytes(const struct http1 *p);

@@ -1,6 +1,6 @@
 /* http1_body.c - the body: a known length, or chunks joined and trailers dropped.
  *
- * Invariant: body.len + left <= body_max at any time, judged when a size is announced,
+ * Invariant: body_len + left <= body_max at any time, judged when a size is announced,
  * so memory grows only with bytes that came. Surprise: trailers are checked like
  * header fields and then forgotten: they can name Host or Content-Length and mean
  * nothing. */
@@ -39,8 +39,11 @@ size_t http1_body_bytes(const struct http1 *p)
 static size_t take_bytes(struct http1 *p, struct slice in)
 {
 	size_t len = in.len < p->inner->left ? in.len : p->inner->left;
-	buf_put(&p->body, in.ptr, len);
-	CHECK(!buf_failed(&p->body));           /* body_max was judged before */
+	if (!p->inner->discard) {
+		buf_put(&p->body, in.ptr, len);
+		CHECK(!buf_failed(&p->body));   /* body_max was judged before */
+	}
+	p->inner->body_len += len;
 	p->inner->left -= len;
 	return len;
 }
@@ -118,7 +121,7 @@ static void read_chunk_line(struct http1 *p, struct slice line)
 		http1_refuse(p, 400, "too many chunk extensions");
 		return;
 	}
-	if (size > in->body_max - p->body.len) {
+	if (size > in->body_max - in->body_len) {
 		http1_refuse(p, 413, "body too large");
 		return;
 	}

@@ -71,6 +71,8 @@ struct http1_inner {
 	enum http1_body_step step;
 	struct buf line;                        /* a chunk's or trailer line under way */
 	size_t body_max;
+	size_t body_len;                        /* bytes that came of it, chunks joined */
+	bool discard;                           /* and they are not kept */
 	size_t left;                            /* bytes of body or chunk yet to come */
 	size_t chunk_extra_bytes, trailer_bytes, trailers;
 };

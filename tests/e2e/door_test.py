@@ -11,9 +11,10 @@ import subprocess
 import threading
 import time
 import unittest
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from lib import PATIENCE_S, MirrorCase, deliver, poll, send
+from lib import PATIENCE_S, ROOT, MirrorCase, deliver, poll, send
 from crew import UnixConnection
 
 IDLE = 10000
@@ -202,6 +203,25 @@ class Slow(DoorCase):
             thread.join()
 
 
+class FewFiles(DoorCase):
+    def test_connections_are_fewer_than_descriptors(self):
+        """Sixty files may be open, so thirty connections: more than that, and idle ones give way."""
+        self.server.kill()
+        program = self.server.program
+        wrapper = self.crew.folder / "few"
+        wrapper.write_text(f'#!/bin/sh\nulimit -n 60 && exec "{program}" "$@"\n')
+        wrapper.chmod(0o700)
+        self.server.program = wrapper
+        self.server.start()
+        self.assertIn("max=30 wanted=10000", self.server.log.read_text())
+        self.server.program = program
+        flow, url = self.mirror(1)
+        idle = [self.raw(url) for _ in range(80)]
+        self.assertEqual(deliver(url, b"{}"), 200)
+        self.wait_end(flow)
+        self.assertEqual(idle[0].rest(), "")
+
+
 class Stop(DoorCase):
     def test_what_is_under_way_is_answered_and_the_idle_are_closed(self):
         flow, url = self.mirror(2)
@@ -227,6 +247,37 @@ class Stop(DoorCase):
         self.restart()
         self.wait_end(flow)
         self.assertIn(b'"half-way"', [heard.body for heard in self.partner.told("/bytes")])
+
+
+class Vectors(DoorCase):
+    """The collected requests against the whole program; http1_vectors has more ways to send them."""
+
+    REFUSALS = {400, 413, 414, 417, 431, 501, 505}
+
+    def verdict(self, request):
+        """Of the first answer; the end of a connection that is not answered is the end of waiting."""
+        one = self.raw(self.url)
+        one.socket.sendall(request)
+        one.socket.shutdown(socket.SHUT_WR)
+        answer = re.sub(r"\AHTTP/1\.1 100 Continue\r\n\r\n", "", one.rest())
+        one.close()
+        return "wait" if not answer else "reject" if int(answer.split()[1]) in self.REFUSALS else "accept"
+
+    def test_all(self):
+        folder = Path(os.environ.get("FISH_VECTORS", ROOT.parent / "shared" / "vectors")) / "http1"
+        if not folder.is_dir():
+            self.skipTest(f"no test data in {folder}")
+        _, self.url = self.mirror(1)
+        lines = (folder / "requests.tsv").read_text().splitlines()
+        columns = lines[0].split("\t")
+        wrong = []
+        for line in lines[1:]:
+            case = dict(zip(columns, line.split("\t")))
+            seen = self.verdict((folder / case["file"]).read_bytes())
+            if case["expect"] != "either" and seen not in case["expect"].split("-or-"):
+                wrong.append(f"{case['file']}: expected {case['expect']}, seen {seen}")
+        self.assertEqual(wrong, [])
+        self.assertGreater(len(lines), 1)
 
 
 class Idle(DoorCase):

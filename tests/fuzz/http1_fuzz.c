@@ -1,7 +1,7 @@
-/* http1_fuzz.c - any bytes, read as a pipeline of requests, once whole and once in
- * cuts.
+/* http1_fuzz.c - any bytes, read as a pipeline of requests: whole, in cuts, and with
+ * bodies that are not kept.
  *
- * The two readings must agree in all that a caller sees, keep the limits, and never
+ * The readings must agree in all that a caller sees, keep the limits, and never
  * take a byte beyond the request. The first two bytes of the input choose the limits
  * and the cuts, so that small limits are met by small inputs. */
 #include "wire/http1.h"
@@ -64,8 +64,10 @@ static void check_request(const struct http1 *p, const struct http1_limits *limi
 	CHECK(p->body.len <= limits->body_bytes_max);
 }
 
+enum body { BODY_KEPT, BODY_DISCARDED };
+
 /* Reads one request in pieces of 1 … cut bytes; returns how many were taken. */
-static size_t read_one(struct http1 *p, struct slice in, size_t cut)
+static size_t read_one(struct http1 *p, struct slice in, size_t cut, enum body body, size_t body_bytes_max)
 {
 	size_t used = 0;
 	for (size_t round = 0; p->phase == HTTP1_HEAD || p->phase == HTTP1_BODY; round++) {
@@ -79,7 +81,8 @@ static size_t read_one(struct http1 *p, struct slice in, size_t cut)
 		used += took;
 		if (p->phase == HTTP1_HEAD || p->phase == HTTP1_BODY)
 			CHECK(took == len);
-		if (p->phase == HTTP1_HEAD_DONE)
+		if (p->phase == HTTP1_HEAD_DONE &&
+		    (body == BODY_KEPT || !http1_discard(p, body_bytes_max)))
 			http1_continue(p, 0);
 	}
 	return used;
@@ -91,22 +94,31 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	const struct http1_limits *limits = (data[0] & 1) != 0 ? &small_limits : NULL;
 	size_t cut = 1 + data[1] % 64;
+	size_t body_max = limits != NULL ? limits->body_bytes_max : BODY_BYTES_MAX_DEFAULT;
 	struct slice in = { (const char *)data + 2, size - 2 };
-	struct http1 whole, cuts;
+	struct http1 whole, cuts, dropped;
 	http1_init(&whole, limits);
 	http1_init(&cuts, limits);
+	http1_init(&dropped, limits);
 	for (size_t used = 1; used > 0 && in.len > 0;) {
-		used = read_one(&whole, in, 0);
-		CHECK(read_one(&cuts, in, cut) == used);
+		used = read_one(&whole, in, 0, BODY_KEPT, 0);
+		CHECK(read_one(&cuts, in, cut, BODY_KEPT, 0) == used);
 		check_same(&whole, &cuts);
+		/* A body that is not kept changes nothing in the verdict. */
+		CHECK(read_one(&dropped, in, cut, BODY_DISCARDED, body_max) == used);
+		CHECK(dropped.phase == whole.phase);
+		CHECK(dropped.status == whole.status);
+		CHECK(dropped.body.len == 0);
 		if (whole.phase != HTTP1_DONE)
 			break;
 		check_request(&whole, limits);
 		http1_next(&whole);
 		http1_next(&cuts);
+		http1_next(&dropped);
 		in = (struct slice){ in.ptr + used, in.len - used };
 	}
 	http1_fini(&whole);
 	http1_fini(&cuts);
+	http1_fini(&dropped);
 	return 0;
 }

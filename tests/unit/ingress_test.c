@@ -187,15 +187,15 @@ static void refused_in_order(void **state)
 	expect_status(&d, POST("/h/forged", ""), 404);
 	/* A forged token is nobody's business, whatever else is wrong. */
 	expect_status(&d,
-		"DELETE /h/forged HTTP/1.1\r\nHost: a\r\nContent-Length: 999\r\n\r\n",
+		"DELETE /h/forged HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\n",
 		404);
 	expect_status(&d, "DELETE /h/good HTTP/1.1\r\nHost: a\r\n\r\n", 405);
 	assert_true(raw_has(&d.peer, "Allow: POST, PUT\r\n"));
 	/* Only a request without a body asks whose URL this is. */
 	expect_status(&d,
-		"GET /h/good HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n", 405);
+		"GET /h/good HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\n", 405);
 	expect_status(&d,
-		"PATCH /h/good HTTP/1.1\r\nHost: a\r\nContent-Length: 999\r\n\r\n", 405);
+		"PATCH /h/good HTTP/1.1\r\nHost: a\r\nContent-Length: 99999\r\n\r\n", 405);
 	expect_status(&d,
 		"POST /h/good HTTP/1.1\r\nHost: a\r\nContent-Length: 101\r\n\r\n", 413);
 	expect_status(&d, POST("/h/good", "Bad Name: x\r\n"), 400);

@@ -1,7 +1,7 @@
 /* http1_vectors.c - each raw request of a folder gets its verdict: http1_vectors [FOLDER]
  *
  * Every request is read by the parser, and sent to a server over a socket: whole, one byte at a time,
- * behind a good request, and with a good one behind it. Each case that differs is named with what was
+ * behind a good request, with a good one behind it, and by a server that refuses every head. Each case that differs is named with what was
  * expected and what was seen, and the exit code is then 1. Without the folder it is 77.
  * Surprise: the peer shuts its sending side down when all is sent, so that a request which is not
  * complete is told from one that is under way without any waiting: its connection ends unanswered. */
@@ -18,8 +18,9 @@
 
 enum { ANSWERS_MAX = 64, WAITS = -1, HOUR_MS = 3600 * 1000 };
 
-enum way { WAY_WHOLE, WAY_BYTES, WAY_BEHIND, WAY_FOLLOWED, WAYS };
-static const char *const way_names[WAYS] = { "whole", "byte by byte", "behind another", "followed" };
+enum way { WAY_WHOLE, WAY_BYTES, WAY_BEHIND, WAY_FOLLOWED, WAY_REFUSED, WAYS };
+static const char *const way_names[WAYS] = { "whole", "byte by byte", "behind another", "followed",
+	"refused by its head" };
 
 struct answer {
 	int  status;
@@ -30,19 +31,21 @@ struct door {
 	uv_loop_t      loop;
 	struct server *server;
 	bool           drained;
+	bool           refuses;          /* every head, as one that names no hook */
 };
 
 struct reading {                 /* what the parser makes of a request */
 	int  verdict;            /* 0: complete, WAITS, or the status of the refusal */
 	bool alone;              /* complete, nothing follows, and the connection may go on */
+	bool unread;             /* its body would not be read if its head were refused */
 };
 
 static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 {
-	(void)owner;
+	const struct door *d = owner;
 	(void)x;
 	(void)head;
-	return 0;
+	return d->refuses ? 404 : 0;
 }
 
 /* Without a body, so that an answer to HEAD looks like any other. */
@@ -70,7 +73,7 @@ static void door_open(struct door *d)
 	assert_int_equal(uv_loop_init(&d->loop), 0);
 	struct server_config config = {
 		.loop = &d->loop,
-		.handler = { .head = on_head, .request = on_request },
+		.handler = { .owner = d, .head = on_head, .request = on_request },
 		.listen = "127.0.0.1:0",
 		/* Nothing here is judged by time. */
 		.bounds = { .head_timeout_ms = HOUR_MS, .body_timeout_ms = HOUR_MS, .rate_grace_ms = HOUR_MS },
@@ -88,23 +91,32 @@ static void door_close(struct door *d)
 	assert_int_equal(uv_loop_close(&d->loop), 0);
 }
 
+/* A Content-Length over what is read of a refused request's body. */
+static bool is_long(struct slice length)
+{
+	return length.ptr != NULL && (length.len > 9 || strtol(length.ptr, NULL, 10) > 64 << 10);
+}
+
 /* By the parser: fed in steps of so many bytes. */
 static struct reading read_request(struct slice bytes, size_t step)
 {
 	struct http1 p;
 	size_t used = 0;
+	struct reading r = { .verdict = WAITS };
 	http1_init(&p, NULL);
 	while (used < bytes.len && p.phase != HTTP1_DONE && p.phase != HTTP1_BAD) {
 		size_t len = bytes.len - used < step ? bytes.len - used : step;
 		used += http1_feed(&p, bytes.ptr + used, len);
-		if (p.phase == HTTP1_HEAD_DONE)
+		if (p.phase == HTTP1_HEAD_DONE) {
+			r.unread = p.expect_continue || is_long(http1_field(&p, "content-length", NULL));
 			http1_continue(&p, 0);
+		}
 	}
-	struct reading r = { .verdict = WAITS };
 	if (p.phase == HTTP1_BAD)
 		r.verdict = p.status;
 	if (p.phase == HTTP1_DONE)
-		r = (struct reading){ 0, used == bytes.len && p.keep_alive };
+		r.verdict = 0;
+	r.alone = p.phase == HTTP1_DONE && used == bytes.len && p.keep_alive;
 	http1_fini(&p);
 	return r;
 }
@@ -146,6 +158,7 @@ static size_t ask(struct door *d, struct slice bytes, enum way way, struct answe
 	struct raw_peer p;
 	size_t n = 0;
 	int on = 1;
+	d->refuses = way == WAY_REFUSED;
 	raw_open(&p, server_address(d->server));
 	setsockopt(p.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if (way == WAY_BEHIND)
@@ -242,6 +255,8 @@ static bool check(struct door *d, const struct index *x)
 	for (enum way way = WAY_WHOLE; way < WAYS; way++) {
 		/* What follows an incomplete request belongs to it. */
 		if (way == WAY_FOLLOWED && whole.verdict == WAITS)
+			continue;
+		if (way == WAY_REFUSED && whole.unread)
 			continue;
 		const char *why = NULL;
 		int verdict = seen(d, bytes, way, &whole, &why);
