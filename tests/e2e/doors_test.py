@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import subprocess
 import threading
 import time
 import unittest
@@ -19,7 +20,6 @@ SHOP_SECRET = "secret of the shop"
 
 class Doors(unittest.TestCase):
     env = {}
-    flags = ()
 
     def setUp(self):
         self.crew = self.enterContext(Crew(keep_on_failure=False))
@@ -28,10 +28,13 @@ class Doors(unittest.TestCase):
         self.stripe = Scripted(self.on_stripe)
         self.addCleanup(self.stripe.close)
         self.addCleanup(self.let_answer.set)
-        self.server = Broker(self.crew, program("intents"), "intents", {
-            "STRIPE_URL": self.stripe.url, "STRIPE_KEY": "sk_test", "STRIPE_WEBHOOK_SECRET": STRIPE_SECRET,
-            "SHOP_SECRET": SHOP_SECRET, **self.env}, flags=self.flags)
+        self.server = self.broker("intents")
         self.server.start()
+
+    def broker(self, name):
+        return Broker(self.crew, program("intents"), name, {
+            "STRIPE_URL": self.stripe.url, "STRIPE_KEY": "sk_test", "STRIPE_WEBHOOK_SECRET": STRIPE_SECRET,
+            "SHOP_SECRET": SHOP_SECRET, **self.env})
 
     def on_stripe(self, heard):
         self.let_answer.wait(PATIENCE_S)
@@ -40,7 +43,7 @@ class Doors(unittest.TestCase):
         return 200, {"id": "pi_" + heard.json()["metadata"]["order"]}
 
     def ask(self, path, body=b"", headers=(), method="POST"):
-        address = self.server.port.getsockname()
+        address = self.server.port.getsockname()        # not a URL: the doors' are the same for all
         connection = http.client.HTTPConnection(*address, timeout=PATIENCE_S)
         try:
             connection.request(method, path, body, {"Content-Type": "application/json", **dict(headers)})
@@ -150,6 +153,32 @@ class Doors(unittest.TestCase):
         self.assertEqual(self.ask("/in/stripe", body, {"Stripe-Signature": f"t={ts},v1={signature}"}), 200)
         self.assertIn("door.nobody door=stripe", self.server.log.read_text())
         self.assertEqual(self.server.flows(), [])
+
+    def command(self, *words, given=None):
+        return subprocess.run([self.server.program, *words], input=given, capture_output=True, timeout=PATIENCE_S)
+
+    def test_one_that_waits_can_be_moved(self):
+        self.assertEqual(self.order("7"), 200)
+        self.wait_waiting("7")
+        flow = self.flows()[0]["id"]
+        lines = self.command("export", flow, "--with-keys", "--socket", self.server.socket).stdout
+        self.server.kill()
+        self.server = self.broker("moved")
+        self.server.start()
+        self.assertEqual(self.event("evt_0", "pi_7", "payment_intent.payment_failed"), 200)
+        ran = self.command("import", "-", "--with-keys", "--socket", self.server.socket, given=lines)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        self.assertEqual(self.event("evt_1", "pi_7"), 200)
+        self.wait_results([self.paid("7")])
+        self.assertEqual(self.server.flow(flow)["state"], "ended")
+
+    def test_check_has_nothing_to_say(self):
+        self.assertEqual([self.event(f"evt_{n}", f"pi_{n % 7}") for n in range(20)], [200] * 20)
+        self.assertEqual([self.order(str(n)) for n in range(5)], [200] * 5)
+        self.wait_results([self.paid(str(n)) for n in range(5)])
+        self.server.kill()
+        ran = self.command("check", self.server.store)
+        self.assertEqual(ran.returncode, 0, ran.stdout)
 
     def test_time_runs_out(self):
         self.assertEqual(self.order("7", wait_ms=10), 200)
