@@ -150,16 +150,21 @@ typedef struct fish_hook_options {
 	bool        release;         /* a message goes when the hook's next one is taken; false: with the run */
 	const fish_sender *from;     /* who may deliver: one of the program's senders; NULL: whoever has the URL */
 	size_t      body_max;        /* bytes; others hear 413; 0: --max-body alone */
-	const void *reserved[3];
+	const char *on;              /* also takes what comes to the program's door of this name … */
+	const char *key;             /* … for this key: 1 to 255 bytes of UTF-8; both or neither */
+	const void *reserved[1];
 } fish_hook_options;
 
 /* fish_spawn with options; a hook that closes itself hands out what it holds first. With release, the
  * memory of a delivery, of its parsed body and of all that readers handed out of it is freed as soon as
  * the next one is taken from this hook: a loop without an end stays as big as it is, and what it is to
- * keep longer it copies (fish_fmt). o: is copied; NULL: none. Records HOOK with the options, and a re-run,
+ * keep longer it copies (fish_fmt). With on and key, what comes to that door for that key is handed on to
+ * this hook while it is open, at first what came before anybody waited, in order and each once; of several
+ * hooks with one key the one that was spawned first has it. o: is copied; NULL: none. Records HOOK with the options, and a re-run,
  * and a life after fish_renew, goes by what was recorded. Misuse: the name; negative times, a reply_status
- * that is no status, a reply_json that is not one JSON value; a sender that is not in the program's list.
- * Else like fish_spawn. */
+ * that is no status, a reply_json that is not one JSON value; a sender that is not in the program's list; a
+ * door that is not in it or starts flows, on without key, or with json, reply_ms, from or body_max, which
+ * are for what comes to the hook's own URL. Else like fish_spawn. */
 fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_options *o) FISH_NONNULL;
 
 /* Answers the sender that is held for m, with the template as the body. It leaves when REPLY is durable;
@@ -387,11 +392,26 @@ typedef struct fish_def {
 	size_t      stack_bytes;      /* 0: 64 KiB */
 } fish_def;
 
+/* A URL that is the same for all: "/in/" and the name, for senders that cannot be given one per wait. It is
+ * public and can be guessed, so its sender should sign: a door without a scheme must be declared open. What
+ * comes to it either starts a flow each (flow), or goes to the hook that waits for its key (key; .on and .key
+ * of fish_hook_options), and is kept until there is one. */
+typedef struct fish_door {
+	const char        *name;         /* 1 to 64 of A-Z a-z 0-9 . _ - */
+	const fish_sender *from;         /* who may deliver: one of the program's senders; NULL: whoever knows the name */
+	const char        *key;          /* for whom a delivery is: a header's name, or a JSON Pointer ("/data/id") into its body; NULL: flow is set */
+	fish_fn           *flow;         /* one of the program's flows, which each delivery starts with itself as input; NULL: key is set */
+	int64_t            keep_ms;      /* what comes before anybody waits for its key is kept so long; 0: 24 h */
+	bool               open;         /* it is meant that nothing is signed */
+	const void        *reserved[4];
+} fish_door;
+
 typedef struct fish_program {
 	const fish_def         *flows;       /* FISH_END at the end */
 	const fish_peer *const *peers;       /* NULL at the end; NULL: none */
 	const fish_sender *const *senders;   /* the same */
-	const void             *reserved[5];
+	const fish_door *const *doors;       /* the same */
+	const void             *reserved[4];
 } fish_program;
 
 #define FISH_FLOW(fn) { #fn, fn, 0 }

@@ -19,6 +19,7 @@ struct act *act_new(struct run *r, enum act_kind kind, uint32_t step)
 	a->from = r->flow->id;
 	a->epoch = r->epoch;
 	a->step = step;
+	buf_init(&a->meta, SIZE_MAX);
 	buf_init(&a->body, SIZE_MAX);
 	list_push(&r->acts, &a->link);
 	return a;
@@ -26,6 +27,7 @@ struct act *act_new(struct run *r, enum act_kind kind, uint32_t step)
 
 static void act_free(struct act *a)
 {
+	buf_fini(&a->meta);
 	buf_fini(&a->body);
 	free(a->hook_name);
 	free(a);
@@ -92,6 +94,38 @@ static void tell(struct engine *e, const struct act *a)
 	deliver_shots(to, number);
 }
 
+static enum act_outcome hand_on(struct engine *e, const struct act *a)
+{
+	struct flow *to = map_get(&e->flows, &a->to);
+
+	if (to) {
+		flow_ring(to);
+		deliver_look(to, a->hook, message_bytes(buf_slice(&a->meta), buf_slice(&a->body)));
+	}
+	struct hook *h = to && to->state != FLOW_ENDED ? flow_hook(to, a->hook) : NULL;
+
+	if (!h || h->closed)
+		return ACT_NOBODY;
+	if (a->kind == ACT_LOOK)
+		return ACT_DONE;
+	if (!h->each && deliver_full(to, h, message_bytes(buf_slice(&a->meta), buf_slice(&a->body))))
+		return ACT_NO_ROOM;
+	deliver_to(to, h, buf_slice(&a->body), buf_slice(&a->meta), tell_key(a));
+	deliver_shots(to, a->hook);
+	return ACT_DONE;
+}
+
+/* In one batch with what was done to the other flow. */
+static void say(struct engine *e, const struct act *a, enum act_outcome outcome)
+{
+	struct flow *from = map_get(&e->flows, &a->from);
+	char digit = (char)('0' + outcome);
+
+	if (from && from->state != FLOW_ENDED)
+		flow_append(from, &(struct entry){
+			.kind = ENTRY_RESULT, .number = a->step, .name = SLICE_LIT("handed on"), .body = { &digit, 1 } });
+}
+
 void acts_do(struct engine *e)
 {
 	for (struct list *l; (l = list_shift(&e->acts));) {
@@ -103,6 +137,10 @@ void acts_do(struct engine *e)
 			break;
 		case ACT_TELL:
 			tell(e, a);
+			break;
+		case ACT_HAND_ON:
+		case ACT_LOOK:
+			say(e, a, hand_on(e, a));
 			break;
 		}
 		act_free(a);

@@ -20,6 +20,26 @@ static fish_hook *open_hook(struct run *r, const char *name)
 	return NULL;
 }
 
+static void check_door(struct run *r, const char *name, const fish_hook_options *o)
+{
+	const struct door *d = o->on ? doors_find(&r->engine->doors, slice_of(o->on)) : NULL;
+
+	if (!o->on) {
+		if (o->key)
+			run_misuse(r, "fish_spawn_with(\"%s\"): a key without a door (.on)", name);
+		return;
+	}
+	if (!d)
+		run_misuse(r, "fish_spawn_with(\"%s\"): the door \"%s\" is not in the program's list of doors", name, o->on);
+	if (!d->key)
+		run_misuse(r, "fish_spawn_with(\"%s\"): each delivery to the door \"%s\" starts a flow", name, o->on);
+	if (!o->key || !door_key_fits(slice_of(o->key)))
+		run_misuse(r, "fish_spawn_with(\"%s\"): a key has 1 to %d bytes of UTF-8", name, DOOR_KEY_BYTES_MAX);
+	if (o->json || o->reply_ms || o->from || o->body_max)
+		run_misuse(r, "fish_spawn_with(\"%s\"): json, reply_ms, from and body_max do not go with a door: what comes "
+		           "by it has been checked and answered there", name);
+}
+
 static struct hook_options check_options(struct run *r, const char *name, const fish_hook_options *o)
 {
 	struct hook_options got = { .expires_ms = 0 };
@@ -36,9 +56,11 @@ static struct hook_options check_options(struct run *r, const char *name, const 
 	if (o->from && !senders_find(&r->engine->senders, slice_of(o->from->name)))
 		run_misuse(r, "fish_spawn_with(\"%s\"): the sender \"%s\" is not in the program's list of senders", name,
 		           o->from->name ? o->from->name : "");
+	check_door(r, name, o);
 	got = (struct hook_options){
 		.expires_ms = o->expires_ms, .shots = o->shots, .json = o->json, .release = o->release,
-		.reply_ms = o->reply_ms, .from = slice_of(o->from ? o->from->name : NULL), .body_max = o->body_max };
+		.reply_ms = o->reply_ms, .from = slice_of(o->from ? o->from->name : NULL), .body_max = o->body_max,
+		.on = slice_of(o->on), .key = slice_of(o->on ? o->key : NULL) };
 	if (o->reply_ms) {
 		got.reply_status = o->reply_status ? o->reply_status : 202;
 		got.reply_body = slice_of(o->reply_json);
@@ -88,6 +110,8 @@ static fish_hook *spawn(fish_flow *f, const char *name, const fish_hook_options 
 		if (run_recorded(r))
 			run_diverge(r, "the journal has no hook %u (\"%s\")", number, name);
 		hook_append(r, number, name, &options);
+		if (options.on.len)
+			claim_hook(r->flow, number);
 	}
 	fish_hook *h = run_hook_new(r, SOURCE_HOOK, number, name);
 

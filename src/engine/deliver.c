@@ -135,14 +135,30 @@ static void accept(struct delivery *d, struct flow *f, struct hook *h)
 
 /* Whoever knows a URL must not be able to fill memory, or the flow's last row. A single message is
  * never too much. Of a flow without a run more may be counted than there is: it is loaded to see. */
-static bool full(struct flow *f, const struct hook *h, size_t bytes)
+static bool over(const struct flow *f, const struct hook *h, size_t bytes)
 {
-	bool over = (h->waiting_bytes && h->waiting_bytes + bytes > HOOK_UNTAKEN_BYTES_MAX)
-	            || (f->waiting_bytes && f->waiting_bytes + bytes > FLOW_UNTAKEN_BYTES_MAX);
+	return (h->waiting_bytes && h->waiting_bytes + bytes > HOOK_UNTAKEN_BYTES_MAX)
+	       || (f->waiting_bytes && f->waiting_bytes + bytes > FLOW_UNTAKEN_BYTES_MAX);
+}
 
-	if (over)
+bool deliver_full(struct flow *f, const struct hook *h, size_t bytes)
+{
+	bool is = over(f, h, bytes);
+
+	if (is)
 		flow_wake(f);
-	return over;
+	return is;
+}
+
+/* What was fed and has not begun counts all that its life was ever sent. */
+void deliver_look(struct flow *f, uint32_t number, size_t bytes)
+{
+	const struct hook *h = flow_hook(f, number);
+
+	if (h && f->run && !f->run->begun && f->state == FLOW_PARKED && over(f, h, bytes)) {
+		flow_wake(f);
+		flow_settle(f);
+	}
 }
 
 /* What the first was told; while it is not told yet, with it. */
@@ -158,7 +174,7 @@ static void duplicate(struct delivery *d, struct flow *f, const struct hook *h, 
 	}
 }
 
-static void deliver_live(struct delivery *d, struct flow *f)
+void deliver_live(struct delivery *d, struct flow *f)
 {
 	struct engine *e = d->engine;
 
@@ -172,6 +188,8 @@ static void deliver_live(struct delivery *d, struct flow *f)
 
 	if (h && !gate_pass(d, f, h))
 		return;
+	deliver_look(f, d->hook, message_bytes(d->meta, d->body));
+	h = flow_hook(f, d->hook);
 	const struct seen_entry *s = h && d->has_key ? seen_find(h->seen, &d->key, e->now_ms) : NULL;
 	bool neg_waits = !rule_off(e, RULE_NEG_WAITS);
 
@@ -186,7 +204,7 @@ static void deliver_live(struct delivery *d, struct flow *f)
 		deliver_after(d, 410, neg_waits ? h->batch : 0);
 	} else if (h->options.json && body_check(d->meta, d->body, NULL) < 0) {
 		delivery_tell(d, 400);
-	} else if (!h->each && full(f, h, message_bytes(d->meta, d->body))) {
+	} else if (!h->each && deliver_full(f, h, message_bytes(d->meta, d->body))) {
 		delivery_tell(d, 429);
 	} else {
 		accept(d, f, h);
@@ -253,6 +271,10 @@ void engine_deliver(struct engine *e, struct delivery *d)
 		return;
 	}
 	engine_catch_up(e);
+	if (d->door.len) {
+		doorway_deliver(d);
+		return;
+	}
 	if (token_check(e->tokens, d->token, &token) < 0) {
 		delivery_tell(d, 404);
 		return;

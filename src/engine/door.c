@@ -64,6 +64,8 @@ static int hook_take(struct flow *f, const struct entry_door_hook *d)
 		return FISH_EFORMAT;
 	o.reply_body.ptr = o.reply_body.len ? xstrndup(o.reply_body.ptr, o.reply_body.len) : NULL;
 	o.from.ptr = o.from.len ? xstrndup(o.from.ptr, o.from.len) : NULL;
+	o.on.ptr = o.on.len ? xstrndup(o.on.ptr, o.on.len) : NULL;
+	o.key.ptr = o.key.len ? xstrndup(o.key.ptr, o.key.len) : NULL;
 	h->options = o;
 	h->each = d->each.len ? xstrndup(d->each.ptr, d->each.len) : NULL;
 	h->closed = d->closed;
@@ -86,7 +88,7 @@ int door_feed(struct flow *f, const struct entry *e)
 	if (f->name)
 		return 0;
 	f->name = xstrndup(e->name.len ? e->name.ptr : "", e->name.len);
-	f->def = engine_def(f->engine, e->name);
+	f->def = flow_def(f->engine, e->name);
 	f->epoch = e->life;
 	f->started_ms = e->started_ms;
 	f->parent_source = e->source;

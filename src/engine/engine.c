@@ -81,9 +81,16 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 
 	if ((rc = take_senders(&senders, config, err)) < 0)
 		return rc;
+	struct doors doors = { .n = 0 };
+
+	if ((rc = doors_init(&doors, config, &senders, err)) < 0) {
+		senders_fini(&senders);
+		return rc;
+	}
 	struct engine *e = xalloc(sizeof *e);
 
 	e->config = *config;
+	e->doors = doors;
 	e->senders = senders;
 	if (!e->config.park_after_ms)
 		e->config.park_after_ms = PARK_AFTER_MS;
@@ -115,6 +122,8 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	list_init(&e->loads);
 	list_init(&e->works);
 	list_init(&e->acts);
+	list_init(&e->claims);
+	list_init(&e->claims_asked);
 	list_init(&e->uncommitted);
 	list_init(&e->rows_spare);
 	e->gather = batch_new(e, 1);
@@ -147,6 +156,7 @@ struct engine *engine_free(struct engine *e)
 	rows_free(e);
 	loads_free(e);
 	fetches_free(e);
+	claims_free(e);
 	walks_free(e);
 	map_fini(&e->flows);
 	map_fini(&e->start_keys);
@@ -156,6 +166,7 @@ struct engine *engine_free(struct engine *e)
 	heap_fini(&e->pauses);
 	co_pool_free(e->stacks);
 	token_ring_free(e->tokens);
+	doors_fini(&e->doors);
 	senders_fini(&e->senders);
 	free(e->base_url);
 	free(e);
@@ -257,7 +268,8 @@ bool engine_idle(const struct engine *e)
 	return !e->inflight && list_empty(&e->ready) && (list_empty(&e->paused) || e->winds_down)
 	       && list_empty(&e->starved) && list_empty(&e->loads)
 	       && list_empty(&e->fetches) && list_empty(&e->walks) && !e->due.asked
-	       && list_empty(&e->acts) && list_empty(&e->cancelling) && !e->import && !batch_has_rows(e->gather) && !batch_has_outs(e->gather);
+	       && list_empty(&e->acts) && list_empty(&e->claims) && list_empty(&e->claims_asked)
+	       && list_empty(&e->cancelling) && !e->import && !batch_has_rows(e->gather) && !batch_has_outs(e->gather);
 }
 
 /* ---- the turn ---- */
@@ -307,6 +319,7 @@ static void run_ready(struct engine *e)
 	/* What flows did to others belongs to the batch that tells of it, full or not. */
 	for (acts_do(e); !engine_overfull(e) && (l = next_ready(e)); acts_do(e))
 		run_go(container_of(l, struct flow, ready)->run);
+	claims_do(e);                             /* a box that begins by it runs in the next turn */
 }
 
 /* Once a turn, and at the end of those that wait to run: each has its share. */
@@ -496,7 +509,7 @@ int64_t engine_next_ms(const struct engine *e)
 	if (due_next_ms(e) < next)
 		next = due_next_ms(e) > e->now_ms ? due_next_ms(e) : e->now_ms;
 	bool goes_on = !list_empty(&e->paused) && !e->winds_down && !(e->inflight && engine_overfull(e));
-	bool has_more = !list_empty(&e->cancelling) || !list_empty(&e->acts)
+	bool has_more = !list_empty(&e->cancelling) || !list_empty(&e->acts) || !list_empty(&e->claims)
 	                || (!list_empty(&e->ready) && !e->inflight) || goes_on;
 
 	if (has_more && e->now_ms < next)

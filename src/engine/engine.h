@@ -14,6 +14,7 @@
 #include "base/id.h"
 #include "base/list.h"
 #include "base/token.h"
+#include "engine/box.h"
 #include "engine/fetch.h"
 #include "engine/seams.h"
 #include "store/store.h"
@@ -85,6 +86,7 @@ void           engine_set_base_url(struct engine *e, const char *base_url); /* b
 /* A delivery to a hook's URL. All slices are borrowed until done. */
 struct delivery {
 	struct slice token;           /* what came after /h/ */
+	struct slice door;            /* or after /in/; empty: it came to a token */
 	struct slice method;          /* "POST" and "PUT" deliver, others are for hooks whose sender asks so; empty: POST */
 	struct slice body;
 	struct slice meta;            /* header lines "name: value\n" with lower-case names, ":method", ":query", ":peer" first */
@@ -106,11 +108,14 @@ struct delivery {
 	int         status;
 	struct wanted want;
 	struct store_find find;
+	struct box_seek seek;
 	struct engine *engine;
 };
 void engine_deliver(struct engine *e, struct delivery *d);
 /* Is token genuine? Pure and cheap, for refusing before a body is read. */
 bool engine_token_genuine(const struct engine *e, struct slice token);
+/* The same for a door's name. */
+bool engine_has_door(const struct engine *e, struct slice name);
 
 /* Starts a flow. */
 struct start {

@@ -117,7 +117,7 @@ static int feed_start(struct flow *f, const struct entry *e)
 	f->name = dup(e->name);
 	f->base_url = dup(e->base_url);
 	f->key_id = e->key_id;
-	f->def = engine_def(f->engine, e->name);
+	f->def = flow_def(f->engine, e->name);
 	f->started_ms = e->time_ms;
 	f->build = e->build;
 	f->has_key = e->has_key;
@@ -137,6 +137,8 @@ static bool options_feed(struct hook *h, const struct entry *e)
 		return false;
 	o.reply_body.ptr = o.reply_body.len ? dup(o.reply_body) : NULL;
 	o.from.ptr = o.from.len ? dup(o.from) : NULL;
+	o.on.ptr = o.on.len ? dup(o.on) : NULL;
+	o.key.ptr = o.key.len ? dup(o.key) : NULL;
 	h->options = o;
 	h->shots_left = o.shots;
 	if (o.expires_ms)

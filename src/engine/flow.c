@@ -72,6 +72,8 @@ void flow_free(struct flow *f)
 		free(f->hooks[i].each);
 		free((char *)f->hooks[i].options.reply_body.ptr);
 		free((char *)f->hooks[i].options.from.ptr);
+		free((char *)f->hooks[i].options.on.ptr);
+		free((char *)f->hooks[i].options.key.ptr);
 		seen_free(f->hooks[i].seen);
 	}
 	for (size_t i = 0; i < f->npublished; i++) {

@@ -76,8 +76,8 @@ static void view_init(struct gate_view *v, const struct delivery *d, struct slic
 	meta_take(v, d->meta);
 	left_out_add(v, base_url);
 	buf_put_slice(&v->url, base_url);
-	buf_puts(&v->url, "/h/");
-	buf_put_slice(&v->url, d->token);
+	buf_puts(&v->url, d->door.len ? "/in/" : "/h/");
+	buf_put_slice(&v->url, d->door.len ? d->door : d->token);
 	if (v->q.query.len) {
 		buf_putc(&v->url, '?');
 		buf_put_slice(&v->url, v->q.query);
@@ -101,13 +101,23 @@ static struct sender_fetch fetch_of(const struct engine *e)
 	return (struct sender_fetch){ e->config.seams.owner, e->config.seams.certificate };
 }
 
-static bool judge(struct delivery *d, const struct flow *f, const struct sender *s)
+/* For the operator alone. */
+static void tell_refused(struct delivery *d, const struct sender *s, const char *why)
+{
+	if (d->door.len)
+		engine_log(d->engine, "door.refused", "door=%.*s sender=%s why=\"%s\"", (int)d->door.len, d->door.ptr, s->name,
+		           why);
+	else
+		engine_log(d->engine, "hook.refused", "hook=%u sender=%s why=\"%s\"", d->hook, s->name, why);
+}
+
+static bool judge(struct delivery *d, struct slice base_url, const struct sender *s)
 {
 	struct gate_view v;
 	struct sender_told told;
 	struct handshake_answer a;
 
-	view_init(&v, d, slice_of(f->base_url));
+	view_init(&v, d, base_url);
 	handshake_answer_init(&a);
 	struct sender_fetch fetch = fetch_of(d->engine);
 	enum sender_verdict verdict = sender_judge(s, &v.q, &fetch, &told, &a);
@@ -118,7 +128,7 @@ static bool judge(struct delivery *d, const struct flow *f, const struct sender 
 	case SENDER_DELIVERS: break;
 	case SENDER_ASKS: tell(d, &a); break;
 	case SENDER_FORGED:
-		engine_log(d->engine, "hook.refused", "hook=%u sender=%s why=\"%s\"", d->hook, s->name, told.why);
+		tell_refused(d, s, told.why);
 		delivery_tell(d, 401);
 		break;
 	case SENDER_METHOD: delivery_tell(d, 405); break;
@@ -127,6 +137,15 @@ static bool judge(struct delivery *d, const struct flow *f, const struct sender 
 	handshake_answer_fini(&a);
 	buf_fini(&v.url);
 	return verdict == SENDER_DELIVERS;
+}
+
+/* Whose sender is not known can only deliver. */
+static bool is_delivery(struct delivery *d)
+{
+	if (slice_eq(d->method, SLICE_LIT("POST")) || slice_eq(d->method, SLICE_LIT("PUT")))
+		return true;
+	delivery_tell(d, 405);
+	return false;
 }
 
 bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h)
@@ -144,12 +163,12 @@ bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h)
 		delivery_tell(d, 503);
 		return false;
 	}
-	if (s)
-		return judge(d, f, s);
-	if (slice_eq(d->method, SLICE_LIT("POST")) || slice_eq(d->method, SLICE_LIT("PUT")))
-		return true;
-	delivery_tell(d, 405);
-	return false;
+	return s ? judge(d, slice_of(f->base_url), s) : is_delivery(d);
+}
+
+bool gate_door(struct delivery *d, const struct door *door)
+{
+	return door->from ? judge(d, slice_of(d->engine->base_url), door->from) : is_delivery(d);
 }
 
 bool gate_key(struct delivery *d, const struct sender *s, struct slice base_url, struct id *ret_key)

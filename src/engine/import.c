@@ -145,6 +145,7 @@ static void put(struct import *im)
 	}
 	flow_link(f);
 	flow_idle(f);
+	claims_of(f);                             /* in this store nobody knows of them */
 	if (flow_wants_run(f))
 		flow_wake(f);
 }

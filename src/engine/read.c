@@ -159,7 +159,9 @@ const char *fish_header(const fish_msg *m, const char *name)
 	for (; name[len]; len++)
 		lower[len] = (char)(name[len] | (name[len] >= 'A' && name[len] <= 'Z' ? 0x20 : 0));
 	lower[len] = '\0';
-	/* The path is the hook's own: not journaled with each delivery. */
+	/* The path is the hook's own: not journaled with each delivery, but for what came to a named door. */
+	if (strcmp(lower, ":path") == 0 && meta_find(msg_of(m)->meta, lower).ptr)
+		return arena_dup(msg_of(m)->arena, meta_find(msg_of(m)->meta, lower));
 	if (strcmp(lower, ":path") == 0 && m->hook && m->hook->source == SOURCE_HOOK)
 		return path_of(m->hook);
 	if (strcmp(lower, ":path") == 0 && msg_of(m)->input_of)

@@ -125,6 +125,7 @@ int engine_rebuild(struct engine *e, struct err *err)
 		flow_link(all[i]);
 	for (size_t i = 0; i < n; i++) {
 		flow_idle(all[i]);
+		claims_of(all[i]);
 		if (flow_wants_run(all[i]))
 			flow_wake(all[i]);
 	}
@@ -162,6 +163,7 @@ void engine_forget(struct engine *e)
 	free(all);
 	e->resets++;
 	acts_drop(&e->acts);
+	claims_forget(e);
 	e->parked = (struct store_parked){ 0 };
 	fetches_forget(e);
 	due_begin(e);

@@ -182,6 +182,37 @@ bool run_acts(struct run *r, const struct id *id, const char *label)
 	return true;
 }
 
+/* Like run_acts, for a step that asks what came of the act: it rests as if it needed the other flow until
+ * the act's own RESULT is there. */
+bool run_act_opens(struct run *r, const struct id *id)
+{
+	bool pending = r->act_open == r->steps;
+
+	if (run_inbox(r, SOURCE_RESULT, run_index(r))->first)
+		return false;
+	if (run_recorded(r) && !pending)
+		run_diverge(r, "the journal has no outcome of the step");
+	while (pending && !run_answers(r))
+		run_block(r);
+	fetch(r, id);
+	return true;
+}
+
+enum act_outcome run_act_outcome(struct run *r)
+{
+	struct inbox *done = run_inbox(r, SOURCE_RESULT, run_index(r));
+
+	while (!done->first) {
+		r->needs = true;
+		run_block(r);
+	}
+	r->needs = false;
+	const struct msg *m = run_take(r, done);
+
+	return m->pub.len == 1 && m->pub.body[0] >= '0' + ACT_NO_ROOM ? (enum act_outcome)(m->pub.body[0] - '0')
+	                                                              : ACT_NOBODY;
+}
+
 /* Leaves the coroutine for good. */
 static __attribute__((noreturn)) void leave(struct run *r)
 {

@@ -180,6 +180,9 @@ void          run_block(struct run *r);                          /* until there 
 /* For a step that acts on that flow, which may be parked: returns when it is in memory, or known not to
  * live. label: the step's. True: the act is to be done now; false: it was. */
 bool          run_acts(struct run *r, const struct id *id, const char *label);
+/* The same for an act that says what came of it. Opens: the act is to be made now; then the outcome is waited for. */
+bool          run_act_opens(struct run *r, const struct id *id);
+enum act_outcome run_act_outcome(struct run *r);
 struct slice  run_label(const char *label);                      /* as PROGRESS keeps it */
 void          run_work_over(struct run *r);                      /* one of its works has returned: frees a dropped run */
 void          run_patch_keep(struct run *r, struct slice name, bool answer);

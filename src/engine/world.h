@@ -5,8 +5,10 @@
 #include "base/heap.h"
 #include "base/map.h"
 #include "engine/batch.h"
+#include "engine/box.h"
 #include "engine/call.h"
 #include "engine/co.h"
+#include "engine/doors.h"
 #include "engine/due.h"
 #include "engine/engine.h"
 #include "engine/fetch.h"
@@ -30,6 +32,9 @@ struct engine {
 	struct due      due;            /* deadlines of parked flows */
 	struct token_ring *tokens;
 	struct senders  senders;
+	struct doors    doors;
+	struct list     claims;         /* made, not looked into */
+	struct list     claims_asked;   /* their boxes are being looked for */
 	struct map      start_keys;     /* hash → struct flow */
 	struct list     ready;
 	struct list     starved;        /* FLOW_READY without memory for a stack: tried again next turn */
@@ -70,6 +75,7 @@ static inline bool rule_off(const struct engine *e, enum engine_rule rule)
 void            engine_log(struct engine *e, const char *event, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 int64_t         engine_wait_until(int64_t from_ms, int64_t timeout_ms);    /* saturating; FISH_FOREVER stays */
 const fish_def *engine_def(const struct engine *e, struct slice name);      /* NULL: none */
+const fish_def *flow_def(const struct engine *e, struct slice name);        /* the same, and boxes (box.c) */
 const fish_def *engine_def_of(const struct engine *e, fish_fn *fn);
 const fish_peer *engine_peer(const struct engine *e, const fish_peer *p);   /* the expanded one, or p */
 struct id       engine_new_id(struct engine *e);
@@ -115,6 +121,9 @@ void deliver_each(struct flow *f, const struct hook *h, struct slice body, struc
 /* To an open hook: a child, or a MESSAGE. */
 void deliver_to(struct flow *f, const struct hook *h, struct slice body, struct slice meta, struct delivery_key key);
 void deliver_shots(struct flow *f, uint32_t number);        /* after a delivery: closes the hook that has had all it was to have */
+void deliver_live(struct delivery *d, struct flow *f);      /* to hook d->hook of f, which is in memory */
+bool deliver_full(struct flow *f, const struct hook *h, size_t bytes);
+void deliver_look(struct flow *f, uint32_t number, size_t bytes);    /* before it is asked; the flow may run */
 struct msg;
 void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m);   /* one that had come before */
 
@@ -123,6 +132,11 @@ void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m);
 bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h);
 /* The key that d has if it is this sender's and genuine; false: it is not. */
 bool gate_key(struct delivery *d, const struct sender *s, struct slice base_url, struct id *ret_key);
+/* The same as gate_pass for a request to a named door. */
+bool gate_door(struct delivery *d, const struct door *door);
+
+/* doorway.c: a request to a named door. */
+void doorway_deliver(struct delivery *d);
 
 /* watch.c */
 void watch_tell(struct flow *f, int rc, int status, struct slice result);

@@ -1,4 +1,4 @@
-/* ingress.c - the door: a request to /h/TOKEN becomes a delivery, its status the answer.
+/* ingress.c - the door: a request to /h/TOKEN or /in/NAME becomes a delivery, its status the answer.
  *
  * Invariant: 200 is only said by the engine's done function, so after the commit.
  * Surprise: a forged token, a wrong method or a bad id is refused when the head stands,
@@ -139,17 +139,26 @@ static void on_delivered(struct delivery *d, int status)
 		answer(x, status);
 }
 
-/* "/h/TOKEN" and nothing behind it. */
-static bool take_token(const struct http1 *req, struct slice *ret_token)
+/* What stands behind the prefix, to the end of the path; it may be empty. */
+static bool take_behind(const struct http1 *req, struct slice prefix, struct slice *ret_rest)
 {
-	static const struct slice prefix = { "/h/", 3 };
-	if (req->path.len <= prefix.len)
+	if (req->path.len < prefix.len)
 		return false;
 	if (!slice_eq((struct slice){ req->path.ptr, prefix.len }, prefix))
 		return false;
-	*ret_token =
+	*ret_rest =
 		(struct slice){ req->path.ptr + prefix.len, req->path.len - prefix.len };
 	return true;
+}
+
+/* Is there anything at that path? A token that is genuine, or the name of a door. */
+static bool is_known(const struct ingress *in, const struct http1 *head)
+{
+	struct slice rest = SLICE_NONE;
+	if (take_behind(head, SLICE_LIT("/h/"), &rest))
+		return rest.len > 0 && engine_token_genuine(in->config.engine, rest);
+	return take_behind(head, SLICE_LIT("/in/"), &rest) &&
+		engine_has_door(in->config.engine, rest);
 }
 
 /* The sender's own name for its message. False when it is given twice or is not 1 to 255
@@ -194,10 +203,8 @@ static bool may_ask(const struct http1 *head)
 static int on_head(void *owner, struct exchange *x, const struct http1 *head)
 {
 	struct ingress *in = owner;
-	struct slice token = SLICE_NONE;
 	struct slice id = SLICE_NONE;
-	if (!take_token(head, &token) ||
-		!engine_token_genuine(in->config.engine, token)) {
+	if (!is_known(in, head)) {
 		answer(x, 404);
 		return 404;
 	}
@@ -225,6 +232,13 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 {
 	struct ingress *in = owner;
 	struct parcel *p = parcel_new(in, x);
+	struct slice door = SLICE_NONE;
+	/* A hook knows its path; who hears of it by a door does not. */
+	if (take_behind(req, SLICE_LIT("/in/"), &door)) {
+		buf_puts(&p->meta, ":path: /in/");
+		buf_put_slice(&p->meta, door);
+		buf_putc(&p->meta, '\n');
+	}
 	if (!meta_put(&p->meta, req, exchange_peer(x))) {
 		parcel_release(p);
 		answer(x, 431);
@@ -239,7 +253,10 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 		.done = on_delivered,
 	};
 	list_init(&p->delivery.link);
-	CHECK(take_token(req, &p->delivery.token)); /* on_head has seen it */
+	/* on_head has seen that it is one of them. */
+	p->delivery.door = door;
+	if (door.len == 0)
+		CHECK(take_behind(req, SLICE_LIT("/h/"), &p->delivery.token));
 	CHECK(take_message_id(req, &p->delivery.message_id)); /* and this one too */
 	in->under_way++;
 	(void)refuses(in); /* the engine says so itself; here it is only counted */

@@ -14,6 +14,7 @@ struct hook_options {
 	struct slice reply_body;     /* … and the bytes */
 	struct slice from;           /* the sender's name; empty: nobody is checked */
 	uint64_t     body_max;       /* bytes; 0: what the door lets in */
+	struct slice on, key;        /* the door's name and whose deliveries; empty: none */
 };
 
 /* Puts nothing when all are zero. */

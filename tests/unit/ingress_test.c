@@ -26,6 +26,12 @@ bool engine_token_genuine(const struct engine *e, struct slice token)
 	return token.len >= 4 && memcmp(token.ptr, "good", 4) == 0;
 }
 
+bool engine_has_door(const struct engine *e, struct slice name)
+{
+	(void)e;
+	return slice_eq(name, SLICE_LIT("door"));
+}
+
 bool engine_crowded(const struct engine *e) { return e->crowded; }
 
 bool engine_away(const struct engine *e) { return e->away; }
@@ -173,6 +179,25 @@ static void stored_is_200_and_empty(void **state)
 	expect_status(
 		&d, "PUT /h/good2 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", 200);
 	assert_int_equal(d.engine.body.len, 0);
+	door_close(&d);
+}
+
+static void a_named_door_is_told_of_its_path(void **state)
+{
+	(void)state;
+	struct door d;
+	door_open(&d);
+	expect_status(&d, POST("/in/door?a", "Idempotency-Key: m1\r\n"), 200);
+	assert_int_equal(d.engine.token.len, 0);
+	assert_string_equal(d.engine.message_id.ptr, "m1");
+	static const char path[] = ":path: /in/door\n:method: POST\n:query: a\n";
+	assert_int_equal(strncmp(d.engine.meta.ptr, path, sizeof path - 1), 0);
+	expect_status(&d, "GET /in/door HTTP/1.1\r\nHost: a\r\n\r\n", 200);
+	expect_status(&d, POST("/in/", ""), 404);
+	expect_status(&d, POST("/in/other", ""), 404);
+	expect_status(&d, POST("/in/door/", ""), 404);
+	expect_status(&d, POST("/in", ""), 404);
+	assert_int_equal(d.engine.asked, 2);
 	door_close(&d);
 }
 
@@ -329,6 +354,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stored_is_200_and_empty),
+		cmocka_unit_test(a_named_door_is_told_of_its_path),
 		cmocka_unit_test(refused_in_order),
 		cmocka_unit_test(every_later_says_when),
 		cmocka_unit_test(crowded_is_503_before_the_body),
