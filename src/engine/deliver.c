@@ -19,6 +19,26 @@ void delivery_answer_set(struct delivery *d, struct slice body)
 	d->answer_lines = SLICE_NONE;
 }
 
+void delivery_answer_reply(struct delivery *d, const struct reply *r)
+{
+	size_t n = r->lines.len;
+
+	if (!r->lines.ptr) {
+		delivery_answer_set(d, r->body);
+		return;
+	}
+	char *bytes = xalloc(n + r->body.len + 1);
+
+	if (n)
+		memcpy(bytes, r->lines.ptr, n);
+	if (r->body.len)
+		memcpy(bytes + n, r->body.ptr, r->body.len);
+	free(d->answer_owned);
+	d->answer_owned = bytes;
+	d->answer_lines = (struct slice){ bytes, n };
+	d->answer = (struct slice){ bytes + n, r->body.len };
+}
+
 /* One piece of memory for both, lines first. */
 void delivery_answer_give(struct delivery *d, struct buf *lines, struct buf *body)
 {
@@ -149,8 +169,8 @@ static bool full(struct flow *f, const struct hook *h, size_t bytes)
 static void duplicate(struct delivery *d, struct flow *f, const struct hook *h, const struct seen_entry *s)
 {
 	if (s->reply) {
-		delivery_answer_set(d, (struct slice){ s->reply->body, s->reply->len });
-		deliver_after(d, s->reply->status, rule_off(d->engine, RULE_REPLY_AFTER_COMMIT) ? 0 : s->reply->batch);
+		delivery_answer_reply(d, &s->reply->told);
+		deliver_after(d, s->reply->told.status, rule_off(d->engine, RULE_REPLY_AFTER_COMMIT) ? 0 : s->reply->batch);
 	} else if (h->options.reply_ms && !h->each && f->state != FLOW_ENDED) {
 		hold_begin(d, f, h, s->seq, s->batch);
 	} else {
@@ -194,7 +214,7 @@ static void deliver_live(struct delivery *d, struct flow *f)
 }
 
 /* Which sender the hook of an ended flow had is not known any more: each one is asked. */
-static bool was_seen(struct delivery *d, struct slice seen, struct seen_told *ret_told)
+static bool was_seen(struct delivery *d, struct slice seen, struct reply *ret_told)
 {
 	struct engine *e = d->engine;
 	struct id key;
@@ -212,12 +232,12 @@ static void found(struct store_find *find, int rc)
 {
 	struct delivery *d = container_of(find, struct delivery, find);
 	struct engine *e = d->engine;
-	struct seen_told told = { .status = 200 };
+	struct reply told = { .status = 200 };
 	bool seen = rc == 0 && !rule_off(e, RULE_DUP_BEFORE_GONE) && was_seen(d, find->ended.seen, &told);
 
 	e->figures.duplicates += seen;
 	if (seen)
-		delivery_answer_set(d, told.body);
+		delivery_answer_reply(d, &told);
 	delivery_tell(d, seen ? told.status : 410);
 }
 

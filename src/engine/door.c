@@ -64,6 +64,7 @@ static int hook_take(struct flow *f, const struct entry_door_hook *d)
 		return FISH_EFORMAT;
 	o.reply_body.ptr = o.reply_body.len ? xstrndup(o.reply_body.ptr, o.reply_body.len) : NULL;
 	o.from.ptr = o.from.len ? xstrndup(o.from.ptr, o.from.len) : NULL;
+	o.reply_lines.ptr = o.reply_given ? xstrndup(o.reply_lines.ptr, o.reply_lines.len) : NULL;
 	h->options = o;
 	h->each = d->each.len ? xstrndup(d->each.ptr, d->each.len) : NULL;
 	h->closed = d->closed;

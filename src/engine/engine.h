@@ -91,7 +91,8 @@ struct delivery {
 	struct slice message_id;      /* webhook-id or Idempotency-Key; empty: none */
 	int64_t      asked_ms;        /* a sender that is held is held from then on; 0: from now */
 	/* status and, when they are not empty, a body that the flow or a sender's check gave, with header lines
-	 * "Name: value\r\n" (none: it is JSON); both stand until done returns.
+	 * "Name: value\r\n"; both stand until done returns. Where the lines' ptr is NULL the body is JSON; where
+	 * it is not, that is all there is to tell, be it empty.
 	 * 200 stored or a duplicate of a stored one; 404 forged; 400 no JSON where it is asked for; 401 not
 	 * signed by its sender; 405 the method; 410 closed or ended; 413 over the hook's size; 429 the flow has
 	 * not taken what came before; 503 store away or too much under way. */

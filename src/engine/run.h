@@ -224,6 +224,8 @@ const char   *run_input_path(struct run *r);
 /* The JSON of a template, in the arena; misuse, naming verb, when it does not come out as JSON. */
 struct slice  run_template(struct run *r, const char *verb, const char *json, va_list ap)
 	__attribute__((format(printf, 3, 0)));
+/* What the program wants told, checked, in the run's memory but for its body. Misuse does not return. */
+struct reply  run_response(struct run *r, const char *verb, const fish_response *a);
 void          run_renew(struct run *r);                          /* RENEW; the run is gone after it */
 /* Packed sequence numbers of deliveries that open hooks hold, in order, for RENEW. */
 void          run_untaken_seqs(struct run *r, struct buf *out);

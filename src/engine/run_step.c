@@ -222,6 +222,7 @@ void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 	case ENTRY_HOOK:
 	case ENTRY_PUBLISH:
 	case ENTRY_REPLY:
+	case ENTRY_ANSWER:
 	case ENTRY_CHILDREN:
 	case ENTRY_BORN:
 	case ENTRY_END:

@@ -106,6 +106,8 @@ void tree_walk(struct engine *e);                       /* cancels the next chil
 void deliver_after(struct delivery *d, int status, uint64_t batch);
 void delivery_tell(struct delivery *d, int status);
 void delivery_answer_set(struct delivery *d, struct slice body);      /* JSON; copied; empty: none */
+struct reply;
+void delivery_answer_reply(struct delivery *d, const struct reply *r);   /* copied */
 void delivery_answer_give(struct delivery *d, struct buf *lines, struct buf *body);   /* takes what they hold */
 struct delivery_key {
 	bool      has;

@@ -16,17 +16,25 @@ static const struct pack_field more_fields[] = {
 	PACK_TEXT(struct hook_options, from),
 	PACK_NUMBER(struct hook_options, body_max, UINT64_MAX),
 };
+/* Behind these, where a hold ends with header lines of its own. */
+static const struct pack_field given_fields[] = {
+	PACK_RANGE(struct hook_options, reply_given, 1, 1),
+	PACK_TEXT(struct hook_options, reply_lines),
+};
 static const struct pack_layout layout = PACK_LAYOUT(fields);
 static const struct pack_layout more_layout = PACK_LAYOUT(more_fields);
+static const struct pack_layout given_layout = PACK_LAYOUT(given_fields);
 
 void options_put(struct buf *out, const struct hook_options *o)
 {
-	bool more = o->from.len || o->body_max;
+	bool more = o->from.len || o->body_max || o->reply_given;
 
 	if (more || o->expires_ms || o->shots || o->json || o->release || o->reply_ms)
 		pack_put(out, &layout, o);
 	if (more)
 		pack_put(out, &more_layout, o);
+	if (o->reply_given)
+		pack_put(out, &given_layout, o);
 }
 
 int options_take(struct slice bytes, struct hook_options *ret_options)
@@ -35,7 +43,13 @@ int options_take(struct slice bytes, struct hook_options *ret_options)
 
 	if (bytes.len && pack_take(&bytes, &layout, &o) != 1)
 		return FISH_EFORMAT;
-	if (bytes.len && (pack_take(&bytes, &more_layout, &o) != 1 || bytes.len || !(o.from.len || o.body_max)))
+	bool more = bytes.len;
+
+	if (more && pack_take(&bytes, &more_layout, &o) != 1)
+		return FISH_EFORMAT;
+	if (bytes.len && (pack_take(&bytes, &given_layout, &o) != 1 || bytes.len))
+		return FISH_EFORMAT;
+	if (more && !(o.from.len || o.body_max || o.reply_given))
 		return FISH_EFORMAT;
 	*ret_options = o;
 	return 0;

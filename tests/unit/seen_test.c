@@ -42,7 +42,7 @@ static bool packed_find(struct slice packed, uint32_t hook, uint64_t n, int64_t 
 {
 	struct id key = key_of(n);
 
-	struct seen_told told;
+	struct reply told;
 
 	return seen_packed_find(packed, hook, &key, now_ms, &told);
 }
@@ -330,11 +330,11 @@ static void damaged_rows_find_nothing(void **state)
 	for (size_t len = 0; len < packed.len; len++) {
 		char *exact = xstrndup(packed.ptr, len);
 
-		assert_false(seen_packed_find((struct slice){ exact, len }, 1, &key, NOW, &(struct seen_told){ 0 }));
+		assert_false(seen_packed_find((struct slice){ exact, len }, 1, &key, NOW, &(struct reply){ 0 }));
 		free(exact);
 	}
-	assert_false(seen_packed_find(SLICE_LIT("\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"), 1, &key, NOW, &(struct seen_told){ 0 }));
-	assert_false(seen_packed_find(SLICE_LIT("\1\1KKKKKKKKKKKKKKKK\x80\0"), 1, &key, NOW, &(struct seen_told){ 0 }));
+	assert_false(seen_packed_find(SLICE_LIT("\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"), 1, &key, NOW, &(struct reply){ 0 }));
+	assert_false(seen_packed_find(SLICE_LIT("\1\1KKKKKKKKKKKKKKKK\x80\0"), 1, &key, NOW, &(struct reply){ 0 }));
 	buf_fini(&packed);
 	seen_free(s);
 }

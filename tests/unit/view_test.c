@@ -148,7 +148,10 @@ static void entries_read_as_sentences(void **state)
 		{ { .kind = ENTRY_PATCH, .name = SLICE_LIT("new-price") }, "patch new-price" },
 		{ { .kind = ENTRY_PUBLISH, .name = SLICE_LIT("place"), .body = SLICE_LIT("[1]") },
 		  "published place: 3 bytes [1]" },
-		{ { .kind = ENTRY_REPLY, .status = 200 }, "reply " },
+		{ { .kind = ENTRY_REPLY, .status = 200, .message_seq = 4, .body = SLICE_LIT("[]") },
+		  "reply 200 to the delivery of entry 4: 2 bytes []" },
+		{ { .kind = ENTRY_ANSWER, .status = 204, .message_seq = 4, .meta = SLICE_LIT("A: b\r\n") },
+		  "reply 204 to the delivery of entry 4: 1 header, 0 bytes" },
 		{ { .kind = ENTRY_RENEW, .body = SLICE_LIT("{}") }, "renewed with 2 bytes {}" },
 	};
 
