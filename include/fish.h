@@ -411,7 +411,7 @@ typedef struct fish_program {
 #define FISH_FLOW(fn) { #fn, fn, 0 }
 #define FISH_END      { NULL, NULL, 0 }
 
-/* Is a program's whole main: serve, start, ls, show, cancel, retry, --help. argc, argv: main's. p: must
+/* Is a program's whole main: serve, start, ls, show, cancel, retry, redeliver, --help. argc, argv: main's. p: must
  * stay, with all it points at. Result: the exit status. Records what the flows do. Fails: with status 1
  * when what was asked could not be done, 2 for a command line that makes no sense, 3 when a start with
  * --wait has not ended in time; words about it go to stderr. */

@@ -63,6 +63,22 @@ void delivery_tell(struct delivery *d, int status)
 	free(owned);
 }
 
+void delivery_note(struct delivery *d, enum fate fate, int status, const char *why)
+{
+	d->fate = fate;
+	if (!d->put_back)
+		ledger_note(d->engine->ledger, &(struct ledger_request){
+			.flow = &d->flow, .hook = d->hook, .number = d->number, .time_ms = d->engine->now_ms, .fate = fate,
+			.status = status, .why = slice_of(why), .message_id = d->message_id, .method = d->method,
+			.meta = d->meta, .body = d->body });
+}
+
+void delivery_refuse(struct delivery *d, int status, const char *why)
+{
+	delivery_note(d, FATE_REFUSED, status, why);
+	delivery_tell(d, status);
+}
+
 void deliver_after(struct delivery *d, int status, uint64_t batch)
 {
 	struct engine *e = d->engine;
@@ -141,13 +157,14 @@ static void accept(struct delivery *d, struct flow *f, struct hook *h)
 	struct delivery_key key = key_of(d);
 
 	deliver_to(f, h, d->body, d->meta, key);
+	d->fate = FATE_STORED;
 	e->figures.deliveries++;
 	uint32_t number = h->number;
 	uint64_t seq = f->seq_next - 1;
 
 	deliver_shots(f, number);
 	h = flow_hook(f, number);
-	if (h->options.reply_ms && !h->each)
+	if (h->options.reply_ms && !h->each && !d->put_back)
 		hold_begin(d, f, h, seq, e->gather->no);
 	else
 		deliver_after(d, 200, rule_off(e, RULE_ACK_AFTER_COMMIT) ? 0 : e->gather->no);
@@ -168,10 +185,13 @@ static bool full(struct flow *f, const struct hook *h, size_t bytes)
 /* What the first was told; while it is not told yet, with it. */
 static void duplicate(struct delivery *d, struct flow *f, const struct hook *h, const struct seen_entry *s)
 {
+	bool holds = !s->reply && h->options.reply_ms && !h->each && f->state != FLOW_ENDED && !d->put_back;
+
+	delivery_note(d, FATE_DUPLICATE, s->reply ? s->reply->told.status : holds ? 0 : 200, NULL);
 	if (s->reply) {
 		delivery_answer_reply(d, &s->reply->told);
 		deliver_after(d, s->reply->told.status, rule_off(d->engine, RULE_REPLY_AFTER_COMMIT) ? 0 : s->reply->batch);
-	} else if (h->options.reply_ms && !h->each && f->state != FLOW_ENDED) {
+	} else if (holds) {
 		hold_begin(d, f, h, s->seq, s->batch);
 	} else {
 		deliver_after(d, 200, rule_off(d->engine, RULE_DUP_ACK_WAITS) ? 0 : s->batch);
@@ -201,13 +221,15 @@ static void deliver_live(struct delivery *d, struct flow *f)
 		e->figures.duplicates++;
 		duplicate(d, f, h, s);
 	} else if (!h || f->state == FLOW_ENDED) {
+		delivery_note(d, FATE_LATE, 410, h ? "the flow has ended" : "the flow has no such hook");
 		deliver_after(d, 410, neg_waits ? f->batch : 0);
 	} else if (h->closed) {
+		delivery_note(d, FATE_LATE, 410, "the hook is closed");
 		deliver_after(d, 410, neg_waits ? h->batch : 0);
 	} else if (h->options.json && body_check(d->meta, d->body, NULL) < 0) {
-		delivery_tell(d, 400);
+		delivery_refuse(d, 400, "it is not JSON and no form, and this hook takes nothing else");
 	} else if (!h->each && full(f, h, message_bytes(d->meta, d->body))) {
-		delivery_tell(d, 429);
+		delivery_refuse(d, 429, "the flow has not taken what came before");
 	} else {
 		accept(d, f, h);
 	}
@@ -238,6 +260,7 @@ static void found(struct store_find *find, int rc)
 	e->figures.duplicates += seen;
 	if (seen)
 		delivery_answer_reply(d, &told);
+	delivery_note(d, seen ? FATE_DUPLICATE : FATE_LATE, seen ? told.status : 410, seen ? NULL : "the flow has ended");
 	delivery_tell(d, seen ? told.status : 410);
 }
 
@@ -259,10 +282,11 @@ static void fetched(struct wanted *w, struct flow *f)
 
 void engine_deliver(struct engine *e, struct delivery *d)
 {
-	struct slice parts[] = { SLICE_LIT("message"), d->message_id };
 	struct token token;
 
 	d->engine = e;
+	d->fate = FATE_NONE;
+	d->put_back = false;
 	if (!d->method.len)
 		d->method = SLICE_LIT("POST");
 	d->answer = d->answer_lines = SLICE_NONE;
@@ -279,6 +303,15 @@ void engine_deliver(struct engine *e, struct delivery *d)
 	}
 	d->flow = token.flow;
 	d->hook = token.hook;
+	d->number = ++e->requests;
+	deliver_begin(d);
+}
+
+void deliver_begin(struct delivery *d)
+{
+	struct slice parts[] = { SLICE_LIT("message"), d->message_id };
+	struct engine *e = d->engine;
+
 	d->has_key = d->message_id.len > 0;
 	if (d->has_key)
 		d->key = hash128(parts, sizeof parts / sizeof *parts);

@@ -15,6 +15,7 @@
 #include "base/list.h"
 #include "base/token.h"
 #include "engine/fetch.h"
+#include "engine/ledger.h"
 #include "engine/seams.h"
 #include "store/store.h"
 
@@ -103,6 +104,9 @@ struct delivery {
 	struct id   flow;
 	struct id   key;
 	bool        has_key;
+	bool        put_back;         /* a person vouches for it: its sender's check is passed over */
+	enum fate   fate;             /* what became of it */
+	uint64_t    number;           /* of the request, in this process; of one that is put back: its own of then */
 	uint32_t    hook;
 	int         status;
 	struct wanted want;
@@ -110,6 +114,20 @@ struct delivery {
 	struct engine *engine;
 };
 void engine_deliver(struct engine *e, struct delivery *d);
+
+/* Delivers a request that the ledger has to its hook, past the check of its sender, as if it came now. Nobody
+ * is held for the reply. */
+struct redeliver {
+	struct id    id;              /* the flow's */
+	uint64_t     number;          /* the request's, as `show` tells it */
+	struct buf  *room;            /* the caller's, empty: what is delivered is kept there until done */
+	/* 0: stored, durably. FISH_ENOTFOUND: the ledger has no such request; FISH_EGONE: the hook is closed or the flow
+	 * has ended; FISH_EINVAL: it is stored already, or cannot be; FISH_EBUSY, FISH_ESTORE: not now. why: in words. */
+	void (*done)(struct redeliver *r, int rc, const char *why);
+	struct delivery delivery;     /* the engine's */
+	struct engine  *engine;
+};
+void engine_redeliver(struct engine *e, struct redeliver *r);
 /* Is token genuine? Pure and cheap, for refusing before a body is read. */
 bool engine_token_genuine(const struct engine *e, struct slice token);
 

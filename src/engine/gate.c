@@ -88,8 +88,24 @@ static void view_init(struct gate_view *v, const struct delivery *d, struct slic
 /* The answer to a question leaves at once: nothing is recorded that it could wait for. */
 static void tell(struct delivery *d, struct handshake_answer *a)
 {
+	delivery_note(d, FATE_QUESTION, a->status, NULL);
 	delivery_answer_give(d, &a->lines, &a->body);
 	delivery_tell(d, a->status);
+}
+
+static const char no_method[] = "the method delivers nothing here";
+
+/* A person vouches for it: what is left to ask is by which id it would be known. */
+static void key_take(struct delivery *d, const struct flow *f, const struct sender *s)
+{
+	struct gate_view v;
+	struct sender_told told;
+
+	view_init(&v, d, slice_of(f->base_url));
+	sender_key(s, &v.q, &told);
+	d->has_key = told.has_key;
+	d->key = told.key;
+	buf_fini(&v.url);
 }
 
 static bool judge(struct delivery *d, const struct flow *f, const struct sender *s)
@@ -97,6 +113,7 @@ static bool judge(struct delivery *d, const struct flow *f, const struct sender 
 	struct gate_view v;
 	struct sender_told told;
 	struct handshake_answer a;
+	char flow[ID_TEXT_SIZE];
 
 	view_init(&v, d, slice_of(f->base_url));
 	handshake_answer_init(&a);
@@ -108,10 +125,12 @@ static bool judge(struct delivery *d, const struct flow *f, const struct sender 
 	case SENDER_DELIVERS: break;
 	case SENDER_ASKS: tell(d, &a); break;
 	case SENDER_FORGED:
-		engine_log(d->engine, "hook.refused", "hook=%u sender=%s why=\"%s\"", d->hook, s->name, told.why);
-		delivery_tell(d, 401);
+		id_text(&d->flow, flow);
+		engine_log(d->engine, "hook.refused", "flow=%s hook=%u number=%llu sender=%s why=\"%s\"", flow, d->hook,
+		           (unsigned long long)d->number, s->name, told.why);
+		delivery_refuse(d, 401, told.why);
 		break;
-	case SENDER_METHOD: delivery_tell(d, 405); break;
+	case SENDER_METHOD: delivery_refuse(d, 405, no_method); break;
 	}
 	handshake_answer_fini(&a);
 	buf_fini(&v.url);
@@ -123,21 +142,26 @@ bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h)
 	const struct sender *s = senders_find(&d->engine->senders, h->options.from);
 
 	if (h->options.body_max && d->body.len > h->options.body_max) {
-		delivery_tell(d, 413);
+		delivery_refuse(d, 413, "more bytes than this hook takes");
 		return false;
+	}
+	if (d->put_back) {
+		if (s)
+			key_take(d, f, s);
+		return true;
 	}
 	if (h->options.from.len && !s) {
 		/* A later build may have it again; until then nobody can tell whose this is. */
 		engine_log(d->engine, "hook.refused", "hook=%u why=\"the program has no sender '%.*s'\"", d->hook,
 		           (int)h->options.from.len, h->options.from.ptr);
-		delivery_tell(d, 503);
+		delivery_refuse(d, 503, "the program does not have the sender of this hook");
 		return false;
 	}
 	if (s)
 		return judge(d, f, s);
 	if (slice_eq(d->method, SLICE_LIT("POST")) || slice_eq(d->method, SLICE_LIT("PUT")))
 		return true;
-	delivery_tell(d, 405);
+	delivery_refuse(d, 405, no_method);
 	return false;
 }
 

@@ -200,6 +200,7 @@ void          run_here(struct run *r);                           /* misuse of th
 bool          run_recorded(const struct run *r);                 /* the present step was begun before: its effects are out */
 int64_t       run_reached(struct run *r);                        /* when the present step was first reached */
 struct inbox *run_inbox(struct run *r, enum source source, uint32_t number);
+size_t        run_waiting_at(const struct run *r, uint32_t hook);    /* messages of that hook that nobody has taken */
 struct inbox *run_inbox_of(const fish_hook *h);                  /* the same for a hook, found but once */
 fish_hook    *run_hook_new(struct run *r, enum source source, uint32_t number, const char *name);
 struct msg   *run_take(struct run *r, struct inbox *in);         /* its oldest message; time goes with it */
