@@ -96,6 +96,10 @@ void engine_redeliver(struct engine *e, struct redeliver *r)
 	char why[WHY_SIZE];
 
 	r->engine = e;
+	if (!e->store) {
+		done(r, FISH_ESTORE, "the server stops");
+		return;
+	}
 	engine_catch_up(e);
 	if (!line) {
 		done(r, FISH_ENOTFOUND, "the ledger has no such request of this flow: `show` lists those it has; they go "
