@@ -153,8 +153,8 @@ typedef struct fish_sim_delivery {
  * a header that is none. */
 int fish_sim_post_with(fish_sim *s, const char *url, const fish_sim_delivery *d);
 
-/* Gives what the last fish_sim_post heard. Result: its status, and the body that fish_reply gave; NULL: none
- * was posted. Lives as long as the scenario. Records nothing. Cannot fail. */
+/* Gives what the last fish_sim_post heard. Result: its status, and the headers and body that fish_reply or
+ * fish_reply_with gave; NULL: none was posted. Lives as long as the scenario. Records nothing. Cannot fail. */
 const fish_msg *fish_sim_heard(const fish_sim *s);
 
 /* Cancels a flow. Result: 0. Records CANCEL. Fails: FISH_ENOTFOUND: no such flow; FISH_EGONE: it has

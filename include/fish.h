@@ -109,6 +109,15 @@ typedef struct fish_request {
 	const void        *reserved[4];
 } fish_request;
 
+/* What a sender that is held for it hears. */
+typedef struct fish_response {
+	int                status;       /* 200 to 599; 0: 200 */
+	const char *const *headers;      /* "Name: value", NULL at the end; NULL: none */
+	const void        *body;         /* sent as it is */
+	size_t             len;
+	const void        *reserved[4];
+} fish_response;
+
 /*
  * Each function says, in this order: its effect; its arguments ("name: …"); "Result: …"; how long that
  * "Lives …"; what it "Records …" in the journal; how it fails, "Misuse: …", "Fails: …" or "Cannot fail.".
@@ -152,7 +161,8 @@ typedef struct fish_hook_options {
 	size_t      body_max;        /* bytes; others hear 413; 0: --max-body alone */
 	const char *on;              /* also takes what comes to the program's door of this name … */
 	const char *key;             /* … for this key: 1 to 255 bytes of UTF-8; both or neither */
-	const void *reserved[1];
+	const fish_response *reply;  /* instead of reply_status and reply_json, as in fish_reply_with; NULL: these */
+	const void *reserved[2];
 } fish_hook_options;
 
 /* fish_spawn with options; a hook that closes itself hands out what it holds first. With release, the
@@ -162,9 +172,10 @@ typedef struct fish_hook_options {
  * this hook while it is open, at first what came before anybody waited, in order and each once; of several
  * hooks with one key the one that was spawned first has it. o: is copied; NULL: none. Records HOOK with the options, and a re-run,
  * and a life after fish_renew, goes by what was recorded. Misuse: the name; negative times, a reply_status
- * that is no status, a reply_json that is not one JSON value; a sender that is not in the program's list; a
- * door that is not in it or starts flows, on without key, or with json, reply_ms, from or body_max, which
- * are for what comes to the hook's own URL. Else like fish_spawn. */
+ * that is no status, a reply_json that is not one JSON value, a reply beside these or that fish_reply_with would
+ * not send; a sender that is not in the program's list; a door that is not in it or starts flows, on without
+ * key, or with json, reply_ms, from or body_max, which are for what comes to the hook's own URL. Else like
+ * fish_spawn. */
 fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_options *o) FISH_NONNULL;
 
 /* Answers the sender that is held for m, with the template as the body. It leaves when REPLY is durable;
@@ -172,6 +183,14 @@ fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_optio
  * again. m: a delivery of a hook with reply_ms. status: 200 to 599. Records REPLY. Misuse: m is no such
  * delivery, or was replied to; the status; the template. */
 void fish_reply(fish_flow *f, const fish_msg *m, int status, const char *json, ...) FISH_PRINTF(4);
+
+/* Answers like fish_reply with any status, headers and bytes: TwiML, a text, an empty 204. What it is told
+ * is told again, byte for byte, to whoever sends that message id again. r: is copied; a body without a
+ * Content-Type gets application/octet-stream. Records ANSWER. Misuse: a status outside 200 to 599; a line
+ * that is no "Name: value", or a value with control characters; more than 64 of them, or 8 KiB; a name that
+ * is there twice (but Set-Cookie, Link and Vary) or that belongs to the server (Content-Length,
+ * Transfer-Encoding, Connection, Date …); a body over 1 MiB, or with 204, 205 or 304. Else like fish_reply. */
+void fish_reply_with(fish_flow *f, const fish_msg *m, const fish_response *r);
 
 /* Tells a spawned hook's URL: the public URL, "/h/" and a token that nobody can forge. No step. Result: the
  * URL, always the same in a flow's life; "" if fish_defer's function is the first to ask. Lives as long as
@@ -417,7 +436,7 @@ typedef struct fish_program {
 #define FISH_FLOW(fn) { #fn, fn, 0 }
 #define FISH_END      { NULL, NULL, 0 }
 
-/* Is a program's whole main: serve, start, ls, show, cancel, retry, backup, check, export,
+/* Is a program's whole main: serve, start, ls, show, cancel, retry, redeliver, backup, check, export, import,
  * --help. argc, argv: main's. p: must stay, with all it points at. Result: the exit status. Records what
  * the flows do. Fails: with status 1 when what was asked could not be done, 2 for a command line that makes
  * no sense, 3 when a start with --wait has not ended in time; words about it go to stderr. */

@@ -61,7 +61,16 @@ static struct hook_options check_options(struct run *r, const char *name, const 
 		.expires_ms = o->expires_ms, .shots = o->shots, .json = o->json, .release = o->release,
 		.reply_ms = o->reply_ms, .from = slice_of(o->from ? o->from->name : NULL), .body_max = o->body_max,
 		.on = slice_of(o->on), .key = slice_of(o->on ? o->key : NULL) };
-	if (o->reply_ms) {
+	if (o->reply && (o->reply_status || o->reply_json))
+		run_misuse(r, "fish_spawn_with(\"%s\"): reply beside reply_status or reply_json", name);
+	if (o->reply_ms && o->reply) {
+		struct reply told = run_response(r, "fish_spawn_with: reply", o->reply);
+
+		got.reply_given = true;
+		got.reply_status = told.status;
+		got.reply_lines = told.lines;
+		got.reply_body = told.body;
+	} else if (o->reply_ms) {
 		got.reply_status = o->reply_status ? o->reply_status : 202;
 		got.reply_body = slice_of(o->reply_json);
 	}

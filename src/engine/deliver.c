@@ -19,6 +19,26 @@ void delivery_answer_set(struct delivery *d, struct slice body)
 	d->answer_lines = SLICE_NONE;
 }
 
+void delivery_answer_reply(struct delivery *d, const struct reply *r)
+{
+	size_t n = r->lines.len;
+
+	if (!r->lines.ptr) {
+		delivery_answer_set(d, r->body);
+		return;
+	}
+	char *bytes = xalloc(n + r->body.len + 1);
+
+	if (n)
+		memcpy(bytes, r->lines.ptr, n);
+	if (r->body.len)
+		memcpy(bytes + n, r->body.ptr, r->body.len);
+	free(d->answer_owned);
+	d->answer_owned = bytes;
+	d->answer_lines = (struct slice){ bytes, n };
+	d->answer = (struct slice){ bytes + n, r->body.len };
+}
+
 /* One piece of memory for both, lines first. */
 void delivery_answer_give(struct delivery *d, struct buf *lines, struct buf *body)
 {
@@ -41,6 +61,23 @@ void delivery_tell(struct delivery *d, int status)
 	d->answer_owned = NULL;
 	d->done(d, status);
 	free(owned);
+}
+
+void delivery_note(struct delivery *d, enum fate fate, int status, const char *why)
+{
+	d->fate = fate;
+	/* What comes to a named door has no hook whose ledger it could stand in: the log tells of it. */
+	if (!d->put_back && !d->door.len)
+		ledger_note(d->engine->ledger, &(struct ledger_request){
+			.flow = &d->flow, .hook = d->hook, .number = d->number, .time_ms = d->engine->now_ms, .fate = fate,
+			.status = status, .why = slice_of(why), .message_id = d->message_id, .method = d->method,
+			.meta = d->meta, .body = d->body });
+}
+
+void delivery_refuse(struct delivery *d, int status, const char *why)
+{
+	delivery_note(d, FATE_REFUSED, status, why);
+	delivery_tell(d, status);
 }
 
 void deliver_after(struct delivery *d, int status, uint64_t batch)
@@ -121,13 +158,14 @@ static void accept(struct delivery *d, struct flow *f, struct hook *h)
 	struct delivery_key key = key_of(d);
 
 	deliver_to(f, h, d->body, d->meta, key);
+	d->fate = FATE_STORED;
 	e->figures.deliveries++;
 	uint32_t number = h->number;
 	uint64_t seq = f->seq_next - 1;
 
 	deliver_shots(f, number);
 	h = flow_hook(f, number);
-	if (h->options.reply_ms && !h->each)
+	if (h->options.reply_ms && !h->each && !d->put_back)
 		hold_begin(d, f, h, seq, e->gather->no);
 	else
 		deliver_after(d, 200, rule_off(e, RULE_ACK_AFTER_COMMIT) ? 0 : e->gather->no);
@@ -164,10 +202,13 @@ void deliver_look(struct flow *f, uint32_t number, size_t bytes)
 /* What the first was told; while it is not told yet, with it. */
 static void duplicate(struct delivery *d, struct flow *f, const struct hook *h, const struct seen_entry *s)
 {
+	bool holds = !s->reply && h->options.reply_ms && !h->each && f->state != FLOW_ENDED && !d->put_back;
+
+	delivery_note(d, FATE_DUPLICATE, s->reply ? s->reply->told.status : holds ? 0 : 200, NULL);
 	if (s->reply) {
-		delivery_answer_set(d, (struct slice){ s->reply->body, s->reply->len });
-		deliver_after(d, s->reply->status, rule_off(d->engine, RULE_REPLY_AFTER_COMMIT) ? 0 : s->reply->batch);
-	} else if (h->options.reply_ms && !h->each && f->state != FLOW_ENDED) {
+		delivery_answer_reply(d, &s->reply->told);
+		deliver_after(d, s->reply->told.status, rule_off(d->engine, RULE_REPLY_AFTER_COMMIT) ? 0 : s->reply->batch);
+	} else if (holds) {
 		hold_begin(d, f, h, s->seq, s->batch);
 	} else {
 		deliver_after(d, 200, rule_off(d->engine, RULE_DUP_ACK_WAITS) ? 0 : s->batch);
@@ -199,20 +240,22 @@ void deliver_live(struct delivery *d, struct flow *f)
 		e->figures.duplicates++;
 		duplicate(d, f, h, s);
 	} else if (!h || f->state == FLOW_ENDED) {
+		delivery_note(d, FATE_LATE, 410, h ? "the flow has ended" : "the flow has no such hook");
 		deliver_after(d, 410, neg_waits ? f->batch : 0);
 	} else if (h->closed) {
+		delivery_note(d, FATE_LATE, 410, "the hook is closed");
 		deliver_after(d, 410, neg_waits ? h->batch : 0);
 	} else if (h->options.json && body_check(d->meta, d->body, NULL) < 0) {
-		delivery_tell(d, 400);
+		delivery_refuse(d, 400, "it is not JSON and no form, and this hook takes nothing else");
 	} else if (!h->each && deliver_full(f, h, message_bytes(d->meta, d->body))) {
-		delivery_tell(d, 429);
+		delivery_refuse(d, 429, "the flow has not taken what came before");
 	} else {
 		accept(d, f, h);
 	}
 }
 
 /* Which sender the hook of an ended flow had is not known any more: each one is asked. */
-static bool was_seen(struct delivery *d, struct slice seen, struct seen_told *ret_told)
+static bool was_seen(struct delivery *d, struct slice seen, struct reply *ret_told)
 {
 	struct engine *e = d->engine;
 	struct id key;
@@ -230,12 +273,13 @@ static void found(struct store_find *find, int rc)
 {
 	struct delivery *d = container_of(find, struct delivery, find);
 	struct engine *e = d->engine;
-	struct seen_told told = { .status = 200 };
+	struct reply told = { .status = 200 };
 	bool seen = rc == 0 && !rule_off(e, RULE_DUP_BEFORE_GONE) && was_seen(d, find->ended.seen, &told);
 
 	e->figures.duplicates += seen;
 	if (seen)
-		delivery_answer_set(d, told.body);
+		delivery_answer_reply(d, &told);
+	delivery_note(d, seen ? FATE_DUPLICATE : FATE_LATE, seen ? told.status : 410, seen ? NULL : "the flow has ended");
 	delivery_tell(d, seen ? told.status : 410);
 }
 
@@ -257,10 +301,11 @@ static void fetched(struct wanted *w, struct flow *f)
 
 void engine_deliver(struct engine *e, struct delivery *d)
 {
-	struct slice parts[] = { SLICE_LIT("message"), d->message_id };
 	struct token token;
 
 	d->engine = e;
+	d->fate = FATE_NONE;
+	d->put_back = false;
 	if (!d->method.len)
 		d->method = SLICE_LIT("POST");
 	d->answer = d->answer_lines = SLICE_NONE;
@@ -281,6 +326,15 @@ void engine_deliver(struct engine *e, struct delivery *d)
 	}
 	d->flow = token.flow;
 	d->hook = token.hook;
+	d->number = ++e->requests;
+	deliver_begin(d);
+}
+
+void deliver_begin(struct delivery *d)
+{
+	struct slice parts[] = { SLICE_LIT("message"), d->message_id };
+	struct engine *e = d->engine;
+
 	d->has_key = d->message_id.len > 0;
 	if (d->has_key)
 		d->key = hash128(parts, sizeof parts / sizeof *parts);

@@ -66,6 +66,7 @@ static int hook_take(struct flow *f, const struct entry_door_hook *d)
 	o.from.ptr = o.from.len ? xstrndup(o.from.ptr, o.from.len) : NULL;
 	o.on.ptr = o.on.len ? xstrndup(o.on.ptr, o.on.len) : NULL;
 	o.key.ptr = o.key.len ? xstrndup(o.key.ptr, o.key.len) : NULL;
+	o.reply_lines.ptr = o.reply_given ? xstrndup(o.reply_lines.ptr, o.reply_lines.len) : NULL;
 	h->options = o;
 	h->each = d->each.len ? xstrndup(d->each.ptr, d->each.len) : NULL;
 	h->closed = d->closed;

@@ -105,6 +105,7 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	e->store = config->store;
 	e->base_url = xstrndup(config->base_url ? config->base_url : "", config->base_url ? strlen(config->base_url) : 0);
 	e->stacks = co_pool_new();
+	e->ledger = ledger_new();
 	e->tokens = token_ring_new(e->store->keys, e->store->nkeys);
 	map_init(&e->flows);
 	map_init(&e->start_keys);
@@ -168,6 +169,7 @@ struct engine *engine_free(struct engine *e)
 	token_ring_free(e->tokens);
 	doors_fini(&e->doors);
 	senders_fini(&e->senders);
+	ledger_free(e->ledger);
 	free(e->base_url);
 	free(e);
 	return NULL;

@@ -16,6 +16,7 @@
 #include "base/token.h"
 #include "engine/box.h"
 #include "engine/fetch.h"
+#include "engine/ledger.h"
 #include "engine/seams.h"
 #include "store/store.h"
 
@@ -93,7 +94,8 @@ struct delivery {
 	struct slice message_id;      /* webhook-id or Idempotency-Key; empty: none */
 	int64_t      asked_ms;        /* a sender that is held is held from then on; 0: from now */
 	/* status and, when they are not empty, a body that the flow or a sender's check gave, with header lines
-	 * "Name: value\r\n" (none: it is JSON); both stand until done returns.
+	 * "Name: value\r\n"; both stand until done returns. Where the lines' ptr is NULL the body is JSON; where
+	 * it is not, that is all there is to tell, be it empty.
 	 * 200 stored or a duplicate of a stored one; 404 forged; 400 no JSON where it is asked for; 401 not
 	 * signed by its sender; 405 the method; 410 closed or ended; 413 over the hook's size; 429 the flow has
 	 * not taken what came before; 503 store away or too much under way. */
@@ -104,6 +106,9 @@ struct delivery {
 	struct id   flow;
 	struct id   key;
 	bool        has_key;
+	bool        put_back;         /* a person vouches for it: its sender's check is passed over */
+	enum fate   fate;             /* what became of it */
+	uint64_t    number;           /* of the request, in this process; of one that is put back: its own of then */
 	uint32_t    hook;
 	int         status;
 	struct wanted want;
@@ -112,6 +117,20 @@ struct delivery {
 	struct engine *engine;
 };
 void engine_deliver(struct engine *e, struct delivery *d);
+
+/* Delivers a request that the ledger has to its hook, past the check of its sender, as if it came now. Nobody
+ * is held for the reply. */
+struct redeliver {
+	struct id    id;              /* the flow's */
+	uint64_t     number;          /* the request's, as `show` tells it */
+	struct buf  *room;            /* the caller's, empty: what is delivered is kept there until done */
+	/* 0: stored, durably. FISH_ENOTFOUND: the ledger has no such request; FISH_EGONE: the hook is closed or the flow
+	 * has ended; FISH_EINVAL: it is stored already, or cannot be; FISH_EBUSY, FISH_ESTORE: not now. why: in words. */
+	void (*done)(struct redeliver *r, int rc, const char *why);
+	struct delivery delivery;     /* the engine's */
+	struct engine  *engine;
+};
+void engine_redeliver(struct engine *e, struct redeliver *r);
 /* Is token genuine? Pure and cheap, for refusing before a body is read. */
 bool engine_token_genuine(const struct engine *e, struct slice token);
 /* The same for a door's name. */

@@ -139,6 +139,7 @@ static bool options_feed(struct hook *h, const struct entry *e)
 	o.from.ptr = o.from.len ? dup(o.from) : NULL;
 	o.on.ptr = o.on.len ? dup(o.on) : NULL;
 	o.key.ptr = o.key.len ? dup(o.key) : NULL;
+	o.reply_lines.ptr = o.reply_given ? dup(o.reply_lines) : NULL;
 	h->options = o;
 	h->shots_left = o.shots;
 	if (o.expires_ms)
@@ -333,10 +334,12 @@ static void feed_cancel(struct flow *f, const struct entry *e)
 /* Kept with the id of the message it answers, for duplicates. */
 static void feed_reply(struct flow *f, const struct entry *e)
 {
+	struct reply told = reply_of(e);
+
 	f->news = true;
 	for (size_t i = 0; i < f->nhooks && !rule_off(f->engine, RULE_REPLY_KEPT); i++)
 		if (f->hooks[i].seen && f->hooks[i].options.reply_ms)
-			seen_reply(f->hooks[i].seen, e->message_seq, f->batch, e->status, e->body);
+			seen_reply(f->hooks[i].seen, e->message_seq, f->batch, &told);
 }
 
 /* The hooks stay as they are; what belonged to the old life's steps goes. */
@@ -391,6 +394,7 @@ int flow_feed(struct flow *f, const struct entry *e)
 	case ENTRY_PROGRESS:
 		return feed_progress(f, e);
 	case ENTRY_REPLY:
+	case ENTRY_ANSWER:
 		feed_reply(f, e);
 		break;
 	case ENTRY_RENEW:

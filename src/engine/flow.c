@@ -71,6 +71,7 @@ void flow_free(struct flow *f)
 		free(f->hooks[i].name);
 		free(f->hooks[i].each);
 		free((char *)f->hooks[i].options.reply_body.ptr);
+		free((char *)f->hooks[i].options.reply_lines.ptr);
 		free((char *)f->hooks[i].options.from.ptr);
 		free((char *)f->hooks[i].options.on.ptr);
 		free((char *)f->hooks[i].options.key.ptr);
@@ -157,6 +158,7 @@ static bool moves(enum entry_kind kind)
 	case ENTRY_PATCH:
 	case ENTRY_PUBLISH:
 	case ENTRY_REPLY:
+	case ENTRY_ANSWER:
 	case ENTRY_CHILDREN:      /* tree.c wakes a closing parent */
 	case ENTRY_PROGRESS:
 	case ENTRY_RENEW:

@@ -92,6 +92,7 @@ static void tell(struct delivery *d, struct handshake_answer *a)
 
 	if (a->confirm.len && s->confirm)
 		s->confirm(s->owner, buf_slice(&a->confirm));
+	delivery_note(d, FATE_QUESTION, a->status, NULL);
 	delivery_answer_give(d, &a->lines, &a->body);
 	delivery_tell(d, a->status);
 }
@@ -104,11 +105,31 @@ static struct sender_fetch fetch_of(const struct engine *e)
 /* For the operator alone. */
 static void tell_refused(struct delivery *d, const struct sender *s, const char *why)
 {
-	if (d->door.len)
+	char flow[ID_TEXT_SIZE];
+
+	if (d->door.len) {
 		engine_log(d->engine, "door.refused", "door=%.*s sender=%s why=\"%s\"", (int)d->door.len, d->door.ptr, s->name,
 		           why);
-	else
-		engine_log(d->engine, "hook.refused", "hook=%u sender=%s why=\"%s\"", d->hook, s->name, why);
+		return;
+	}
+	id_text(&d->flow, flow);
+	engine_log(d->engine, "hook.refused", "flow=%s hook=%u number=%llu sender=%s why=\"%s\"", flow, d->hook,
+	           (unsigned long long)d->number, s->name, why);
+}
+
+static const char no_method[] = "the method delivers nothing here";
+
+/* A person vouches for it: what is left to ask is by which id it would be known. */
+static void key_take(struct delivery *d, const struct flow *f, const struct sender *s)
+{
+	struct gate_view v;
+	struct sender_told told;
+
+	view_init(&v, d, slice_of(f->base_url));
+	sender_key(s, &v.q, &told);
+	d->has_key = told.has_key;
+	d->key = told.key;
+	buf_fini(&v.url);
 }
 
 static bool judge(struct delivery *d, struct slice base_url, const struct sender *s)
@@ -129,10 +150,10 @@ static bool judge(struct delivery *d, struct slice base_url, const struct sender
 	case SENDER_ASKS: tell(d, &a); break;
 	case SENDER_FORGED:
 		tell_refused(d, s, told.why);
-		delivery_tell(d, 401);
+		delivery_refuse(d, 401, told.why);
 		break;
-	case SENDER_METHOD: delivery_tell(d, 405); break;
-	case SENDER_WAITS: delivery_tell(d, 503); break;
+	case SENDER_METHOD: delivery_refuse(d, 405, no_method); break;
+	case SENDER_WAITS: delivery_refuse(d, 503, "the certificate that it names is being fetched"); break;
 	}
 	handshake_answer_fini(&a);
 	buf_fini(&v.url);
@@ -144,7 +165,7 @@ static bool is_delivery(struct delivery *d)
 {
 	if (slice_eq(d->method, SLICE_LIT("POST")) || slice_eq(d->method, SLICE_LIT("PUT")))
 		return true;
-	delivery_tell(d, 405);
+	delivery_refuse(d, 405, no_method);
 	return false;
 }
 
@@ -153,14 +174,19 @@ bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h)
 	const struct sender *s = senders_find(&d->engine->senders, h->options.from);
 
 	if (h->options.body_max && d->body.len > h->options.body_max) {
-		delivery_tell(d, 413);
+		delivery_refuse(d, 413, "more bytes than this hook takes");
 		return false;
+	}
+	if (d->put_back) {
+		if (s)
+			key_take(d, f, s);
+		return true;
 	}
 	if (h->options.from.len && !s) {
 		/* A later build may have it again; until then nobody can tell whose this is. */
 		engine_log(d->engine, "hook.refused", "hook=%u why=\"the program has no sender '%.*s'\"", d->hook,
 		           (int)h->options.from.len, h->options.from.ptr);
-		delivery_tell(d, 503);
+		delivery_refuse(d, 503, "the program does not have the sender of this hook");
 		return false;
 	}
 	return s ? judge(d, slice_of(f->base_url), s) : is_delivery(d);

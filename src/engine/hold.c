@@ -16,7 +16,7 @@ void hold_begin(struct delivery *d, struct flow *f, const struct hook *h, uint64
 
 	heap_set(&f->engine->holds, &o->due, engine_wait_until(from_ms, h->options.reply_ms));
 	d->status = h->options.reply_status;
-	delivery_answer_set(d, h->options.reply_body);
+	delivery_answer_reply(d, &(struct reply){ d->status, h->options.reply_lines, h->options.reply_body });
 }
 
 static struct delivery *take_out(struct hold *o)
@@ -29,7 +29,7 @@ static struct delivery *take_out(struct hold *o)
 	return d;
 }
 
-void holds_reply(struct flow *f, uint64_t seq, int status, struct slice body)
+void holds_reply(struct flow *f, uint64_t seq, const struct reply *told)
 {
 	struct list *next;
 
@@ -41,8 +41,8 @@ void holds_reply(struct flow *f, uint64_t seq, int status, struct slice body)
 			continue;
 		struct delivery *d = take_out(o);
 
-		delivery_answer_set(d, body);
-		deliver_after(d, status, f->batch);
+		delivery_answer_reply(d, told);
+		deliver_after(d, told->status, f->batch);
 	}
 }
 

@@ -14,6 +14,7 @@ struct delivery;
 struct engine;
 struct flow;
 struct hook;
+struct reply;
 
 struct hold {
 	struct delivery *delivery;
@@ -26,7 +27,7 @@ struct hold {
 
 void hold_begin(struct delivery *d, struct flow *f, const struct hook *h, uint64_t seq, uint64_t batch);
 /* The flow has replied to that message by its newest entry: who is held for it is told after that. */
-void holds_reply(struct flow *f, uint64_t seq, int status, struct slice body);
+void holds_reply(struct flow *f, uint64_t seq, const struct reply *told);
 void holds_ring(struct engine *e);         /* those whose time is over get the fallback */
 void holds_end(struct flow *f);            /* the flow has ended: the rest get theirs */
 void holds_refuse(struct flow *f);         /* a reset: 503 */

@@ -206,6 +206,7 @@ void          run_here(struct run *r);                           /* misuse of th
 bool          run_recorded(const struct run *r);                 /* the present step was begun before: its effects are out */
 int64_t       run_reached(struct run *r);                        /* when the present step was first reached */
 struct inbox *run_inbox(struct run *r, enum source source, uint32_t number);
+size_t        run_waiting_at(const struct run *r, uint32_t hook);    /* messages of that hook that nobody has taken */
 struct inbox *run_inbox_of(const fish_hook *h);                  /* the same for a hook, found but once */
 fish_hook    *run_hook_new(struct run *r, enum source source, uint32_t number, const char *name);
 struct msg   *run_take(struct run *r, struct inbox *in);         /* its oldest message; time goes with it */
@@ -230,6 +231,8 @@ const char   *run_input_path(struct run *r);
 /* The JSON of a template, in the arena; misuse, naming verb, when it does not come out as JSON. */
 struct slice  run_template(struct run *r, const char *verb, const char *json, va_list ap)
 	__attribute__((format(printf, 3, 0)));
+/* What the program wants told, checked, in the run's memory but for its body. Misuse does not return. */
+struct reply  run_response(struct run *r, const char *verb, const fish_response *a);
 void          run_renew(struct run *r);                          /* RENEW; the run is gone after it */
 /* Packed sequence numbers of deliveries that open hooks hold, in order, for RENEW. */
 void          run_untaken_seqs(struct run *r, struct buf *out);

@@ -39,6 +39,17 @@ struct inbox *run_inbox(struct run *r, enum source source, uint32_t number)
 	return inbox(r, source, number, INBOX_OPEN);
 }
 
+size_t run_waiting_at(const struct run *r, uint32_t hook)
+{
+	struct id key = inbox_key(SOURCE_HOOK, hook, INBOX_OPEN);
+	const struct inbox *in = map_get(&r->inboxes, &key);
+	size_t n = 0;
+
+	for (const struct msg *m = in ? in->first : NULL; m; m = m->next)
+		n++;
+	return n;
+}
+
 struct inbox *run_inbox_of(const fish_hook *h)
 {
 	/* Where it is cannot change: the const is for those who only read the hook. */
@@ -222,6 +233,7 @@ void run_feed(struct run *r, const struct entry *e, uint64_t seq)
 	case ENTRY_HOOK:
 	case ENTRY_PUBLISH:
 	case ENTRY_REPLY:
+	case ENTRY_ANSWER:
 	case ENTRY_CHILDREN:
 	case ENTRY_BORN:
 	case ENTRY_END:

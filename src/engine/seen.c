@@ -13,6 +13,9 @@
 #include <string.h>
 
 enum { SEEN_CAP_MIN = 8 };
+/* Beside a status: header lines follow. A status is below it, so what was packed before there were such
+ * lines reads as it did. */
+#define WITH_LINES (UINT64_C(1) << 31)
 enum { UNSORTED_MAX = SEEN_PER_HOOK_MAX + SEEN_PER_HOOK_MAX / 4 };
 
 struct seen {
@@ -201,6 +204,49 @@ void seen_add(struct seen *s, const struct seen_entry *entry)
 		tidy(s);
 }
 
+/* 0 for none; else the status, the lines if there are such, and the body. */
+static void told_put(struct buf *out, const struct reply *told)
+{
+	varint_put(out, !told ? 0 : (uint64_t)told->status | (told->lines.ptr ? WITH_LINES : 0));
+	if (!told)
+		return;
+	if (told->lines.ptr) {
+		varint_put(out, told->lines.len);
+		buf_put_slice(out, told->lines);
+	}
+	varint_put(out, told->body.len);
+	buf_put_slice(out, told->body);
+}
+
+/* FISH_EFORMAT, or 1; its slices borrow. */
+static int text_take(struct slice *rest, struct slice *ret_text)
+{
+	uint64_t len = 0;
+
+	if (varint_next(rest, &len) != 1 || len > rest->len)
+		return FISH_EFORMAT;
+	*ret_text = (struct slice){ rest->ptr, (size_t)len };
+	rest->ptr += len;
+	rest->len -= (size_t)len;
+	return 1;
+}
+
+/* The same; a status of 0 is none. */
+static int told_take(struct slice *rest, struct reply *ret_told)
+{
+	struct reply told = { .status = 0 };
+	uint64_t status = 0;
+
+	if (varint_next(rest, &status) != 1 || status >= 2 * WITH_LINES)
+		return FISH_EFORMAT;
+	told.status = (int)(status & ~WITH_LINES);
+	if ((status & WITH_LINES && text_take(rest, &told.lines) != 1)
+	    || (status && text_take(rest, &told.body) != 1))
+		return FISH_EFORMAT;
+	*ret_told = told;
+	return 1;
+}
+
 void seen_pack(struct buf *out, uint32_t hook, struct seen *s)
 {
 	tidy(s);
@@ -211,11 +257,7 @@ void seen_pack(struct buf *out, uint32_t hook, struct seen *s)
 
 		buf_put(out, e->key.b, sizeof e->key.b);
 		varint_put(out, (uint64_t)e->time_ms);
-		varint_put(out, e->reply ? (uint64_t)e->reply->status : 0);
-		if (e->reply) {
-			varint_put(out, e->reply->len);
-			buf_put(out, e->reply->body, e->reply->len);
-		}
+		told_put(out, e->reply ? &e->reply->told : NULL);
 	}
 }
 
@@ -228,37 +270,27 @@ void seen_keep(struct buf *out, struct seen *s)
 		buf_put(out, e->key.b, sizeof e->key.b);
 		varint_put(out, (uint64_t)e->time_ms);
 		varint_put(out, e->seq);
-		varint_put(out, e->reply ? (uint64_t)e->reply->status : 0);
-		if (!e->reply)
-			continue;
-		varint_put(out, e->reply->len);
-		buf_put(out, e->reply->body, e->reply->len);
+		told_put(out, e->reply ? &e->reply->told : NULL);
 	}
 }
 
 static int restore_next(struct seen *s, struct slice *rest)
 {
 	struct seen_entry e = { .batch = 0 };
+	struct reply told;
 	uint64_t time_ms = 0;
-	uint64_t status = 0;
-	uint64_t len = 0;
 
 	if (rest->len < sizeof e.key.b)
 		return FISH_EFORMAT;
 	memcpy(e.key.b, rest->ptr, sizeof e.key.b);
 	rest->ptr += sizeof e.key.b;
 	rest->len -= sizeof e.key.b;
-	if (varint_next(rest, &time_ms) != 1 || varint_next(rest, &e.seq) != 1
-	    || varint_next(rest, &status) != 1)
-		return FISH_EFORMAT;
-	if (status && (varint_next(rest, &len) != 1 || len > rest->len))
+	if (varint_next(rest, &time_ms) != 1 || varint_next(rest, &e.seq) != 1 || told_take(rest, &told) != 1)
 		return FISH_EFORMAT;
 	e.time_ms = (int64_t)time_ms;
 	seen_add(s, &e);
-	if (status)
-		seen_reply(s, e.seq, 0, (int)status, (struct slice){ rest->ptr, len });
-	rest->ptr += len;
-	rest->len -= len;
+	if (told.status)
+		seen_reply(s, e.seq, 0, &told);
 	return 0;
 }
 
@@ -271,8 +303,32 @@ int seen_restore(struct seen *s, struct slice kept)
 	return rc;
 }
 
+struct reply reply_of(const struct entry *e)
+{
+	struct reply r = { .status = e->status, .body = e->body };
+
+	if (e->kind == ENTRY_ANSWER)
+		r.lines = (struct slice){ e->meta.len ? e->meta.ptr : "", e->meta.len };
+	return r;
+}
+
+static struct seen_reply *reply_keep(const struct reply *told, uint64_t batch)
+{
+	struct seen_reply *r = xalloc(sizeof *r + told->lines.len + told->body.len);
+
+	r->batch = batch;
+	r->told = (struct reply){ told->status, SLICE_NONE, { r->bytes + told->lines.len, told->body.len } };
+	if (told->lines.ptr)
+		r->told.lines = (struct slice){ r->bytes, told->lines.len };
+	if (told->lines.len)
+		memcpy(r->bytes, told->lines.ptr, told->lines.len);
+	if (told->body.len)
+		memcpy(r->bytes + told->lines.len, told->body.ptr, told->body.len);
+	return r;
+}
+
 /* The newest are looked at first: a reply mostly follows its message soon. */
-void seen_reply(struct seen *s, uint64_t seq, uint64_t batch, int status, struct slice body)
+void seen_reply(struct seen *s, uint64_t seq, uint64_t batch, const struct reply *told)
 {
 	for (size_t i = s->len; i > 0; i--) {
 		struct seen_entry *e = &s->ring[(s->head + i - 1) & (s->cap - 1)];
@@ -280,45 +336,35 @@ void seen_reply(struct seen *s, uint64_t seq, uint64_t batch, int status, struct
 		if (e->seq != seq)
 			continue;
 		free(e->reply);
-		e->reply = xalloc(sizeof *e->reply + body.len);
-		e->reply->status = status;
-		e->reply->batch = batch;
-		e->reply->len = body.len;
-		if (body.len)
-			memcpy(e->reply->body, body.ptr, body.len);
+		e->reply = reply_keep(told, batch);
 		return;
 	}
 }
 
 /* Takes one id and what was told off *rest. FISH_EFORMAT when they are cut; else 1. */
-static int told_next(struct slice *rest, struct seen_entry *ret_entry, struct seen_told *ret_told)
+static int told_next(struct slice *rest, struct seen_entry *ret_entry, struct reply *ret_told)
 {
 	uint64_t time_ms = 0;
-	uint64_t status = 0;
-	uint64_t len = 0;
 
 	if (rest->len < sizeof ret_entry->key.b)
 		return FISH_EFORMAT;
 	memcpy(ret_entry->key.b, rest->ptr, sizeof ret_entry->key.b);
 	rest->ptr += sizeof ret_entry->key.b;
 	rest->len -= sizeof ret_entry->key.b;
-	if (varint_next(rest, &time_ms) != 1 || varint_next(rest, &status) != 1)
-		return FISH_EFORMAT;
-	if (status && (varint_next(rest, &len) != 1 || len > rest->len))
+	if (varint_next(rest, &time_ms) != 1 || told_take(rest, ret_told) != 1)
 		return FISH_EFORMAT;
 	ret_entry->time_ms = (int64_t)time_ms;
-	*ret_told = (struct seen_told){ status ? (int)status : 200, { rest->ptr, len } };
-	rest->ptr += len;
-	rest->len -= len;
+	if (!ret_told->status)
+		ret_told->status = 200;
 	return 1;
 }
 
 bool seen_packed_find(struct slice packed, uint32_t hook, const struct id *key, int64_t now_ms,
-                      struct seen_told *ret_told)
+                      struct reply *ret_told)
 {
 	while (packed.len) {
 		struct seen_entry e = { .time_ms = 0 };
-		struct seen_told told;
+		struct reply told;
 		uint64_t number = 0;
 		uint64_t n = 0;
 

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "base/id.h"
+#include "wire/entry.h"
 
 struct seen;
 
@@ -17,12 +18,21 @@ struct seen_entry {
 	struct seen_reply *reply;   /* the set's own; NULL: 200 with an empty body, or none yet */
 };
 
+/* What a flow has a sender told. */
+struct reply {
+	int          status;
+	struct slice lines;   /* "Name: value\r\n"; ptr NULL: none were given, and the body is JSON */
+	struct slice body;
+};
+
+/* Of REPLY and ANSWER; borrows. */
+struct reply reply_of(const struct entry *e);
+
 /* What the first one was told by the flow. */
 struct seen_reply {
-	int      status;
-	uint64_t batch;       /* that makes it durable */
-	size_t   len;
-	char     body[];
+	struct reply told;    /* points into bytes */
+	uint64_t     batch;   /* that makes it durable */
+	char         bytes[];
 };
 
 struct seen *seen_new(void);
@@ -34,7 +44,7 @@ const struct seen_entry *seen_find(struct seen *s, const struct id *key, int64_t
 void   seen_add(struct seen *s, const struct seen_entry *entry);
 /* Those over the window count until the next find. */
 /* The message of that seq was replied to; nothing if its id is not among these. */
-void   seen_reply(struct seen *s, uint64_t seq, uint64_t batch, int status, struct slice body);
+void   seen_reply(struct seen *s, uint64_t seq, uint64_t batch, const struct reply *told);
 size_t seen_len(struct seen *s);
 /* For DOOR: all of it, and back into an empty set (as durable). FISH_EFORMAT: damaged. */
 void   seen_keep(struct buf *out, struct seen *s);
@@ -43,11 +53,8 @@ int    seen_restore(struct seen *s, struct slice kept);
 /* For the ended row: appends "hook, count, (key, time) …"; and a look into a row of such pieces, in
  * which a damaged one and all behind it hold nothing. */
 void   seen_pack(struct buf *out, uint32_t hook, struct seen *s);
-struct seen_told {
-	int          status;       /* 200 when the flow gave no reply */
-	struct slice body;         /* borrowed from the row */
-};
+/* ret_told borrows from the row; 200 when the flow gave no reply. */
 bool   seen_packed_find(struct slice packed, uint32_t hook, const struct id *key, int64_t now_ms,
-                        struct seen_told *ret_told);
+                        struct reply *ret_told);
 
 #endif

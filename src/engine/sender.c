@@ -267,3 +267,40 @@ enum sender_verdict sender_judge(const struct sender *s, struct sender_request *
 	key_find(s, q, &told, ret);
 	return SENDER_DELIVERS;
 }
+
+void sender_key(const struct sender *s, struct sender_request *q, struct sender_told *ret)
+{
+	struct scheme_result told = { .verdict = SCHEME_NO_MATCH };
+
+	if (s->scheme)
+		scheme_told_id(s->scheme, &q->r, &told);
+	ret->why[0] = '\0';
+	key_find(s, q, &told, ret);
+}
+
+/* ---- telling ---- */
+
+static bool holds(struct slice name, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t at = 0; at + len <= name.len; at++)
+		if (slice_eq_nocase((struct slice){ name.ptr + at, len }, slice_of(word)))
+			return true;
+	return false;
+}
+
+bool senders_hide(const struct senders *s, struct slice header)
+{
+	/* Tokens stand in queries too. */
+	static const char *const words[] = {
+		":query", "auth", "cookie", "sig", "hmac", "token", "secret", "passw", "credential", "api-key", "apikey", NULL };
+
+	for (const char *const *word = words; *word; word++)
+		if (holds(header, *word))
+			return true;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->all[i].scheme && scheme_signs_in(s->all[i].scheme, header))
+			return true;
+	return false;
+}

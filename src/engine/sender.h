@@ -64,6 +64,11 @@ struct sender_told {
 	struct id key;                         /* the same for what is sent again */
 	char      why[SENDER_WHY_SIZE];
 };
+/* The key of a request that a person vouches for, though it is not signed as it should be. */
+void sender_key(const struct sender *s, struct sender_request *q, struct sender_told *ret);
+/* May that header's value be told to nobody? One of a signature, a token or a password, as far as its name
+ * or a sender's scheme says so. */
+bool senders_hide(const struct senders *s, struct slice header);
 /* answer: fresh. */
 enum sender_verdict sender_judge(const struct sender *s, struct sender_request *q, const struct sender_fetch *fetch,
                                  struct sender_told *ret, struct handshake_answer *answer);

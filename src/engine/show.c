@@ -114,8 +114,13 @@ static void put_hooks(struct buf *out, const struct flow *f)
 		buf_printf(&url, "%s/h/%s", f->base_url, token);
 		buf_json_string(out, buf_slice(&url));
 		buf_fini(&url);
-		buf_printf(out, ", \"open\": %s, \"received\": %llu, \"each\": ", h->closed ? "false" : "true",
+		buf_printf(out, ", \"open\": %s, \"received\": %llu, ", h->closed ? "false" : "true",
 		           (unsigned long long)h->received);
+		/* Without a run nobody can tell which of them the code has taken. */
+		if (f->run)
+			buf_printf(out, "\"untaken\": %zu, \"each\": ", run_waiting_at(f->run, h->number));
+		else
+			buf_puts(out, "\"untaken\": null, \"each\": ");
 		if (h->each)
 			buf_json_string(out, slice_of(h->each));
 		else
@@ -123,6 +128,19 @@ static void put_hooks(struct buf *out, const struct flow *f)
 		buf_putc(out, '}');
 	}
 	buf_putc(out, ']');
+}
+
+static bool hides(const void *owner, struct slice header)
+{
+	const struct engine *e = owner;
+
+	return senders_hide(&e->senders, header);
+}
+
+static void put_ledger(struct buf *out, const struct show *s)
+{
+	buf_puts(out, ", \"ledger\": ");
+	ledger_show(out, s->engine->ledger, &s->id, hides, s->engine);
 }
 
 static void put_calls(struct buf *out, const struct flow *f)
@@ -226,6 +244,7 @@ static void show_live(struct show *s, const struct flow *f, struct view *v)
 	put_warning(&out, v);
 	put_waiting(&out, f, v);
 	put_hooks(&out, f);
+	put_ledger(&out, s);
 	put_calls(&out, f);
 	put_published(&out, f);
 	put_journal(&out, v);
@@ -286,6 +305,7 @@ static void ended_found(struct store_find *find, int rc)
 		put_value(&out, s->view->input);
 	}
 	put_untaken(&out, find->ended.untaken);
+	put_ledger(&out, s);
 	put_last_published(&out, s->view);
 	put_journal(&out, s->view);
 	buf_putc(&out, '}');

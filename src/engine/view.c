@@ -134,6 +134,18 @@ static void put_end(struct buf *t, const struct entry *e)
 	}
 }
 
+static void put_reply(struct buf *t, const struct entry *e)
+{
+	size_t lines = 0;
+
+	for (size_t i = 0; i < e->meta.len; i++)
+		lines += e->meta.ptr[i] == '\n';
+	buf_printf(t, "reply %d to the delivery of entry %llu: ", e->status, (unsigned long long)e->message_seq);
+	if (e->kind == ENTRY_ANSWER)
+		buf_printf(t, "%zu header%s, ", lines, lines == 1 ? "" : "s");
+	put_bytes(t, e->body);
+}
+
 /* Texts of a decoded entry point into the row, even empty ones. */
 static void put_text(struct buf *t, const struct entry *e)
 {
@@ -185,13 +197,12 @@ static void put_text(struct buf *t, const struct entry *e)
 		buf_puts(t, "renewed with ");
 		put_body(t, e);
 		break;
-	case ENTRY_PATCH:
-		buf_printf(t, "patch %.*s", (int)e->name.len, e->name.ptr);
-		break;
 	case ENTRY_REPLY:
-		buf_printf(t, "replied %d to the delivery of entry %llu: ", e->status,
-		           (unsigned long long)e->message_seq);
-		put_bytes(t, e->body);
+	case ENTRY_ANSWER:
+		put_reply(t, e);
+		break;
+	case ENTRY_PATCH:
+		buf_printf(t, "patch %.*s", (int)e->name.len, e->name.len ? e->name.ptr : "");
 		break;
 	}
 }

@@ -35,6 +35,8 @@ struct engine {
 	struct doors    doors;
 	struct list     claims;         /* made, not looked into */
 	struct list     claims_asked;   /* their boxes are being looked for */
+	struct ledger  *ledger;
+	uint64_t        requests;       /* to hooks, since the process began */
 	struct map      start_keys;     /* hash → struct flow */
 	struct list     ready;
 	struct list     starved;        /* FLOW_READY without memory for a stack: tried again next turn */
@@ -112,7 +114,14 @@ void tree_walk(struct engine *e);                       /* cancels the next chil
 void deliver_after(struct delivery *d, int status, uint64_t batch);
 void delivery_tell(struct delivery *d, int status);
 void delivery_answer_set(struct delivery *d, struct slice body);      /* JSON; copied; empty: none */
+struct reply;
+void delivery_answer_reply(struct delivery *d, const struct reply *r);   /* copied */
 void delivery_answer_give(struct delivery *d, struct buf *lines, struct buf *body);   /* takes what they hold */
+/* Not stored, and why not (NULL: that goes without saying): into the ledger, unless it comes from there. */
+void delivery_note(struct delivery *d, enum fate fate, int status, const char *why);
+void delivery_refuse(struct delivery *d, int status, const char *why);     /* the same, and tells */
+/* To the flow and hook that it names, without a token. */
+void deliver_begin(struct delivery *d);
 struct delivery_key {
 	bool      has;
 	struct id id;

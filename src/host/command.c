@@ -76,6 +76,11 @@ static int complain_broken_off(const struct run *r, const char *why)
 			"the server at the socket %s: %s; the flow may have been cancelled: '%s "
 			"show %s' tells, and to cancel it again does no harm",
 			socket, why, c->program, c->args[0]);
+	if (c->command == COMMAND_REDELIVER)
+		return complain(r,
+			"the server at the socket %s: %s; request %s may have been delivered: '%s "
+			"show %s' tells",
+			socket, why, c->args[1], c->program, c->args[0]);
 	return complain(r, "the server at the socket %s: %s", socket, why);
 }
 
@@ -330,7 +335,15 @@ static int run_ls(struct run *r)
 	return exit_status;
 }
 
-/* show, cancel and retry: one flow, named by its id. */
+/* What was done to the flow of this command. */
+static const char *done_words(enum command command)
+{
+	if (command == COMMAND_RETRY)
+		return "runs again ";
+	return command == COMMAND_REDELIVER ? "delivered to " : "cancelled ";
+}
+
+/* show, cancel, retry and redeliver: one flow, named by its id. */
 static int run_one(struct run *r, const char *method, const char *behind)
 {
 	const struct config *c = r->config;
@@ -342,6 +355,8 @@ static int run_one(struct run *r, const char *method, const char *behind)
 	buf_puts(&path, "/flows/");
 	admin_escape(&path, slice_of(c->args[0]));
 	buf_puts(&path, behind);
+	if (c->nargs > 1)
+		admin_escape(&path, slice_of(c->args[1]));
 	int exit_status = command_ask(r,
 		&(struct admin_ask){ .socket = r->paths->socket.ptr,
 			.method = method,
@@ -357,7 +372,7 @@ static int run_one(struct run *r, const char *method, const char *behind)
 	} else if (c->command == COMMAND_SHOW) {
 		render_show(&r->out, &r->render, json, buf_slice(&r->answer));
 	} else {
-		buf_puts(&r->out, c->command == COMMAND_RETRY ? "runs again " : "cancelled ");
+		buf_puts(&r->out, done_words(c->command));
 		words_text(&r->out, slice_of(string_at(json, "id")));
 		buf_puts(&r->out, "\n");
 	}
@@ -385,6 +400,7 @@ static int dispatch(struct run *r)
 	case COMMAND_SHOW: return run_one(r, "GET", "");
 	case COMMAND_CANCEL: return run_one(r, "POST", "/cancel");
 	case COMMAND_RETRY: return run_one(r, "POST", "/retry");
+	case COMMAND_REDELIVER: return run_one(r, "POST", "/redeliver?number=");
 	case COMMAND_BACKUP: return run_backup(r);
 	case COMMAND_CHECK: return run_check(r);
 	case COMMAND_EXPORT: return run_export(r);

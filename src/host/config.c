@@ -20,11 +20,12 @@
 #define SHOW (1u << COMMAND_SHOW)
 #define CANCEL (1u << COMMAND_CANCEL)
 #define RETRY (1u << COMMAND_RETRY)
+#define REDELIVER (1u << COMMAND_REDELIVER)
 #define BACKUP (1u << COMMAND_BACKUP)
 #define CHECKS (1u << COMMAND_CHECK)
 #define EXPORT (1u << COMMAND_EXPORT)
 #define IMPORT (1u << COMMAND_IMPORT)
-#define CLIENTS (START | LS | SHOW | CANCEL | RETRY)
+#define CLIENTS (START | LS | SHOW | CANCEL | RETRY | REDELIVER)
 #define ASKS (BACKUP | EXPORT | IMPORT) /* a server, or (but IMPORT) the store of one that is down */
 #define CARE (ASKS | CHECKS)
 
@@ -40,6 +41,8 @@ const struct command_def command_defs[COMMANDS] = {
 		"tell what a flow waits on, its URLs, its journal", 1, 1 },
 	[COMMAND_CANCEL] = { "cancel", "ID", "end a flow and its children", 1, 1 },
 	[COMMAND_RETRY] = { "retry", "ID", "run a flow again that stands still", 1, 1 },
+	[COMMAND_REDELIVER] = { "redeliver", "ID NUMBER",
+		"deliver a request that was refused, though it was", 2, 2 },
 	[COMMAND_BACKUP] = { "backup", "FILE", "copy the store while the server runs, or is down",
 		1, 1 },
 	[COMMAND_CHECK] = { "check", "FILE", "judge a store that no server has open, or a backup",
@@ -159,7 +162,7 @@ static int unknown_command(const char *program, const char *word, struct err *er
 	}
 	return err_set(err, FISH_EINVAL,
 		"unknown command '%.40s': there are serve, start, ls, show, "
-		"cancel, retry, backup, check, export and import, see '%s --help'",
+		"cancel, retry, redeliver, backup, check, export and import, see '%s --help'",
 		word, program);
 }
 

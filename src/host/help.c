@@ -170,6 +170,14 @@ static void put_examples(struct buf *out, const struct config *c, const char *fl
 			"\nFor a flow that show tells is stopped: diverged, misused or quarantined. A start with\n"
 			"another build runs those again by itself.\n\nexample:\n  %s retry %s\n", me, id);
 		return;
+	case COMMAND_REDELIVER:
+		buf_printf(out,
+			"\nFor a request that was refused: not signed as it must be, too much at once, no JSON. 'show ID'\n"
+			"lists those that are in memory still, with their numbers; they go when younger ones come, and\n"
+			"with the server. What was refused is delivered to its hook as if it came now, if that is open,\n"
+			"and nobody asks any more who signed it: look at it before. The exit status is 0 when it is\n"
+			"stored, 1 when not.\n\nexample:\n  %s redeliver %s 17\n", me, id);
+		return;
 	case COMMAND_BACKUP: put_backup(out, me); return;
 	case COMMAND_CHECK:
 		buf_puts(out,

@@ -318,6 +318,7 @@ void render_show(struct buf *out, const struct render *r, const struct json_t *f
 	put_head(out, r, flow, text);
 	put_waiting(out, r, flow);
 	put_hooks(out, r, flow);
+	render_ledger(out, r, flow);
 	put_calls(out, r, flow);
 	put_untaken(out, r, flow);
 	put_journal(out, r, flow);

@@ -20,4 +20,7 @@ void        member_colour(struct buf *out, const struct render *r, const char *s
 void        member_put_coloured(struct buf *out, const struct render *r, const char *sgr,
                                 const char *text);
 
+/* render_ledger.c: the requests that were not stored. */
+void render_ledger(struct buf *out, const struct render *r, const json_t *flow);
+
 #endif

@@ -283,14 +283,17 @@ static void route_flow(
 	} else if (slice_eq(behind, SLICE_LIT("/retry"))) {
 		if (method_fits(x, req, METHOD_POST))
 			admin_retry(a, x, first);
+	} else if (slice_eq(behind, SLICE_LIT("/redeliver"))) {
+		if (method_fits(x, req, METHOD_POST))
+			admin_redeliver(a, x, req, first);
 	} else if (slice_eq(behind, SLICE_LIT("/export"))) {
 		if (method_fits(x, req, METHOD_GET))
 			admin_export(a, x, req, first);
 	} else if (slash != NULL || first.len == 0) {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/export, /import, "
-			"/backup and /health");
+			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/redeliver, "
+			"/flows/ID/export, /import, /backup and /health");
 	} else if (method_of(req) == METHOD_POST) {
 		admin_start(a, x, req, first);
 	} else if (method_fits(x, req, METHOD_GET | METHOD_POST)) {
@@ -323,8 +326,8 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 	} else {
 		admin_error(x, 404,
 			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/export, /import, "
-			"/backup and /health");
+			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/redeliver, "
+			"/flows/ID/export, /import, /backup and /health");
 	}
 	a->config.wake(a->config.wake_arg);
 }

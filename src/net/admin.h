@@ -13,6 +13,9 @@
  *   GET    /flows/ID            the flow as JSON; 404
  *   POST   /flows/ID/cancel     202 {"id": …}; 404; 410 has ended
  *   POST   /flows/ID/retry      202 {"id": …}: a flow that stands still is run again; 404; 409 it does not
+ *   POST   /flows/ID/redeliver?number=N
+ *                               200 {"id": …, "number": N}: what the ledger has of that request is delivered, and durable;
+ *                               404; 409 it is stored already, or cannot be; 410 its hook is closed
  *   GET    /flows/ID/export     200: the flow as lines of JSON, see wire/export.h; ?keys=1 with the secrets of its keys
  *                               (unix socket only); 404
  *   POST   /import              body: these lines, of one flow. 201 {"id": …, "keys": n} once it is durable; ?keys=1: the

@@ -131,7 +131,7 @@ static void on_delivered(struct delivery *d, int status)
 	parcel_release(p);
 	if (in->freed && in->under_way == 0)
 		free(in);
-	if (lines.len > 0)
+	if (lines.ptr != NULL)
 		answer_given(x, status, lines, reply);
 	else if (reply.len > 0)
 		exchange_answer(x, status, "Content-Type: application/json\r\n", reply);

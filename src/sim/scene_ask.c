@@ -30,6 +30,28 @@ static bool lost(struct ask *a, bool refused)
 
 /* ---- the answers ---- */
 
+/* The answer as a message: its headers as they are kept with one. */
+static const fish_msg *heard(fish_sim *s, const struct delivery *d, int status)
+{
+	struct slice lines = d->answer_lines;
+	struct buf meta;
+
+	buf_init(&meta, SIZE_MAX);
+	if (!lines.ptr)
+		buf_puts(&meta, "content-type: application/json\n");
+	for (bool in_name = true; lines.len; lines.ptr++, lines.len--) {
+		char c = *lines.ptr;
+
+		in_name = in_name ? c != ':' : c == '\n';
+		if (c != '\r')
+			buf_putc(&meta, in_name && c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c);
+	}
+	const fish_msg *m = scene_msg(s, status, buf_slice(&meta), d->answer);
+
+	buf_fini(&meta);
+	return m;
+}
+
 static void delivered(struct delivery *d, int status)
 {
 	struct ask *a = container_of(d, struct ask, delivery);
@@ -37,7 +59,7 @@ static void delivered(struct delivery *d, int status)
 
 	if (lost(a, status == 503))
 		return;
-	a->heard = scene_msg(s, status, SLICE_LIT("content-type: application/json\n"), d->answer);
+	a->heard = heard(s, d, status);
 	told(a, status);
 	scene_say(s, "delivery %.*s hears %d%s%s", (int)d->message_id.len, d->message_id.ptr, status,
 	          a->heard->len ? ": " : "", a->heard->body);

@@ -118,6 +118,7 @@ static void take(fish_sim *s, const struct id *id, const struct entry *e)
 	case ENTRY_PATCH:
 	case ENTRY_CLOSED:
 	case ENTRY_REPLY:
+	case ENTRY_ANSWER:
 	case ENTRY_CHILDREN:
 	case ENTRY_CANCEL:
 	case ENTRY_BORN:

@@ -16,6 +16,8 @@ static void check_once(struct sim *s, const struct past *p, const struct entry *
 		const struct entry *old = &p->entries[i];
 		bool same_life = i >= p->lives[p->epoch].begins;
 
+		if (is_reply(e) && is_reply(old) && e->message_seq == old->message_seq)
+			sim_broken(s, "one message was replied to twice");
 		if (old->kind != e->kind || old->source != e->source || old->number != e->number)
 			continue;
 		if (e->kind == ENTRY_RESULT && same_life)
@@ -27,8 +29,6 @@ static void check_once(struct sim *s, const struct past *p, const struct entry *
 			sim_broken(s, "one message id was taken in twice (hook %u)", e->number);
 		if (e->kind == ENTRY_HOOK && !e->each.len)
 			sim_broken(s, "two hooks have one URL");
-		if (e->kind == ENTRY_REPLY && e->message_seq == old->message_seq)
-			sim_broken(s, "one message was replied to twice");
 	}
 }
 
@@ -237,7 +237,7 @@ static void entry_add(struct sim *s, struct past *p, const struct entry *e)
 		check_message(s, p, e);
 	else if (e->kind == ENTRY_RESULT)
 		told_result(s, p, e);
-	else if (e->kind == ENTRY_REPLY)
+	else if (is_reply(e))
 		held_replied(s, p, e);
 	told_arrived(s, p, e);
 }

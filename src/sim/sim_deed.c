@@ -58,6 +58,17 @@ void deed_publish(struct walk *w, uint64_t r)
 	walk_saw_word(w, 15);
 }
 
+/* Bytes that are no JSON, or none at all; with lines, or with none. */
+static void reply_bytes(struct walk *w, const fish_msg *m, uint64_t r)
+{
+	const char *body = fish_fmt(w->f, "<%llx>", (unsigned long long)w->st);
+	const char *const lines[] = { "Content-Type: text/xml", fish_fmt(w->f, "X-St: %s", body), NULL };
+	size_t len = r >> 21 & 1 ? strlen(body) : 0;
+
+	fish_reply_with(w->f, m, &(fish_response){
+		.status = len ? 201 : 204, .headers = r >> 22 & 1 ? lines : NULL, .body = body, .len = len });
+}
+
 void deed_reply(struct walk *w, uint64_t r)
 {
 	static const int statuses[] = { 200, 201, 409, 500 };
@@ -68,7 +79,10 @@ void deed_reply(struct walk *w, uint64_t r)
 	const fish_msg *m = w->owed[at];
 
 	w->owed[at] = w->owed[--w->nowed];
-	fish_reply(w->f, m, statuses[(r >> 8) % 4], "{reply: %llu}", (unsigned long long)(w->st >> 1));
+	if (r >> 20 & 1)
+		reply_bytes(w, m, r);
+	else
+		fish_reply(w->f, m, statuses[(r >> 8) % 4], "{reply: %llu}", (unsigned long long)(w->st >> 1));
 	walk_saw_word(w, 16);
 }
 

@@ -49,13 +49,14 @@ void held_replied(struct sim *s, const struct past *p, const struct entry *reply
 
 		if (m->has_id && m->uid == uid_of(message->body) && id_eq(&url->flow, &p->id)
 		    && url->hook == message->number && post->due_ms > reply->time_ms)
-			post->must = (struct answer){ true, reply->status, reply->body };
+			post->must = answer_of(reply);
 	}
 }
 
-static bool is_answer(const struct answer *a, int status, struct slice body)
+static bool is_answer(const struct answer *a, int status, const struct delivery *d)
 {
-	return a->set && a->status == status && slice_eq(a->body, body);
+	return a->set && a->status == status && slice_eq(a->body, d->answer) && slice_eq(a->lines, d->answer_lines)
+	       && !a->lines.ptr == !d->answer_lines.ptr;
 }
 
 /* Has it ended, as far as the engine knows? Who was not replied to by then hears 200. */
@@ -67,15 +68,16 @@ static bool over(struct sim *s, const struct past *p)
 }
 
 /* One of several posts without an id has been replied to so. */
-static bool some_reply(const struct past *p, uint32_t hook, uint32_t uid, int status, struct slice body)
+static bool some_reply(const struct past *p, uint32_t hook, uint32_t uid, int status,
+                       const struct delivery *d)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		const struct entry *e = &p->entries[i];
+		struct answer a = answer_of(e);
 
-		if (e->kind == ENTRY_REPLY && e->message_seq < p->n
+		if (is_reply(e) && e->message_seq < p->n
 		    && takes_in(&p->entries[e->message_seq], &p->id, &p->id, hook)
-		    && uid_of(p->entries[e->message_seq].body) == uid && e->status == status
-		    && slice_eq(e->body, body))
+		    && uid_of(p->entries[e->message_seq].body) == uid && is_answer(&a, status, d))
 			return true;
 	}
 	return false;
@@ -88,7 +90,7 @@ bool held_accepted(struct sim *s, const struct post *p, int status)
 	const struct past *past = past_of(s, &url->flow);
 	struct hook_options o = held_options(past, url->hook);
 	struct slice body = p->delivery.answer;
-	struct answer fallback = { true, o.reply_status, o.reply_body };
+	struct answer fallback = { true, o.reply_status, o.reply_body, o.reply_lines };
 
 	if (status == 503 || status == 404 || status == 410 || status == 400 || status == 429) {
 		if (body.len)
@@ -98,14 +100,14 @@ bool held_accepted(struct sim *s, const struct post *p, int status)
 		return false;
 	}
 	if (p->must.set) {
-		if (!is_answer(&p->must, status, body))
+		if (!is_answer(&p->must, status, &p->delivery))
 			sim_broken(s, "message %u was told %d %.*s, and its reply is %d %.*s", m->uid, status,
 			           (int)body.len, body.ptr, p->must.status, (int)p->must.body.len, p->must.body.ptr);
 		return true;
 	}
-	if (some_reply(past, url->hook, m->uid, status, body))
+	if (some_reply(past, url->hook, m->uid, status, &p->delivery))
 		return true;
-	if (o.reply_ms && is_answer(&fallback, status, body)) {
+	if (o.reply_ms && is_answer(&fallback, status, &p->delivery)) {
 		s->result->stats.fallbacks++;
 		return true;
 	}

@@ -128,11 +128,25 @@ size_t past_before(const struct sim *s, const struct past *p)
 	return p->last_row_in == s->result->stats.commits ? p->last_row_at : p->n;
 }
 
+bool is_reply(const struct entry *e)
+{
+	return e->kind == ENTRY_REPLY || e->kind == ENTRY_ANSWER;
+}
+
+struct answer answer_of(const struct entry *reply)
+{
+	struct answer a = { true, reply->status, reply->body, SLICE_NONE };
+
+	if (reply->kind == ENTRY_ANSWER)
+		a.lines = (struct slice){ reply->meta.len ? reply->meta.ptr : "", reply->meta.len };
+	return a;
+}
+
 static struct answer reply_to(const struct past *p, size_t seq)
 {
 	for (size_t i = seq; i < p->n; i++)
-		if (p->entries[i].kind == ENTRY_REPLY && p->entries[i].message_seq == seq)
-			return (struct answer){ true, p->entries[i].status, p->entries[i].body };
+		if (is_reply(&p->entries[i]) && p->entries[i].message_seq == seq)
+			return answer_of(&p->entries[i]);
 	return (struct answer){ .set = false };
 }
 

@@ -73,6 +73,7 @@ struct answer {
 	bool         set;
 	int          status;
 	struct slice body;
+	struct slice lines;              /* ptr NULL: it has none of its own */
 };
 
 struct sim;
@@ -91,6 +92,8 @@ const struct entry *past_hook(const struct past *p, uint32_t hook);     /* its f
 bool         past_closed(const struct past *p, uint32_t hook);
 /* Entries from before the commit that is being judged. */
 size_t       past_before(const struct sim *s, const struct past *p);
+bool          is_reply(const struct entry *e);                /* REPLY or ANSWER */
+struct answer answer_of(const struct entry *reply);
 /* What the flow replied to that delivery, durably. */
 struct answer past_reply(const struct past *p, uint32_t hook, uint32_t uid);
 /* Is e the entry by which that hook of that flow took a delivery in? */

@@ -87,7 +87,7 @@ static const struct {
 	{ "c", { .json = true } },
 	{ "d", { .shots = 2 } },
 	{ "e", { .expires_ms = 700 } },
-	{ "f", { .reply_ms = 60 } },
+	{ "f", { .reply_ms = 60, .reply = &(const fish_response){ .status = 203, .body = "<later/>", .len = 8 } } },
 	{ "g", { .reply_ms = 900, .reply_status = 299, .reply_json = "{\"later\": true}", .shots = 5 } },
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };

@@ -116,6 +116,7 @@ void told_entry(struct told *t, const struct entry *e)
 	case ENTRY_PATCH:
 	case ENTRY_PUBLISH:
 	case ENTRY_REPLY:
+	case ENTRY_ANSWER:
 	case ENTRY_CHILDREN:
 	case ENTRY_CANCEL:
 	case ENTRY_RENEW:

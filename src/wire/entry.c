@@ -47,6 +47,9 @@ static const struct pack_field closed_fields[] = { TIME, NUMBER(number, UINT32_M
 static const struct pack_field reply_fields[] = {
 	TIME, NUMBER(message_seq, UINT64_MAX), NUMBER(status, INT32_MAX), TEXT(body),
 };
+static const struct pack_field answer_fields[] = {
+	TIME, NUMBER(message_seq, UINT64_MAX), NUMBER(status, INT32_MAX), TEXT(meta), TEXT(body),
+};
 static const struct pack_field children_fields[] = {
 	TIME, NUMBER(added, UINT64_MAX), NUMBER(ended, UINT64_MAX),
 };
@@ -140,6 +143,7 @@ static const struct {
 	[ENTRY_END]      = { "end", PACK_LAYOUT(end_fields) },
 	[ENTRY_BORN]     = { "born", PACK_LAYOUT(born_fields) },
 	[ENTRY_DOOR]     = { "door", PACK_LAYOUT(door_fields) },
+	[ENTRY_ANSWER]   = { "answer", PACK_LAYOUT(answer_fields) },
 };
 
 /* Also of a byte that anybody may have written. */

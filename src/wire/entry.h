@@ -17,8 +17,9 @@ enum entry_kind {
 	ENTRY_RENEW, ENTRY_END,
 	ENTRY_BORN,          /* beside CHILDREN: who they are */
 	ENTRY_DOOR,          /* behind RENEW: all that the door knows, so that nothing before it is needed */
+	ENTRY_ANSWER,        /* a REPLY with header lines of its own */
 };
-enum { ENTRY_KIND_MAX = ENTRY_DOOR };
+enum { ENTRY_KIND_MAX = ENTRY_ANSWER };
 
 /* Where a message comes from; with its number it names one inbox of a flow. */
 enum source {
@@ -96,19 +97,20 @@ struct entry {
 	                                    START DOOR: the parent's hook or step */
 	uint32_t        epoch;           /* START: the parent's epoch; of a hook's child 1 when the delivery
 	                                    stands in the parent's journal too, as it came before fish_each */
-	int             status;          /* MESSAGE, REPLY: HTTP status; END: enum end_status; PATCH: 0 or 1 */
+	int             status;          /* MESSAGE REPLY ANSWER: HTTP status; END: enum end_status; PATCH: 0 or 1 */
 	struct slice    name;            /* START DOOR: flow; HOOK; RESULT: label; PATCH; PUBLISH; CLOSED: why; END: why it failed */
 	struct slice    options;         /* HOOK */
 	struct slice    each;            /* HOOK: the flow that each delivery starts; else empty */
-	struct slice    meta;            /* START, MESSAGE: header lines "name: value\n", names in lower case */
-	struct slice    body;            /* START RENEW: input; MESSAGE RESULT PUBLISH REPLY; END: result */
+	struct slice    meta;            /* START, MESSAGE: header lines "name: value\n", names in lower case;
+	                                    ANSWER: "Name: value\r\n" as they are sent */
+	struct slice    body;            /* START RENEW: input; MESSAGE RESULT PUBLISH REPLY ANSWER; END: result */
 	bool            has_key;         /* START MESSAGE: key counts */
 	struct id       key;             /* START DOOR: hash of start key (no parent) or of the message id; MESSAGE: of the message id */
 	struct id       flow;            /* START DOOR: parent, zero if none */
 	uint64_t        build;           /* START RENEW PROGRESS: the program's build */
 	uint8_t         key_id;          /* START RENEW: MAC key of the URLs */
 	struct slice    base_url;        /* START RENEW */
-	uint64_t        message_seq;     /* REPLY: which message; DOOR: which entry is CANCEL */
+	uint64_t        message_seq;     /* REPLY ANSWER: which message; DOOR: which entry is CANCEL */
 	uint64_t        added, ended;    /* CHILDREN; DOOR: added are the live ones */
 	uint64_t        digest;          /* PROGRESS */
 	uint32_t        doubt;           /* PROGRESS: calls without an answer then */

@@ -15,26 +15,27 @@ static const struct pack_field fields[] = {
 static const struct pack_field more_fields[] = {
 	PACK_TEXT(struct hook_options, from),
 	PACK_NUMBER(struct hook_options, body_max, UINT64_MAX),
-};
-/* And behind these: hooks that wait at a door. */
-static const struct pack_field door_fields[] = {
+	/* Where a hold ends with header lines of its own. */
+	PACK_SWITCH(struct hook_options, reply_given, 1, 1),
+	PACK_TEXT(struct hook_options, reply_lines),
+	/* Of a hook that waits at a door. */
 	PACK_TEXT(struct hook_options, on),
 	PACK_TEXT(struct hook_options, key),
 };
 static const struct pack_layout layout = PACK_LAYOUT(fields);
 static const struct pack_layout more_layout = PACK_LAYOUT(more_fields);
-static const struct pack_layout door_layout = PACK_LAYOUT(door_fields);
+
+static bool has_more(const struct hook_options *o)
+{
+	return o->from.len || o->body_max || o->reply_given || o->on.len;
+}
 
 void options_put(struct buf *out, const struct hook_options *o)
 {
-	bool more = o->from.len || o->body_max || o->on.len;
-
-	if (more || o->expires_ms || o->shots || o->json || o->release || o->reply_ms)
+	if (has_more(o) || o->expires_ms || o->shots || o->json || o->release || o->reply_ms)
 		pack_put(out, &layout, o);
-	if (more)
+	if (has_more(o))
 		pack_put(out, &more_layout, o);
-	if (o->on.len)
-		pack_put(out, &door_layout, o);
 }
 
 int options_take(struct slice bytes, struct hook_options *ret_options)
@@ -43,9 +44,7 @@ int options_take(struct slice bytes, struct hook_options *ret_options)
 
 	if (bytes.len && pack_take(&bytes, &layout, &o) != 1)
 		return FISH_EFORMAT;
-	if (bytes.len && (pack_take(&bytes, &more_layout, &o) != 1 || !(bytes.len || o.from.len || o.body_max)))
-		return FISH_EFORMAT;
-	if (bytes.len && (pack_take(&bytes, &door_layout, &o) != 1 || bytes.len || !o.on.len))
+	if (bytes.len && (pack_take(&bytes, &more_layout, &o) != 1 || bytes.len || !has_more(&o)))
 		return FISH_EFORMAT;
 	*ret_options = o;
 	return 0;

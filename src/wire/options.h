@@ -14,6 +14,8 @@ struct hook_options {
 	struct slice reply_body;     /* … and the bytes */
 	struct slice from;           /* the sender's name; empty: nobody is checked */
 	uint64_t     body_max;       /* bytes; 0: what the door lets in */
+	bool         reply_given;    /* as header lines and any bytes; else reply_body is JSON */
+	struct slice reply_lines;    /* "Name: value\r\n" */
 	struct slice on, key;        /* the door's name and whose deliveries; empty: none */
 };
 

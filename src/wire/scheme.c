@@ -261,3 +261,26 @@ bool scheme_signs_url(const struct scheme *s)
 {
 	return s->row.kind == KIND_TWILIO || s->row.kind == KIND_HTTP || scheme_signs(&s->row, "{url}");
 }
+
+void scheme_told_id(const struct scheme *s, const struct scheme_request *r, struct scheme_result *ret)
+{
+	struct scheme_check c = { .s = s, .row = &s->row, .r = r, .ret = ret };
+
+	*ret = (struct scheme_result){ .verdict = SCHEME_NO_MATCH };
+	find_id(&c);
+	json_decref(c.json);
+}
+
+static bool is_named(struct slice header, const char *name)
+{
+	return name != NULL && slice_eq_nocase(header, slice_of(name));
+}
+
+bool scheme_signs_in(const struct scheme *s, struct slice header)
+{
+	const struct scheme_row *other =
+		s->row.otherwise != NULL ? scheme_row_find(slice_of(s->row.otherwise)) : NULL;
+
+	return is_named(header, s->row.header) || is_named(header, s->row.second)
+	       || (other != NULL && is_named(header, other->header));
+}

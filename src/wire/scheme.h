@@ -120,6 +120,11 @@ enum scheme_verdict scheme_verify(const struct scheme *s, const struct scheme_re
 enum scheme_verdict scheme_certificate_url(const struct scheme *s, const struct scheme_request *r, struct buf *ret_url,
                                            struct scheme_result *ret);
 
+/* The id that a request says it has, whoever signed it: for a person who vouches for it. ret->id_len 0: none. */
+void scheme_told_id(const struct scheme *s, const struct scheme_request *r, struct scheme_result *ret);
+/* Does a signature of this scheme stand in that header? */
+bool scheme_signs_in(const struct scheme *s, struct slice header);
+
 /* Signs with each of r's secrets (with the first where the scheme has room for one): appends header lines
  * "Name: value\r\n". id: for schemes that sign one. ret_body: what to send if the signature stands in the
  * body, else it is left empty and r->body goes as it is. FISH_EINVAL with words: the scheme cannot be signed

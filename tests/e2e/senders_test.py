@@ -4,12 +4,13 @@ import hashlib
 import hmac
 import http.client
 import json
+import re
 import time
 import unittest
 from urllib.parse import quote, urlsplit
 
 from lib import PATIENCE_S, program
-from crew import Broker, Crew, poll
+from crew import Broker, Crew, Failed, poll
 
 SECRET = "geheim 1/2: s3cr3t"
 OLD_SECRET = "older: 0123456789"
@@ -153,6 +154,31 @@ class Senders(unittest.TestCase):
         status, text, _ = self.ask(url, zoom(body), body)
         self.assertEqual((status, json.loads(text)),
                          (200, {"plainToken": "qgg8vl", "encryptedToken": mac(b"qgg8vl").hexdigest()}))
+
+    def test_what_was_refused_is_put_back(self):
+        flow, url = self.take("github", messages=2)
+        forged = github(b'{"n": 1}', "another")
+        self.assertEqual(self.post(url, b'{"n": 1}', {**forged, "X-GitHub-Delivery": "d-1"}), 401)
+        self.assertEqual(self.post(url, b'{"n": 2}', {}), 401)
+        book, = self.server.flow(flow)["ledger"]
+        first, second = (request["number"] for request in book["requests"])
+        self.assertEqual([(r["fate"], r["status"], r["text"]) for r in book["requests"]],
+                         [("refused", 401, '{"n": 1}'), ("refused", 401, '{"n": 2}')])
+        self.assertIn(["x-hub-signature-256", "…"], book["requests"][0]["headers"])
+        told = self.server.command("show", flow)
+        self.assertRegex(told, rf"(?s)Requests that were not stored\n  in  2 refused since .*\n +{first}  .*UTC  "
+                               r'refused 401  POST from 127\.0\.0\.1\S*, 8 bytes \{"n": 1\}\n +no-match: ')
+        self.assertEqual(self.server.command("redeliver", flow, str(first)), f"delivered to {flow}\n")
+        self.assertEqual(json.loads(self.server.command("redeliver", flow, str(second), "--json")),
+                         {"id": flow, "number": second})
+        self.wait_end(flow, {"n": 2})
+        for number, why in ((first, "it was put back already"), (4711, "the ledger has no such request"),
+                            ("x", "tell which request with ?number=N")):
+            with self.assertRaisesRegex(Failed, "failed with 1: .*" + re.escape(why)):
+                self.server.command("redeliver", flow, str(number))
+        log = self.server.log.read_text()
+        self.assertIn(f"hook.redelivered flow={flow} hook=0 number={first}", log)
+        self.assertNotIn(forged["X-Hub-Signature-256"].partition("=")[2], log + told)
 
     def test_no_secret_and_no_signature_is_ever_logged(self):
         flow, url = self.take("github")

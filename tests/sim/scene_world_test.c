@@ -53,7 +53,10 @@ static void replies(fish_flow *f, const fish_msg *in)
 
 		if (fish_true(m, "/late"))
 			fish_sleep(f, 20 * FISH_SECOND);
-		if (!fish_true(m, "/silent"))
+		if (fish_true(m, "/bytes"))
+			fish_reply_with(f, m, &(fish_response){
+				.headers = (const char *const[]){ "Content-Type: text/xml", NULL }, .body = "<\0>", .len = 3 });
+		else if (!fish_true(m, "/silent"))
 			fish_reply(f, m, 409, "{who: %s, how: %s, q: %s, a: %s}", who, fish_header(m, ":method"),
 			           fish_header(m, ":query"), fish_str(m, "/a"));
 	}
@@ -188,6 +191,11 @@ static void is_held(fish_sim *s, void *arg)
 	fish_sim_check(s, strcmp(fish_str(heard, "/how"), "PUT") == 0);
 	fish_sim_check(s, strcmp(fish_str(heard, "/q"), "b=2") == 0);
 	fish_sim_check(s, strcmp(fish_str(heard, "/a"), "1") == 0);
+	fish_sim_check(s, strcmp(fish_header(heard, "Content-Type"), "application/json") == 0);
+	fish_sim_check(s, fish_sim_post(s, url, "m0", "{bytes: true}") == 200);
+	heard = fish_sim_heard(s);
+	fish_sim_check(s, heard->len == 3 && memcmp(heard->body, "<\0>", 3) == 0);
+	fish_sim_check(s, strcmp(fish_header(heard, "Content-Type"), "text/xml") == 0);
 	fish_sim_check(s, fish_sim_now(s) == since);
 	/* Nobody replies in time: the fallback, and not later for a crash meanwhile. */
 	fish_sim_check(s, fish_sim_post(s, url, "m1", "{late: true}") == 202);

@@ -225,7 +225,7 @@ enum { UNTOLD = 1 };      /* no code of the engine: nobody has answered yet */
 struct knock {
 	struct delivery delivery;
 	int             status;       /* 0: nothing yet */
-	char            answer[80];
+	char            answer[80], lines[120];
 };
 
 static inline void knock_done(struct delivery *d, int status)
@@ -235,6 +235,8 @@ static inline void knock_done(struct delivery *d, int status)
 	assert_int_equal(n->status, 0);
 	n->status = status;
 	snprintf(n->answer, sizeof n->answer, "%.*s", (int)d->answer.len, d->answer.len ? d->answer.ptr : "");
+	snprintf(n->lines, sizeof n->lines, "%.*s", d->answer_lines.len ? (int)d->answer_lines.len : 4,
+	         d->answer_lines.len ? d->answer_lines.ptr : d->answer_lines.ptr ? "none" : "JSON");
 }
 
 /* Hands in a delivery; the answer may come later. url may be a token, a URL or a text that holds one. */

@@ -186,6 +186,12 @@ static inline struct entry make(struct chance *c, enum entry_kind kind)
 		e.status = (int)any_number(c, 31);
 		e.body = any_text(c);
 		break;
+	case ENTRY_ANSWER:
+		e.message_seq = any_number(c, 64);
+		e.status = (int)any_number(c, 31);
+		e.meta = any_text(c);
+		e.body = any_text(c);
+		break;
 	case ENTRY_CHILDREN:
 		e.added = any_number(c, 64);
 		e.ended = any_number(c, 64);

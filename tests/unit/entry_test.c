@@ -138,6 +138,8 @@ static void bytes_of_each_kind_are_pinned(void **state)
 		{ { .kind = ENTRY_DOOR, .time_ms = 1, .name = SLICE_LIT("n"), .life = 2, .started_ms = 3, .added = 4,
 		    .cancelled_ms = 5, .message_seq = 6, .hooks = SLICE_LIT("h"), .published = SLICE_LIT("p") },
 		  SLICE_LIT("\x10\x0e\1\1n\0\0\2\3\4\5\6\1h\1p") },
+		{ { .kind = ENTRY_ANSWER, .time_ms = 1, .message_seq = 5, .status = 200, .meta = SLICE_LIT("A: b\r\n"),
+		    .body = SLICE_LIT("c") }, SLICE_LIT("\x11\x0d\1\5\xc8\1\6A: b\r\n\1c") },
 		{ { .kind = ENTRY_END, .time_ms = 1, .status = END_FAILED, .name = SLICE_LIT("y"),
 		    .body = SLICE_LIT("r") }, SLICE_LIT("\x0e\x06\1\2\1y\1r") },
 	};

@@ -99,6 +99,30 @@ static const char waiting_flow[] =
 	"\"next_ms\":1795428843000}],"
 	"\"journal\":[{\"seq\":0,\"time_ms\":1795428828000,\"entry\":\"start\",\"text\":\"started as order\"}]}";
 
+static void test_show_of_what_was_not_stored(void **state)
+{
+	(void)state;
+	struct buf out = shown(&plain,
+		"{\"hooks\":[{\"number\":2,\"name\":\"paid\"}],\"ledger\":["
+		"{\"hook\":0,\"since_ms\":1795428828000,\"duplicates\":2,\"questions\":1,\"refused\":0,"
+		"\"late\":0,\"put_back\":0,\"requests\":[]},"
+		"{\"hook\":2,\"since_ms\":1795428828000,\"duplicates\":0,\"questions\":0,\"refused\":3,"
+		"\"late\":1,\"put_back\":0,\"requests\":["
+		"{\"number\":17,\"time_ms\":1795428828250,\"fate\":\"refused\",\"status\":401,"
+		"\"method\":\"POST\",\"why\":\"no-match: \\u001b[2J\",\"len\":300000,\"kept\":false,\"text\":\"\","
+		"\"headers\":[[\":peer\",\"192.0.2.1\"],[\"x-sig\",\"…\"]]},"
+		"{\"number\":18,\"time_ms\":1795428828000,\"fate\":\"duplicate\",\"status\":0,"
+		"\"method\":\"PUT\",\"len\":2}]}]}");
+	has(&out, "Requests that were not stored\n");
+	has(&out, "  hook 0  2 duplicates, 1 question since 2026-11-23 10:13:48 UTC\n");
+	has(&out, "  paid  3 refused, 1 late since 2026-11-23 10:13:48 UTC\n");
+	has(&out, "      17  2026-11-23 10:13:48.250 UTC  refused 401  POST from 192.0.2.1, 300000 bytes \n"
+		"          no-match: \\x1b[2J; too long to be kept\n");
+	has(&out, "      18  2026-11-23 10:13:48.000 UTC  duplicate  PUT, 2 bytes \n");
+	lacks(&out, "x-sig");
+	buf_fini(&out);
+}
+
 static void test_show_of_a_waiting_flow(void **state)
 {
 	(void)state;
@@ -287,6 +311,7 @@ int main(void)
 		cmocka_unit_test(test_spans),
 		cmocka_unit_test(test_moments),
 		cmocka_unit_test(test_show_of_a_waiting_flow),
+		cmocka_unit_test(test_show_of_what_was_not_stored),
 		cmocka_unit_test(test_each_kind_of_wait),
 		cmocka_unit_test(test_kinds_that_are_new),
 		cmocka_unit_test(test_values_stay_as_they_were_sent),

@@ -42,7 +42,7 @@ static bool packed_find(struct slice packed, uint32_t hook, uint64_t n, int64_t 
 {
 	struct id key = key_of(n);
 
-	struct seen_told told;
+	struct reply told;
 
 	return seen_packed_find(packed, hook, &key, now_ms, &told);
 }
@@ -315,6 +315,48 @@ static void packed_holds_no_more_than_the_bound(void **state)
 	seen_free(s);
 }
 
+/* Bytes of before there were header lines stay as they are; those with lines have a bit that no status has. */
+static void what_was_told_is_packed_in_bytes_that_stay(void **state)
+{
+	(void)state;
+	static const char *const packed_as[] = { "\xc8\1\2[]", "\xcc\x81\x80\x80\x08\6A: b\r\n\1\0", "\xc8\x81\x80\x80\x08\0\0" };
+	static const size_t lens[] = { 5, 14, 7 };
+	const struct reply told[] = {
+		{ 200, SLICE_NONE, SLICE_LIT("[]") },
+		{ 204, SLICE_LIT("A: b\r\n"), { "", 1 } },
+		{ 200, { "", 0 }, SLICE_NONE },
+	};
+
+	for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+		struct seen *s = seen_new();
+		struct seen *again = seen_new();
+		struct id key = key_of(1);
+		struct reply found;
+		struct buf out;
+
+		seen_add(s, &(struct seen_entry){ .key = key, .time_ms = NOW, .seq = 9 });
+		seen_reply(s, 9, 1, &told[i]);
+		buf_init(&out, SIZE_MAX);
+		seen_pack(&out, 1, s);
+		assert_true(out.len > lens[i]);
+		assert_memory_equal(out.ptr + out.len - lens[i], packed_as[i], lens[i]);
+		assert_true(seen_packed_find(buf_slice(&out), 1, &key, NOW, &found));
+		assert_int_equal(found.status, told[i].status);
+		assert_true(slice_eq(found.lines, told[i].lines) && slice_eq(found.body, told[i].body));
+		assert_int_equal(found.lines.ptr == NULL, told[i].lines.ptr == NULL);
+		buf_reset(&out);
+		seen_keep(&out, s);
+		assert_int_equal(seen_restore(again, buf_slice(&out)), 0);
+		const struct reply *kept = &find(again, 1, NOW)->reply->told;
+
+		assert_true(slice_eq(kept->lines, told[i].lines) && slice_eq(kept->body, told[i].body));
+		assert_int_equal(kept->lines.ptr == NULL, told[i].lines.ptr == NULL);
+		buf_fini(&out);
+		seen_free(s);
+		seen_free(again);
+	}
+}
+
 /* Cut anywhere, a row finds less, and nothing beyond its end is read. */
 static void damaged_rows_find_nothing(void **state)
 {
@@ -330,11 +372,11 @@ static void damaged_rows_find_nothing(void **state)
 	for (size_t len = 0; len < packed.len; len++) {
 		char *exact = xstrndup(packed.ptr, len);
 
-		assert_false(seen_packed_find((struct slice){ exact, len }, 1, &key, NOW, &(struct seen_told){ 0 }));
+		assert_false(seen_packed_find((struct slice){ exact, len }, 1, &key, NOW, &(struct reply){ 0 }));
 		free(exact);
 	}
-	assert_false(seen_packed_find(SLICE_LIT("\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"), 1, &key, NOW, &(struct seen_told){ 0 }));
-	assert_false(seen_packed_find(SLICE_LIT("\1\1KKKKKKKKKKKKKKKK\x80\0"), 1, &key, NOW, &(struct seen_told){ 0 }));
+	assert_false(seen_packed_find(SLICE_LIT("\1\xff\xff\xff\xff\xff\xff\xff\xff\xff\1"), 1, &key, NOW, &(struct reply){ 0 }));
+	assert_false(seen_packed_find(SLICE_LIT("\1\1KKKKKKKKKKKKKKKK\x80\0"), 1, &key, NOW, &(struct reply){ 0 }));
 	buf_fini(&packed);
 	seen_free(s);
 }
@@ -352,6 +394,7 @@ int main(void)
 		cmocka_unit_test(any_history_agrees_with_a_list),
 		cmocka_unit_test(packed_ids_are_found_by_hook_and_window),
 		cmocka_unit_test(packed_holds_no_more_than_the_bound),
+		cmocka_unit_test(what_was_told_is_packed_in_bytes_that_stay),
 		cmocka_unit_test(damaged_rows_find_nothing),
 	};
 

@@ -148,10 +148,12 @@ static void entries_read_as_sentences(void **state)
 		{ { .kind = ENTRY_PATCH, .name = SLICE_LIT("new-price") }, "patch new-price" },
 		{ { .kind = ENTRY_PUBLISH, .name = SLICE_LIT("place"), .body = SLICE_LIT("[1]") },
 		  "published place: 3 bytes [1]" },
-		{ { .kind = ENTRY_REPLY, .message_seq = 9, .status = 409, .body = SLICE_LIT("{\"a\": 1}") },
-		  "replied 409 to the delivery of entry 9: 8 bytes {\"a\": 1}" },
+		{ { .kind = ENTRY_REPLY, .status = 200, .message_seq = 4, .body = SLICE_LIT("[]") },
+		  "reply 200 to the delivery of entry 4: 2 bytes []" },
+		{ { .kind = ENTRY_ANSWER, .status = 204, .message_seq = 4, .meta = SLICE_LIT("A: b\r\n") },
+		  "reply 204 to the delivery of entry 4: 1 header, 0 bytes" },
 		{ { .kind = ENTRY_REPLY, .message_seq = 9, .status = 204 },
-		  "replied 204 to the delivery of entry 9: 0 bytes" },
+		  "reply 204 to the delivery of entry 9: 0 bytes" },
 		{ { .kind = ENTRY_RENEW, .body = SLICE_LIT("{}") }, "renewed with 2 bytes {}" },
 	};
 

@@ -1,0 +1,260 @@
+/* engine_ledger_test.c - requests that were not stored: their fates in `show`, and how one is put back. */
+#include "engine_kit.h"
+
+static const char *const secrets[] = { "It's a Secret to Everybody", NULL };
+static const fish_sender github = { .name = "github", .scheme = "github", .secrets = secrets };
+static const fish_sender stripe = { .name = "stripe", .scheme = "stripe", .secrets = secrets };
+static const fish_sender own = {
+	.name = "own", .secrets = secrets, .scheme = "hmac-sha256 header=X-Check encoding=hex sign={body}" };
+static const fish_sender meta = { .name = "meta", .handshake = "meta", .token = "let me in" };
+static const fish_sender *const senders[] = { &github, &stripe, &own, &meta, NULL };
+
+/* Takes two messages from the sender that its input names, then ends. */
+static void two(fish_flow *f, const fish_msg *in)
+{
+	fish_hook_options o = { .body_max = 100, .json = true };
+	int n = 0;
+
+	for (size_t i = 0; senders[i]; i++)
+		if (strcmp(senders[i]->name, fish_str(in, "/from")) == 0)
+			o.from = senders[i];
+	if (fish_true(in, "/held"))
+		o.reply_ms = FISH_MINUTE;
+	fish_hook *h = fish_spawn_with(f, "h", &o);
+
+	fish_log(f, "url %s", fish_url(h));
+	for (const fish_msg *m; n < 2 && (m = fish_next(h, FISH_FOREVER)); n++)
+		fish_publish(f, "last", "{body: %-s, type: %s}", fish_raw(m, ""), fish_header(m, "X-GitHub-Event"));
+	if (fish_true(in, "/closes")) {
+		fish_close(h);
+		fish_sleep(f, FISH_HOUR);
+	}
+}
+
+static const fish_def flows[] = { FISH_FLOW(two), FISH_END };
+static const fish_program program = { .flows = flows, .senders = senders };
+
+static int64_t park_of(void **state)
+{
+	return *(const int64_t *)*state;
+}
+
+static int ask(struct kit *k, const char *method, const char *lines, const char *body)
+{
+	struct knock n = { .status = 0 };
+	const char *at = strstr(k->log.ptr, "/h/");
+	char text[400];
+
+	snprintf(text, sizeof text, ":method: %s\n:query: \n:peer: 192.0.2.1\n%s", method, lines);
+	n.delivery = (struct delivery){
+		.token = { at + 3, TOKEN_TEXT_SIZE - 1 }, .method = slice_of(method), .body = slice_of(body),
+		.meta = slice_of(text), .done = knock_done };
+	engine_deliver(k->engine, &n.delivery);
+	kit_turn(k);
+	assert_int_not_equal(n.status, 0);
+	return n.status;
+}
+
+struct putting {
+	struct redeliver redeliver;
+	struct buf       room;
+	int              rc;
+	char             why[200];
+};
+
+static void put_done(struct redeliver *r, int rc, const char *why)
+{
+	struct putting *p = container_of(r, struct putting, redeliver);
+
+	assert_int_equal(p->rc, UNTOLD);
+	p->rc = rc;
+	snprintf(p->why, sizeof p->why, "%s", why);
+	buf_fini(&p->room);
+}
+
+static void put_begin(struct kit *k, struct putting *p, struct id id, uint64_t number)
+{
+	*p = (struct putting){ .rc = UNTOLD };
+	buf_init(&p->room, SIZE_MAX);
+	p->redeliver = (struct redeliver){ .id = id, .number = number, .room = &p->room, .done = put_done };
+	engine_redeliver(k->engine, &p->redeliver);
+}
+
+static void assert_put(struct kit *k, struct id id, uint64_t number, int rc, const char *why)
+{
+	struct putting p;
+
+	put_begin(k, &p, id, number);
+	kit_turn(k);
+	if (p.rc != rc || !strstr(p.why, why))
+		fail_msg("%llu: %d %s", (unsigned long long)number, p.rc, p.why);
+}
+
+static void assert_shows(struct kit *k, struct id id, const char *words)
+{
+	const char *all = kit_show(k, id);
+
+	if (!strstr(all, words))
+		fail_msg("no %s in\n%s", words, all);
+}
+
+static const char delivery[] = "x-github-delivery: d1\nx-github-event: push\nx-hub-signature-256: sha256=0badc0de\n";
+
+static void a_forged_one_is_shown_and_put_back_once(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "two", "{\"from\": \"github\"}");
+
+	assert_int_equal(ask(&k, "POST", delivery, "{\"n\": 1}"), 401);
+	assert_shows(&k, id, "\"ledger\": [{\"hook\": 0, \"since_ms\": ");
+	assert_shows(&k, id, "\"number\": 1, ");
+	assert_shows(&k, id, "\"fate\": \"refused\", \"status\": 401, \"method\": \"POST\", \"why\": \"");
+	assert_shows(&k, id, "[\"x-github-event\", \"push\"], [\"x-hub-signature-256\", \"…\"]");
+	assert_put(&k, id, 2, FISH_ENOTFOUND, "no such request");
+	assert_put(&k, (struct id){ { 1 } }, 1, FISH_ENOTFOUND, "no such request");
+	assert_put(&k, id, 1, 0, "");
+	assert_shows(&k, id, "\"published\": {\"last\": {\"body\": {\"n\": 1}, \"type\": \"push\"}}");
+	assert_shows(&k, id, "\"fate\": \"put back\"");
+	assert_non_null(strstr(k.events.ptr, "hook.redelivered"));
+	assert_null(strstr(k.events.ptr, "0badc0de"));
+	assert_put(&k, id, 1, FISH_EINVAL, "put back already");
+	kit_crash(&k, KIT_KEPT);
+	assert_shows(&k, id, "\"n\": 1}");            /* what is stored stays … */
+	assert_shows(&k, id, "\"ledger\": []");       /* … and the ledger goes */
+	assert_put(&k, id, 1, FISH_ENOTFOUND, "no such request");
+	kit_close(&k);
+}
+
+/* The id is the sender's own, though nobody signed it: its genuine retry is known. */
+static void what_is_put_back_is_known_by_its_id(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "two", "{\"from\": \"stripe\"}");
+
+	assert_int_equal(ask(&k, "POST", "", "{\"id\": \"evt_1\"}"), 401);
+	assert_int_equal(ask(&k, "POST", "", "{\"id\": \"evt_1\"}"), 401);
+	assert_int_equal(ask(&k, "POST", "", "{\"id\": \"evt_2\"}"), 401);
+	assert_put(&k, id, 1, 0, "");
+	assert_put(&k, id, 2, FISH_EINVAL, "has been stored already");
+	assert_put(&k, id, 3, 0, "");
+	assert_string_equal(kit_end(&k, id), "done null");
+	kit_close(&k);
+}
+
+static void what_is_late_or_not_fit_stays_out(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "two", "{\"closes\": true}");
+
+	assert_int_equal(ask(&k, "POST", "", "no JSON"), 400);                         /* 1 */
+	assert_int_equal(ask(&k, "GET", "", ""), 405);                                 /* 2 */
+	char big[102] = "\"";
+
+	memset(big + 1, 'a', 99);
+	big[100] = '"';
+	assert_int_equal(ask(&k, "POST", "", big), 413);                               /* 3 */
+	assert_int_equal(kit_post(&k, k.log.ptr, "1", "a"), 200);                      /* 4 */
+	assert_int_equal(kit_post(&k, k.log.ptr, "1", "a"), 200);                      /* 5: a duplicate */
+	assert_put(&k, id, 1, FISH_EINVAL, "not JSON");
+	assert_put(&k, id, 3, FISH_EINVAL, "more bytes than its hook takes");
+	assert_put(&k, id, 4, FISH_ENOTFOUND, "no such request");
+	assert_put(&k, id, 5, FISH_EINVAL, "duplicate of what is stored");
+	assert_int_equal(kit_post(&k, k.log.ptr, "2", "b"), 200);
+	assert_int_equal(kit_post(&k, k.log.ptr, "3", "c"), 410);                      /* 7 */
+	assert_shows(&k, id, "\"duplicates\": 1, \"questions\": 0, \"refused\": 3, \"late\": 1");
+	assert_shows(&k, id, "\"fate\": \"late\", \"status\": 410, \"method\": \"POST\", \"why\": \"the hook is closed\"");
+	assert_put(&k, id, 7, FISH_EGONE, "its hook is closed");
+	kit_pass(&k, FISH_HOUR);
+	assert_string_equal(kit_end(&k, id), "done null");
+	assert_int_equal(kit_post(&k, k.log.ptr, "4", "d"), 410);                      /* 8 */
+	assert_shows(&k, id, "\"state\": \"ended\"");
+	assert_shows(&k, id, "\"why\": \"the flow has ended\"");
+	assert_put(&k, id, 8, FISH_EGONE, "its flow has ended");
+	kit_close(&k);
+}
+
+static void a_question_is_noted(void **state)
+{
+	struct kit k;
+	struct knock n = { .status = 0 };
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "two", "{\"from\": \"meta\"}");
+
+	n.delivery = (struct delivery){
+		.token = { strstr(k.log.ptr, "/h/") + 3, TOKEN_TEXT_SIZE - 1 }, .method = SLICE_LIT("GET"), .done = knock_done,
+		.meta = SLICE_LIT(":method: GET\n:query: hub.mode=subscribe&hub.challenge=7&hub.verify_token=let+me+in\n") };
+	engine_deliver(k.engine, &n.delivery);
+	kit_turn(&k);
+	assert_int_equal(n.status, 200);
+	assert_shows(&k, id, "\"questions\": 1");
+	assert_null(strstr(kit_show(&k, id), "let+me+in"));
+	assert_put(&k, id, 1, FISH_EINVAL, "a question");
+	kit_close(&k);
+}
+
+/* Of a scheme that the user has described, too. */
+static void no_signature_is_ever_shown(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "two", "{\"from\": \"own\"}");
+
+	assert_int_equal(ask(&k, "POST", "x-check: 4711\nauthorization: Basic 4711\ncookie: a=4711\nx-other: 1\n", "{}"), 401);
+	assert_shows(&k, id, "[\"x-check\", \"…\"], [\"authorization\", \"…\"], [\"cookie\", \"…\"], [\"x-other\", \"1\"]");
+	assert_null(strstr(kit_show(&k, id), "4711"));
+	kit_close(&k);
+}
+
+static void nobody_hears_of_it_before_it_is_durable(void **state)
+{
+	struct kit k;
+	struct putting p;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "two", "{\"from\": \"github\", \"held\": true}");
+
+	assert_int_equal(ask(&k, "POST", delivery, "{\"n\": 1}"), 401);
+	store_memory_hold(k.store, true);
+	put_begin(&k, &p, id, 1);
+	for (int i = 0; i < 3; i++)
+		engine_turn(k.engine);
+	assert_int_equal(p.rc, UNTOLD);
+	for (int i = 0; i < 9 && p.rc == UNTOLD && store_memory_pending(k.store); i++) {
+		store_memory_complete(k.store, MEMORY_COMMIT_FAILS);
+		engine_turn(k.engine);
+	}
+	assert_int_equal(p.rc, FISH_ESTORE);          /* rolled back */
+	store_memory_hold(k.store, false);
+	kit_pass(&k, FISH_MINUTE);
+	assert_shows(&k, id, "\"fate\": \"refused\"");
+	put_begin(&k, &p, id, 1);
+	kit_turn(&k);
+	assert_int_equal(p.rc, 0);                    /* and is not held for a reply */
+	kit_close(&k);
+}
+
+#define STORY(fn, park) { #fn, fn, NULL, NULL, (void *)&(park) }
+#define STORIES(park) \
+	STORY(a_forged_one_is_shown_and_put_back_once, park), \
+	STORY(what_is_put_back_is_known_by_its_id, park), \
+	STORY(what_is_late_or_not_fit_stays_out, park), \
+	STORY(a_question_is_noted, park), \
+	STORY(no_signature_is_ever_shown, park), \
+	STORY(nobody_hears_of_it_before_it_is_durable, park)
+
+int main(void)
+{
+	static const int64_t stay = 3600 * 1000;
+	static const int64_t park = -1;
+	const struct CMUnitTest tests[] = { STORIES(stay), STORIES(park) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
