@@ -29,7 +29,7 @@ static void in_time(fish_sim *s, void *)
 
 int test()
 {
-	static const fish_program program = { .flows = flows, .peers = nullptr, .reserved = {} };
+	static const fish_program program = { .flows = flows, .peers = nullptr, .senders = nullptr, .doors = nullptr, .reserved = {} };
 	fish_sim_options o = {};
 	o.program = &program;
 	return fish_sim_each_crash(&o, in_time, nullptr);
@@ -37,6 +37,6 @@ int test()
 
 int main(int argc, char **argv)
 {
-	static const fish_program program = { .flows = flows, .peers = nullptr, .reserved = {} };
+	static const fish_program program = { .flows = flows, .peers = nullptr, .senders = nullptr, .doors = nullptr, .reserved = {} };
 	return fish_main(argc, argv, &program);
 }
