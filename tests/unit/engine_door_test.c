@@ -289,6 +289,7 @@ static void boxes_and_flows_live_on_for_ever(void **state)
 		if (i % 170 == 0)
 			kit_crash(&k, KIT_KEPT);
 	}
+	assert_non_null(strstr(kit_show(&k, id), "\"door\": \"shop\", \"key\": \"k\""));
 	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":499,\"text\":\"x\"}"), 200);
 	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":999,\"text\":\"z\",\"last\":true}"), 200);
 	assert_string_equal(kit_end(&k, id), "done \"aaaaaz\"");
@@ -348,6 +349,21 @@ static void so_many_are_kept_of_a_key(void **state)
 
 	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":-1,\"text\":\"z\",\"last\":true}"), 200);
 	assert_string_equal(kit_end(&k, id), "done \"z\"");
+	kit_close(&k);
+}
+
+static void so_many_are_kept_in_all(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":1}"), 200);
+	kit_crash(&k, KIT_LOST);                   /* it is in memory */
+	k.engine->parked.untaken = 1000 * 1000;    /* no test has the time to bring them */
+	assert_int_equal(post(&k, "shop", "{\"for\":\"other\",\"id\":2}"), 429);
+	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":3}"), 200);
+	k.engine->parked.untaken = 1000 * 1000 - 1;
+	assert_int_equal(post(&k, "shop", "{\"for\":\"other\",\"id\":2}"), 200);
 	kit_close(&k);
 }
 
@@ -488,6 +504,7 @@ int main(void)
 		cmocka_unit_test_prestate(what_has_no_room_waits, &never),
 		cmocka_unit_test_prestate(what_has_no_room_waits, &always),
 		cmocka_unit_test_prestate(so_many_are_kept_of_a_key, &never),
+		cmocka_unit_test_prestate(so_many_are_kept_in_all, &never),
 		cmocka_unit_test_prestate(each_delivery_starts_a_flow_once, &never),
 		cmocka_unit_test_prestate(each_delivery_starts_a_flow_once, &always),
 		cmocka_unit_test_prestate(keys_are_headers_or_members, &always),
