@@ -385,6 +385,26 @@ static void each_delivery_starts_a_flow_once(void **state)
 	kit_close(&k);
 }
 
+static void a_flow_is_told_of_when_it_is_durable(void **state)
+{
+	for (enum kit_commit how = KIT_LOST; how <= KIT_KEPT; how++) {
+		struct kit k;
+		struct knock n;
+
+		kit_open(&k, &program, park_of(state));
+		store_memory_hold(k.store, true);
+		come(&k, &n, "each", "", "{\"id\":1,\"text\":\"a\"}");
+		kit_until_commit(&k);
+		assert_int_equal(n.status, 0);
+		kit_crash(&k, how);
+		assert_int_equal(n.status, 503);
+		assert_int_equal(post(&k, "each", "{\"id\":1,\"text\":\"a\"}"), 200);
+		assert_int_equal(kit_figures(&k).duplicates, how == KIT_KEPT);
+		assert_int_equal(kit_figures(&k).starts, how == KIT_LOST);
+		kit_close(&k);
+	}
+}
+
 static void keys_are_headers_or_members(void **state)
 {
 	struct kit k;
@@ -507,6 +527,8 @@ int main(void)
 		cmocka_unit_test_prestate(so_many_are_kept_in_all, &never),
 		cmocka_unit_test_prestate(each_delivery_starts_a_flow_once, &never),
 		cmocka_unit_test_prestate(each_delivery_starts_a_flow_once, &always),
+		cmocka_unit_test_prestate(a_flow_is_told_of_when_it_is_durable, &never),
+		cmocka_unit_test_prestate(a_flow_is_told_of_when_it_is_durable, &always),
 		cmocka_unit_test_prestate(keys_are_headers_or_members, &always),
 		cmocka_unit_test_prestate(forged_ones_and_questions, &always),
 		cmocka_unit_test_prestate(misuse_is_said, &always),
