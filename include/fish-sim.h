@@ -133,7 +133,7 @@ void fish_sim_call_back(fish_sim *s, const char *call, const char *pointer, cons
 const char *fish_sim_start(fish_sim *s, const char *flow, const char *json, ...) FISH_PRINTF(3) FISH_NONNULL;
 
 /* Posts the template to a hook's URL, as application/json, until somebody has answered; lets time pass while
- * the sender is held for a reply. url: the hook's. message_id: of the delivery; NULL: one that is never
+ * the sender is held for a reply. url: the hook's, or "/in/" and the name of a door. message_id: of the delivery; NULL: one that is never
  * used again. Result: the status; 0 after a failure. Records what a delivery does. Fails the scenario: the
  * template. */
 int fish_sim_post(fish_sim *s, const char *url, const char *message_id, const char *json, ...) FISH_PRINTF(4);

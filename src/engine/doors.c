@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 
 /* ---- making ready ---- */
 
@@ -22,17 +22,13 @@ static bool is_name(const char *name)
 {
 	size_t len = name ? strlen(name) : 0;
 
-	return len && len <= DOOR_NAME_BYTES_MAX && strspn(name, letters) + strspn(name, "._-") > 0
-	       && strspn(name, "._-abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == len
-	       && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+	return len && len <= DOOR_NAME_BYTES_MAX && strspn(name, LETTERS "._-") == len && strcmp(name, ".") != 0
+	       && strcmp(name, "..") != 0;
 }
 
 static bool is_field(const char *name)
 {
-	for (; *name; name++)
-		if (!strchr("!#$%&'*+-.^_`|~", *name) && !strchr(letters, *name))
-			return false;
-	return true;
+	return strspn(name, LETTERS "!#$%&'*+-.^_`|~") == strlen(name);
 }
 
 static int take_key(struct door *d, const fish_door *f, struct err *err)

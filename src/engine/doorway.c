@@ -126,6 +126,7 @@ static void by_key(struct delivery *d)
 		/* Nobody can wait for it, and its sender can do nothing about that. */
 		engine_log(d->engine, "door.nobody", "door=%.*s why=\"it has no %s that could be a key\"",
 		           (int)d->door.len, d->door.ptr, door_of(d)->key);
+		d->has_key = false;
 		delivery_tell(d, 200);
 	}
 	buf_fini(&key);
@@ -140,6 +141,8 @@ void doorway_deliver(struct delivery *d)
 		delivery_tell(d, 404);
 		return;
 	}
+	d->flow = (struct id){ { 0 } };
+	d->hook = 0;
 	d->has_key = d->message_id.len > 0;
 	if (d->has_key)
 		d->key = hash128(parts, sizeof parts / sizeof *parts);

@@ -286,7 +286,7 @@ void engine_run_flow(struct engine *e, struct flow *f)
 /* Is some flow on its way from the store, or about to be asked for? */
 static bool reads(const struct engine *e)
 {
-	return !list_empty(&e->loads) || !list_empty(&e->fetches) || e->due.asked || due_next_ms(e) <= e->now_ms;
+	return !list_empty(&e->loads) || !list_empty(&e->fetches) || !list_empty(&e->claims_asked) || e->due.asked || due_next_ms(e) <= e->now_ms;
 }
 
 static bool older(const struct flow *a, const struct flow *b)

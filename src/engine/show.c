@@ -89,6 +89,16 @@ static const char *end_name(int status)
 	return status == END_DONE ? "done" : status == END_FAILED ? "failed" : "cancelled";
 }
 
+static void put_door(struct buf *out, const struct hook *h)
+{
+	if (!h->options.on.len)
+		return;
+	buf_puts(out, ", \"door\": ");
+	buf_json_string(out, h->options.on);
+	buf_puts(out, ", \"key\": ");
+	buf_json_string(out, h->options.key);
+}
+
 static void put_hooks(struct buf *out, const struct flow *f)
 {
 
@@ -125,6 +135,7 @@ static void put_hooks(struct buf *out, const struct flow *f)
 			buf_json_string(out, slice_of(h->each));
 		else
 			buf_puts(out, "null");
+		put_door(out, h);
 		buf_putc(out, '}');
 	}
 	buf_putc(out, ']');

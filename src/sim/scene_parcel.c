@@ -85,7 +85,12 @@ struct ask *parcel_ask(fish_sim *s, const struct parcel *p)
 	struct ask *a = ask_new(s, ASK_DELIVERY);
 	const char *token = strstr(p->url, "/h/");
 
-	a->delivery.token = slice_of(token ? token + 3 : p->url);
+	const char *door = strstr(p->url, "/in/");
+
+	if (door && !token)
+		a->delivery.door = slice_of(door + 4);
+	else
+		a->delivery.token = slice_of(token ? token + 3 : p->url);
 	a->delivery.body = p->body;
 	a->delivery.meta = p->meta;
 	a->delivery.message_id = slice_of(p->message_id);

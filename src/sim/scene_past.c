@@ -37,6 +37,9 @@ bool past_acked(const fish_sim *s, const struct delivery *d)
 {
 	struct id key = acked_key(&d->flow, d->hook, &d->key);
 
+	/* It has no id to be known by, or was for nobody. */
+	if (d->door.len && !d->has_key)
+		return true;
 	return map_get(&s->acked, &key) != NULL;
 }
 
@@ -57,7 +60,8 @@ static struct past *began(fish_sim *s, const struct id *id, const struct entry *
 	list_push(&s->pasts, &p->link);
 	map_put(&s->past_by_id, id, p);
 	s->durable++;
-	if (e->source == SOURCE_HOOK && e->has_key)
+	/* One that a named door started has no parent: then e->flow is zero, as in the delivery. */
+	if ((e->source == SOURCE_HOOK || !e->source) && e->has_key)
 		acked(s, &e->flow, e);
 	scene_say(s, "%s %s begins with %.*s", p->name, p->text, (int)e->body.len,
 	          e->body.len ? e->body.ptr : "");

@@ -289,6 +289,7 @@ static void boxes_and_flows_live_on_for_ever(void **state)
 		if (i % 170 == 0)
 			kit_crash(&k, KIT_KEPT);
 	}
+	assert_non_null(strstr(kit_show(&k, id), "\"door\": \"shop\", \"key\": \"k\""));
 	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":499,\"text\":\"x\"}"), 200);
 	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":999,\"text\":\"z\",\"last\":true}"), 200);
 	assert_string_equal(kit_end(&k, id), "done \"aaaaaz\"");
@@ -351,6 +352,21 @@ static void so_many_are_kept_of_a_key(void **state)
 	kit_close(&k);
 }
 
+static void so_many_are_kept_in_all(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":1}"), 200);
+	kit_crash(&k, KIT_LOST);                   /* it is in memory */
+	k.engine->parked.untaken = 1000 * 1000;    /* no test has the time to bring them */
+	assert_int_equal(post(&k, "shop", "{\"for\":\"other\",\"id\":2}"), 429);
+	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":3}"), 200);
+	k.engine->parked.untaken = 1000 * 1000 - 1;
+	assert_int_equal(post(&k, "shop", "{\"for\":\"other\",\"id\":2}"), 200);
+	kit_close(&k);
+}
+
 static void each_delivery_starts_a_flow_once(void **state)
 {
 	struct kit k;
@@ -367,6 +383,26 @@ static void each_delivery_starts_a_flow_once(void **state)
 	assert_int_equal(count(kit_log_text(&k), "began with a of /in/each"), 1);
 	assert_int_equal(count(kit_log_text(&k), "began with b of"), 1);
 	kit_close(&k);
+}
+
+static void a_flow_is_told_of_when_it_is_durable(void **state)
+{
+	for (enum kit_commit how = KIT_LOST; how <= KIT_KEPT; how++) {
+		struct kit k;
+		struct knock n;
+
+		kit_open(&k, &program, park_of(state));
+		store_memory_hold(k.store, true);
+		come(&k, &n, "each", "", "{\"id\":1,\"text\":\"a\"}");
+		kit_until_commit(&k);
+		assert_int_equal(n.status, 0);
+		kit_crash(&k, how);
+		assert_int_equal(n.status, 503);
+		assert_int_equal(post(&k, "each", "{\"id\":1,\"text\":\"a\"}"), 200);
+		assert_int_equal(kit_figures(&k).duplicates, how == KIT_KEPT);
+		assert_int_equal(kit_figures(&k).starts, how == KIT_LOST);
+		kit_close(&k);
+	}
 }
 
 static void keys_are_headers_or_members(void **state)
@@ -488,8 +524,11 @@ int main(void)
 		cmocka_unit_test_prestate(what_has_no_room_waits, &never),
 		cmocka_unit_test_prestate(what_has_no_room_waits, &always),
 		cmocka_unit_test_prestate(so_many_are_kept_of_a_key, &never),
+		cmocka_unit_test_prestate(so_many_are_kept_in_all, &never),
 		cmocka_unit_test_prestate(each_delivery_starts_a_flow_once, &never),
 		cmocka_unit_test_prestate(each_delivery_starts_a_flow_once, &always),
+		cmocka_unit_test_prestate(a_flow_is_told_of_when_it_is_durable, &never),
+		cmocka_unit_test_prestate(a_flow_is_told_of_when_it_is_durable, &always),
 		cmocka_unit_test_prestate(keys_are_headers_or_members, &always),
 		cmocka_unit_test_prestate(forged_ones_and_questions, &always),
 		cmocka_unit_test_prestate(misuse_is_said, &always),
