@@ -89,31 +89,38 @@ static const char *end_name(int status)
 	return status == END_DONE ? "done" : status == END_FAILED ? "failed" : "cancelled";
 }
 
+static void put_url(struct buf *out, const struct flow *f, const struct hook *h)
+{
+	char token[TOKEN_TEXT_SIZE] = "";
+	struct buf url;
+
+	if (flow_is_box(f)) {
+		buf_puts(out, "null");
+		return;
+	}
+	(void)token_text(f->engine->tokens, f->key_id, &f->id, h->number, token);
+	buf_init(&url, SIZE_MAX);
+	buf_printf(&url, "%s/h/%s", f->base_url, token);
+	buf_json_string(out, buf_slice(&url));
+	buf_fini(&url);
+}
+
 static void put_hooks(struct buf *out, const struct flow *f)
 {
-
 	const char *comma = "";
 
 	buf_puts(out, ", \"hooks\": [");
 	for (size_t i = 0; i < f->nhooks; i++) {
 		const struct hook *h = &f->hooks[i];
-		char token[TOKEN_TEXT_SIZE] = "";
 
 		/* Nobody may have a URL whose hook could still be rolled back. */
 		if (h->batch > f->engine->durable_no)
 			continue;
-
-		(void)token_text(f->engine->tokens, f->key_id, &f->id, h->number, token);
 		buf_printf(out, "%s{\"number\": %u, \"name\": ", comma, h->number);
 		comma = ", ";
 		buf_json_string(out, slice_of(h->name));
 		buf_puts(out, ", \"url\": ");
-		struct buf url;
-
-		buf_init(&url, SIZE_MAX);
-		buf_printf(&url, "%s/h/%s", f->base_url, token);
-		buf_json_string(out, buf_slice(&url));
-		buf_fini(&url);
+		put_url(out, f, h);
 		buf_printf(out, ", \"open\": %s, \"received\": %llu, ", h->closed ? "false" : "true",
 		           (unsigned long long)h->received);
 		/* Without a run nobody can tell which of them the code has taken. */

@@ -413,6 +413,32 @@ static void forged_ones_and_questions(void **state)
 	kit_close(&k);
 }
 
+/* Its hooks are hooks like others, and a genuine token of one can be made with the key alone. */
+static void a_box_is_no_way_around_its_door(void **state)
+{
+	struct kit k;
+	const struct flow *box = NULL;
+	char token[TOKEN_TEXT_SIZE];
+
+	kit_open(&k, &program, park_of(state));
+	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":1}"), 200);
+	for (size_t i = 0; !box;) {
+		box = map_each(&k.engine->flows, &i);
+		assert_non_null(box);
+	}
+	struct id id = box->id;
+
+	for (uint32_t number = BOX_IN; number <= BOX_CLAIMS; number++) {
+		assert_int_equal(token_text(k.engine->tokens, box->key_id, &id, number, token), 0);
+		assert_int_equal(kit_post(&k, token, "{\"for\":\"k\",\"id\":2}", NULL), 404);
+	}
+	const char *shown = kit_show(&k, id);
+
+	assert_non_null(strstr(shown, "\"name\": \"in\", \"url\": null, \"open\": true, \"received\": 1"));
+	assert_null(strstr(shown, "/h/"));
+	kit_close(&k);
+}
+
 static void misuse_is_said(void **state)
 {
 	struct kit k;
@@ -492,6 +518,7 @@ int main(void)
 		cmocka_unit_test_prestate(each_delivery_starts_a_flow_once, &always),
 		cmocka_unit_test_prestate(keys_are_headers_or_members, &always),
 		cmocka_unit_test_prestate(forged_ones_and_questions, &always),
+		cmocka_unit_test_prestate(a_box_is_no_way_around_its_door, &never),
 		cmocka_unit_test_prestate(misuse_is_said, &always),
 		cmocka_unit_test(what_cannot_be_a_door_is_said_at_the_start),
 	};
