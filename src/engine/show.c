@@ -105,6 +105,25 @@ static void put_url(struct buf *out, const struct flow *f, const struct hook *h)
 	buf_fini(&url);
 }
 
+/* A run that has not begun was fed all that its life was ever sent, and a flow without one has nothing: they
+ * know only how many are untaken in all. What follows from that for one hook is told, and else nothing. */
+static void put_hook_untaken(struct buf *out, const struct flow *f, uint32_t number)
+{
+	size_t fed = f->run ? run_waiting_at(f->run, number) : 0;
+	size_t others = 0;
+
+	for (size_t i = 0; f->run && i < f->nhooks; i++)
+		if (f->hooks[i].number != number)
+			others += run_waiting_at(f->run, f->hooks[i].number);
+	size_t least = f->waiting > others ? f->waiting - others : 0;
+	size_t most = fed < f->waiting ? fed : f->waiting;
+
+	if (!f->waiting || (f->run && (f->run->begun || least == most)))
+		buf_printf(out, "\"untaken\": %zu", f->run && f->run->begun ? fed : most);
+	else
+		buf_puts(out, "\"untaken\": null");
+}
+
 static void put_hooks(struct buf *out, const struct flow *f)
 {
 	const char *comma = "";
@@ -123,11 +142,8 @@ static void put_hooks(struct buf *out, const struct flow *f)
 		put_url(out, f, h);
 		buf_printf(out, ", \"open\": %s, \"received\": %llu, ", h->closed ? "false" : "true",
 		           (unsigned long long)h->received);
-		/* Without a run nobody can tell which of them the code has taken. */
-		if (f->run)
-			buf_printf(out, "\"untaken\": %zu, \"each\": ", run_waiting_at(f->run, h->number));
-		else
-			buf_puts(out, "\"untaken\": null, \"each\": ");
+		put_hook_untaken(out, f, h->number);
+		buf_puts(out, ", \"each\": ");
 		if (h->each)
 			buf_json_string(out, slice_of(h->each));
 		else

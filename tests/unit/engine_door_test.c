@@ -439,6 +439,27 @@ static void a_box_is_no_way_around_its_door(void **state)
 	kit_close(&k);
 }
 
+/* Was: a parked flow was shown as if it had taken nothing in its whole life. */
+static void what_a_parked_one_has_taken_is_shown(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "waits", "{\"key\":\"k\"}");
+
+	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":1,\"text\":\"a\"}"), 200);
+	kit_crash(&k, KIT_KEPT);
+	kit_pass(&k, FISH_HOUR);
+	assert_non_null(strstr(kit_show(&k, id), "\"received\": 1, \"untaken\": 0, "));
+	struct id other = kit_start(&k, "never_takes", "null");
+
+	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":2,\"text\":\"b\",\"last\":true}"), 200);
+	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":3}"), 200);
+	kit_pass(&k, FISH_HOUR);
+	assert_non_null(strstr(kit_show(&k, other), "\"received\": 1, \"untaken\": 1, "));
+	kit_close(&k);
+}
+
 static void misuse_is_said(void **state)
 {
 	struct kit k;
@@ -519,6 +540,8 @@ int main(void)
 		cmocka_unit_test_prestate(keys_are_headers_or_members, &always),
 		cmocka_unit_test_prestate(forged_ones_and_questions, &always),
 		cmocka_unit_test_prestate(a_box_is_no_way_around_its_door, &never),
+		cmocka_unit_test_prestate(what_a_parked_one_has_taken_is_shown, &never),
+		cmocka_unit_test_prestate(what_a_parked_one_has_taken_is_shown, &always),
 		cmocka_unit_test_prestate(misuse_is_said, &always),
 		cmocka_unit_test(what_cannot_be_a_door_is_said_at_the_start),
 	};
