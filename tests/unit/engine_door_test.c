@@ -460,6 +460,25 @@ static void what_a_parked_one_has_taken_is_shown(void **state)
 	kit_close(&k);
 }
 
+/* Who knows a door's name must not be able to fill the disk with lines of the log. */
+static void a_flood_of_forged_ones_makes_few_lines(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	for (int i = 0; i < 500; i++) {
+		assert_int_equal(post(&k, "stripe", "{\"data\":{\"object\":{\"id\":\"pi_1\"}}}"), 401);
+		assert_int_equal(post(&k, "shop", "{}"), 200);
+	}
+	assert_int_equal(count(k.events.ptr, "door.refused") + count(k.events.ptr, "door.nobody"), GATE_LINES_MAX);
+	assert_int_equal(count(k.events.ptr, "door.flood lines="), 1);
+	kit_pass(&k, FISH_MINUTE);
+	assert_int_equal(post(&k, "stripe", "{}"), 401);
+	assert_non_null(strstr(k.events.ptr, "door.flood.over more=900"));
+	assert_int_equal(count(k.events.ptr, "door.refused") + count(k.events.ptr, "door.nobody"), GATE_LINES_MAX + 1);
+	kit_close(&k);
+}
+
 static void misuse_is_said(void **state)
 {
 	struct kit k;
@@ -542,6 +561,7 @@ int main(void)
 		cmocka_unit_test_prestate(a_box_is_no_way_around_its_door, &never),
 		cmocka_unit_test_prestate(what_a_parked_one_has_taken_is_shown, &never),
 		cmocka_unit_test_prestate(what_a_parked_one_has_taken_is_shown, &always),
+		cmocka_unit_test_prestate(a_flood_of_forged_ones_makes_few_lines, &never),
 		cmocka_unit_test_prestate(misuse_is_said, &always),
 		cmocka_unit_test(what_cannot_be_a_door_is_said_at_the_start),
 	};
