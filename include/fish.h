@@ -443,8 +443,8 @@ typedef struct fish_program {
 int fish_main(int argc, char **argv, const fish_program *p);
 
 /* ---- embedding: a server as a part of a program that has its own main ----
- * A server touches no signal handler, prints nothing, reads no environment but for "${NAME}" in peers, and
- * changes no limit or umask. A process may hold several, each on a store of its own. Codes are 0 or
+ * A server touches no signal handler, prints nothing, reads no environment but for "${NAME}" in peers and
+ * senders, and changes no limit or umask. A process may hold several, each on a store of its own. Codes are 0 or
  * negative. None of these but fish_strerror may be called from inside a flow, or what a flow defers:
  * the loop would wait for itself. Where that is seen it is FISH_EINVAL, and of fish_server_close the end of
  * the process, with words. s: an open server. */

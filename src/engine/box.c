@@ -19,6 +19,11 @@ const fish_def *flow_def(const struct engine *e, struct slice name)
 	return is_box ? &box_def : engine_def(e, name);
 }
 
+bool flow_is_box(const struct flow *f)
+{
+	return f->def == &box_def;
+}
+
 struct id box_key(struct slice door, struct slice key)
 {
 	struct slice parts[] = { SLICE_LIT("box"), door, key };

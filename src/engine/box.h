@@ -39,6 +39,8 @@ void box_seek(struct engine *e, struct box_seek *s);
 struct flow *box_start(struct engine *e, struct slice door, struct slice key, int64_t keep_ms);
 /* The function of a box. */
 void box_run(fish_flow *f, const fish_msg *in);
+/* Its hooks have no URLs: what comes to a box has passed the door, where its sender was asked. */
+bool flow_is_box(const struct flow *f);
 
 /* claim.c: hooks with the options .on and .key make themselves known to their box. */
 void claims_of(struct flow *f);                  /* of all its open ones */

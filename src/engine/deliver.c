@@ -223,6 +223,11 @@ void deliver_live(struct delivery *d, struct flow *f)
 		delivery_tell(d, 503);
 		return;
 	}
+	if (flow_is_box(f) && !d->door.len) {
+		/* Genuine, and nobody was ever told it: a box is no way around its door. */
+		delivery_tell(d, 404);
+		return;
+	}
 	if (!rule_off(e, f->run ? RULE_DEADLINE_FIRST_TURN : RULE_DEADLINE_FIRST_LOAD))
 		flow_settle(f);
 	struct hook *h = flow_hook(f, d->hook);

@@ -124,8 +124,9 @@ static void by_key(struct delivery *d)
 		box_seek(d->engine, &d->seek);
 	} else {
 		/* Nobody can wait for it, and its sender can do nothing about that. */
-		engine_log(d->engine, "door.nobody", "door=%.*s why=\"it has no %s that could be a key\"",
-		           (int)d->door.len, d->door.ptr, door_of(d)->key);
+		if (gate_tells(d->engine))
+			engine_log(d->engine, "door.nobody", "door=%.*s why=\"it has no %s that could be a key\"",
+			           (int)d->door.len, d->door.ptr, door_of(d)->key);
 		d->has_key = false;
 		delivery_tell(d, 200);
 	}

@@ -170,7 +170,8 @@ void engine_watch(struct engine *e, struct watch *w);
 /* Instead of done, forgotten is called once w may be freed: at once, or when the store has let go of it. */
 void engine_unwatch(struct engine *e, struct watch *w, void (*forgotten)(struct watch *w));
 
-/* Ends a flow and all its children. done after CANCEL is durable: 0, FISH_ENOTFOUND, FISH_EGONE (has ended), FISH_ESTORE. */
+/* Ends a flow and all its children. done after CANCEL is durable: 0, FISH_ENOTFOUND, FISH_EGONE (has ended),
+ * FISH_EINVAL (a box of a named door), FISH_ESTORE. */
 struct cancel {
 	struct id id;
 	void (*done)(struct cancel *c, int rc);

@@ -102,11 +102,32 @@ static struct sender_fetch fetch_of(const struct engine *e)
 	return (struct sender_fetch){ e->config.seams.owner, e->config.seams.certificate };
 }
 
+bool gate_tells(struct engine *e)
+{
+	int64_t minute = e->now_ms / FISH_MINUTE;
+
+	if (minute != e->refusals.minute) {
+		if (e->refusals.more)
+			engine_log(e, "door.flood.over", "more=%llu", (unsigned long long)e->refusals.more);
+		e->refusals.minute = minute;
+		e->refusals.lines = e->refusals.more = 0;
+	}
+	if (e->refusals.lines < GATE_LINES_MAX) {
+		e->refusals.lines++;
+		return true;
+	}
+	if (!e->refusals.more++)
+		engine_log(e, "door.flood", "lines=%d why=\"more refusals in this minute are only counted\"", GATE_LINES_MAX);
+	return false;
+}
+
 /* For the operator alone. */
 static void tell_refused(struct delivery *d, const struct sender *s, const char *why)
 {
 	char flow[ID_TEXT_SIZE];
 
+	if (!gate_tells(d->engine))
+		return;
 	if (d->door.len) {
 		engine_log(d->engine, "door.refused", "door=%.*s sender=%s why=\"%s\"", (int)d->door.len, d->door.ptr, s->name,
 		           why);
@@ -184,8 +205,9 @@ bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h)
 	}
 	if (h->options.from.len && !s) {
 		/* A later build may have it again; until then nobody can tell whose this is. */
-		engine_log(d->engine, "hook.refused", "hook=%u why=\"the program has no sender '%.*s'\"", d->hook,
-		           (int)h->options.from.len, h->options.from.ptr);
+		if (gate_tells(d->engine))
+			engine_log(d->engine, "hook.refused", "hook=%u why=\"the program has no sender '%.*s'\"", d->hook,
+			           (int)h->options.from.len, h->options.from.ptr);
 		delivery_refuse(d, 503, "the program does not have the sender of this hook");
 		return false;
 	}

@@ -99,38 +99,61 @@ static void put_door(struct buf *out, const struct hook *h)
 	buf_json_string(out, h->options.key);
 }
 
+static void put_url(struct buf *out, const struct flow *f, const struct hook *h)
+{
+	char token[TOKEN_TEXT_SIZE] = "";
+	struct buf url;
+
+	if (flow_is_box(f)) {
+		buf_puts(out, "null");
+		return;
+	}
+	(void)token_text(f->engine->tokens, f->key_id, &f->id, h->number, token);
+	buf_init(&url, SIZE_MAX);
+	buf_printf(&url, "%s/h/%s", f->base_url, token);
+	buf_json_string(out, buf_slice(&url));
+	buf_fini(&url);
+}
+
+/* A run that has not begun was fed all that its life was ever sent, and a flow without one has nothing: they
+ * know only how many are untaken in all. What follows from that for one hook is told, and else nothing. */
+static void put_hook_untaken(struct buf *out, const struct flow *f, uint32_t number)
+{
+	size_t fed = f->run ? run_waiting_at(f->run, number) : 0;
+	size_t others = 0;
+
+	for (size_t i = 0; f->run && i < f->nhooks; i++)
+		if (f->hooks[i].number != number)
+			others += run_waiting_at(f->run, f->hooks[i].number);
+	size_t least = f->waiting > others ? f->waiting - others : 0;
+	size_t most = fed < f->waiting ? fed : f->waiting;
+
+	if (!f->waiting || (f->run && (f->run->begun || least == most)))
+		buf_printf(out, "\"untaken\": %zu", f->run && f->run->begun ? fed : most);
+	else
+		buf_puts(out, "\"untaken\": null");
+}
+
 static void put_hooks(struct buf *out, const struct flow *f)
 {
-
 	const char *comma = "";
 
 	buf_puts(out, ", \"hooks\": [");
 	for (size_t i = 0; i < f->nhooks; i++) {
 		const struct hook *h = &f->hooks[i];
-		char token[TOKEN_TEXT_SIZE] = "";
 
 		/* Nobody may have a URL whose hook could still be rolled back. */
 		if (h->batch > f->engine->durable_no)
 			continue;
-
-		(void)token_text(f->engine->tokens, f->key_id, &f->id, h->number, token);
 		buf_printf(out, "%s{\"number\": %u, \"name\": ", comma, h->number);
 		comma = ", ";
 		buf_json_string(out, slice_of(h->name));
 		buf_puts(out, ", \"url\": ");
-		struct buf url;
-
-		buf_init(&url, SIZE_MAX);
-		buf_printf(&url, "%s/h/%s", f->base_url, token);
-		buf_json_string(out, buf_slice(&url));
-		buf_fini(&url);
+		put_url(out, f, h);
 		buf_printf(out, ", \"open\": %s, \"received\": %llu, ", h->closed ? "false" : "true",
 		           (unsigned long long)h->received);
-		/* Without a run nobody can tell which of them the code has taken. */
-		if (f->run)
-			buf_printf(out, "\"untaken\": %zu, \"each\": ", run_waiting_at(f->run, h->number));
-		else
-			buf_puts(out, "\"untaken\": null, \"each\": ");
+		put_hook_untaken(out, f, h->number);
+		buf_puts(out, ", \"each\": ");
 		if (h->each)
 			buf_json_string(out, slice_of(h->each));
 		else

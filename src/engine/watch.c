@@ -1,4 +1,5 @@
 /* watch.c - those who want to know of a flow's end, and those who bring it about: watch and cancel. */
+#include "engine/box.h"
 #include "engine/run.h"
 #include "engine/world.h"
 
@@ -86,6 +87,11 @@ static void cancelled_fetched(struct wanted *want, struct flow *f)
 	if (!f) {
 		c->find = (struct store_find){ .by = STORE_BY_FLOW, .what = c->id, .done = cancelled_found };
 		store_find(e->store, &c->find);
+		return;
+	}
+	/* Who waits at a named door would go on waiting, and nothing would come any more. */
+	if (flow_is_box(f)) {
+		c->done(c, FISH_EINVAL);
 		return;
 	}
 	flow_settle(f);

@@ -37,6 +37,10 @@ struct engine {
 	struct list     claims_asked;   /* their boxes are being looked for */
 	struct ledger  *ledger;
 	uint64_t        requests;       /* to hooks, since the process began */
+	struct {
+		int64_t  minute;
+		uint64_t lines, more;   /* logged, and not any more */
+	} refusals;                     /* in the log: gate_tells */
 	struct map      start_keys;     /* hash → struct flow */
 	struct list     ready;
 	struct list     starved;        /* FLOW_READY without memory for a stack: tried again next turn */
@@ -141,6 +145,9 @@ void deliver_waiting(struct flow *f, const struct hook *h, const struct msg *m);
 bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h);
 /* The key that d has if it is this sender's and genuine; false: it is not. */
 bool gate_key(struct delivery *d, const struct sender *s, struct slice base_url, struct id *ret_key);
+/* May a line about a refusal go to the log? Strangers write them: so many in a minute, the rest is counted. */
+enum { GATE_LINES_MAX = 100 };
+bool gate_tells(struct engine *e);
 /* The same as gate_pass for a request to a named door. */
 bool gate_door(struct delivery *d, const struct door *door);
 

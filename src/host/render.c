@@ -229,9 +229,12 @@ static void put_hooks(struct buf *out, const struct render *r, const json_t *flo
 			buf_puts(out, ", each starts ");
 			words_text(out, slice_of(member_text(hook, "each")));
 		}
-		buf_puts(out, "\n    ");
-		words_text(out, slice_of(member_text(hook, "url")));
 		buf_puts(out, "\n");
+		if (member_text(hook, "url")[0] != '\0') {
+			buf_puts(out, "    ");
+			words_text(out, slice_of(member_text(hook, "url")));
+			buf_puts(out, "\n");
+		}
 	}
 }
 

@@ -73,6 +73,9 @@ static void on_cancel(struct cancel *c, int rc)
 	else if (rc == FISH_EGONE)
 		admin_error(
 			op->op.x, 410, "flow %s has ended already; show tells how", text);
+	else if (rc == FISH_EINVAL)
+		admin_error(op->op.x, 409,
+			"flow %s is a box of a named door, which ends by itself; cancel the flows that wait there", text);
 	else
 		admin_away(op->op.x);
 	admin_op_free(&op->op);
