@@ -172,6 +172,7 @@ struct sqlite_store *sqlite_store_new(const char *path, const struct sqlite_opti
 	s->ids_merge_max = o->ids_merge_max != 0 ? o->ids_merge_max : IDS_MERGE_MAX;
 	s->ids_sweep_min = o->ids_sweep_min != 0 ? o->ids_sweep_min : IDS_SWEEP_MIN;
 	test_switches_read(s);
+	s->file_fd = -1;
 	map_init(&s->flows);
 	map_init(&s->ids.young);
 	buf_init(&s->packed, SIZE_MAX);
@@ -240,6 +241,7 @@ static void sqlite_close(struct store *base)
 	if (s->db != NULL)
 		statements_free(s);
 	sqlite3_close(s->db);
+	room_close(s);
 	index_fini(s);
 	purge_reset(s);
 	ids_fini(s);

@@ -185,6 +185,7 @@ struct sqlite_store {
 	uint64_t          log_bytes;       /* as in store_options */
 	bool              grows;           /* the file is made long enough before each COMMIT … */
 	uint64_t          file_bytes;      /* … and is at least as long */
+	int               file_fd;         /* the same file; -1: it is not opened so. Closed after SQLite's own */
 	bool              no_room;         /* that was refused */
 	int64_t           refused_ms;      /* time of the commit that found no room; 0: it did */
 	bool              checking;        /* the file may be damaged: a read that fails is no end */
@@ -356,6 +357,7 @@ bool sqlite_tidy(struct sqlite_store *s);
 
 /* sqlite_room.c */
 void room_open(struct sqlite_store *s);
+void room_close(struct sqlite_store *s);    /* behind sqlite3_close */
 bool room_grow(struct sqlite_store *s);     /* before a COMMIT; false: it must be rolled back */
 void room_copied(struct sqlite_store *s);   /* the log has been copied home */
 void room_make(struct sqlite_store *s);     /* after a commit that was refused: all that is due and fits in a while */

@@ -38,12 +38,21 @@ static bool piece_set(struct sqlite_store *s, int bytes)
 	return sqlite3_file_control(s->db, "main", SQLITE_FCNTL_CHUNK_SIZE, &bytes) == SQLITE_OK;
 }
 
+/* At once, where the file system can; SQLite would write a byte into each of its blocks. What fails here
+ * for want of room fails there too, and is told there. */
+static void blocks_take(const struct sqlite_store *s, uint64_t bytes)
+{
+	if (s->file_fd >= 0)
+		(void)!fallocate(s->file_fd, 0, 0, (off_t)bytes);
+}
+
 static bool grow(struct sqlite_store *s, uint64_t bytes)
 {
 	sqlite3_int64 hint = (sqlite3_int64)bytes;
 
 	if (!piece_set(s, GROW_BYTES))
 		return false;
+	blocks_take(s, whole_pieces(bytes));
 	if (sqlite3_file_control(s->db, "main", SQLITE_FCNTL_SIZE_HINT, &hint) == SQLITE_OK) {
 		s->file_bytes = whole_pieces(bytes);
 		return true;
@@ -60,6 +69,8 @@ void room_open(struct sqlite_store *s)
 	/* Another VFS than the system's need not know of it. */
 	s->grows = s->vfs == NULL;
 	if (s->grows)
+		s->file_fd = open(s->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (s->grows)
 		grow(s, pages_bytes(s));
 	if (!s->grows || s->log_bytes == 0)
 		return;
@@ -73,6 +84,15 @@ void room_open(struct sqlite_store *s)
 		close(fd);
 	}
 	sqlite3_free(path);
+}
+
+/* To close any descriptor of a file lets go of all locks that the process has on it: so this one outlives
+ * SQLite's. */
+void room_close(struct sqlite_store *s)
+{
+	if (s->file_fd >= 0)
+		close(s->file_fd);
+	s->file_fd = -1;
 }
 
 bool room_grow(struct sqlite_store *s)
