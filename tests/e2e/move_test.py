@@ -73,6 +73,9 @@ class Move(unittest.TestCase):
 
     def export(self, server, flow, *flags):
         ran = self.run_at(server, "export", flow, *flags)
+        # Stores draw the number of their key: one pair in 254 has the same, and is told so.
+        if "another key of that number" in ran.stderr:
+            self.skipTest("both stores drew the same number for their keys")
         self.assertEqual((ran.returncode, ran.stderr), (0, ""))
         return ran.stdout
 
