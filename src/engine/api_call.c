@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "engine/run.h"
 #include "engine/world.h"
+#include "wire/http1.h"
 #include "wire/url.h"
 
 #include <stdarg.h>
@@ -183,28 +184,13 @@ fish_hook *fish_send(fish_flow *f, const fish_peer *to, const char *path, const 
 	return h;
 }
 
-/* RFC 9110: what the name of a field may be made of. */
-static bool is_token(struct slice name)
+/* "Name: value", its name as long as told. */
+static bool is_field(const char *line, size_t name_len)
 {
-	static const char others[] = "!#$%&'*+-.^_`|~";
+	struct slice text = slice_of(line);
 
-	for (size_t i = 0; i < name.len; i++) {
-		char c = name.ptr[i];
-
-		if (!(c >= '0' && c <= '9') && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')
-		    && (!c || !strchr(others, c)))
-			return false;
-	}
-	return name.len > 0;
-}
-
-/* A tab is the one control character that may stand in a value. */
-static bool is_value(const char *value)
-{
-	for (; *value; value++)
-		if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
-			return false;
-	return true;
+	return name_len > 0 && name_len < text.len && http1_token_len(text) == name_len
+	       && http1_value_ok((struct slice){ line + name_len, text.len - name_len });
 }
 
 static bool is_one_of(struct slice name, const char *const *names)
@@ -243,7 +229,7 @@ static void check_headers(struct run *r, const char *verb, const fish_request *q
 	for (const char *const *h = q->headers; h && *h; h++) {
 		struct slice name = { *h, strcspn(*h, ":") };
 
-		if (!(*h)[name.len] || !is_token(name) || !is_value(*h + name.len))
+		if (!is_field(*h, name.len))
 			run_misuse(r, "%s: \"%.80s\" is no header line \"Name: value\"", verb, *h);
 		const char *owner = header_owner(name, to);
 

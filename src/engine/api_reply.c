@@ -6,6 +6,7 @@
 #include "engine/hold.h"
 #include "engine/run.h"
 #include "engine/world.h"
+#include "wire/http1.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -67,10 +68,9 @@ void fish_reply(fish_flow *f, const fish_msg *m, int status, const char *json, .
 
 /* ---- with headers and bytes of its own ---- */
 
-/* A token of RFC 9110. */
 static size_t name_len(const char *line)
 {
-	return strspn(line, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	return http1_token_len(slice_of(line));
 }
 
 static bool name_is(const char *line, const char *name)
@@ -88,14 +88,6 @@ static bool name_among(const char *line, const char *const *names)
 	return false;
 }
 
-static bool value_is_plain(const char *value)
-{
-	for (; *value; value++)
-		if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
-			return false;
-	return true;
-}
-
 static bool same_name(const char *a, const char *b)
 {
 	return name_len(a) == name_len(b) && strncasecmp(a, b, name_len(a)) == 0;
@@ -110,7 +102,7 @@ static void check_line(struct run *r, const char *verb, const char *const *lines
 	const char *line = lines[at];
 	size_t len = name_len(line);
 
-	if (!len || line[len] != ':' || !value_is_plain(line + len))
+	if (!len || line[len] != ':' || !http1_value_ok(slice_of(line + len)))
 		run_misuse(r, "%s: \"%.80s\" is no header line \"Name: value\"", verb, line);
 	if (name_among(line, servers))
 		run_misuse(r, "%s: \"%.*s\" is the server's to send", verb, (int)len, line);

@@ -6,6 +6,7 @@
 
 #include "engine/engine.h"
 #include "engine/msg.h"
+#include "wire/http1.h"
 #include "wire/json.h"
 
 #include <ctype.h>
@@ -28,7 +29,9 @@ static bool is_name(const char *name)
 
 static bool is_field(const char *name)
 {
-	return strspn(name, LETTERS "!#$%&'*+-.^_`|~") == strlen(name);
+	struct slice text = slice_of(name);
+
+	return http1_token_len(text) == text.len;
 }
 
 static int take_key(struct door *d, const fish_door *f, struct err *err)

@@ -77,11 +77,10 @@ static int take_id(struct sender *s, const fish_sender *f, struct err *err)
 		return 0;
 	}
 	s->id_from = id.ptr[0] == '/' ? SENDER_ID_POINTER : SENDER_ID_HEADER;
-	for (size_t i = 0; i < id.len && s->id_from == SENDER_ID_HEADER; i++)
-		if (!strchr("!#$%&'*+-.^_`|~0123456789", id.ptr[i]) && ((id.ptr[i] | 0x20) < 'a' || (id.ptr[i] | 0x20) > 'z'))
-			return err_set(err, FISH_EINVAL,
-			               "sender '%.60s': its id '%.80s' is neither a header's name nor a JSON Pointer (\"/id\") nor \"body\"",
-			               f->name, f->id);
+	if (s->id_from == SENDER_ID_HEADER && http1_token_len(id) < id.len)
+		return err_set(err, FISH_EINVAL,
+		               "sender '%.60s': its id '%.80s' is neither a header's name nor a JSON Pointer (\"/id\") nor \"body\"",
+		               f->name, f->id);
 	return 0;
 }
 

@@ -72,4 +72,9 @@ const char *http1_reason(int status);                    /* "OK"; "Status" for a
  * HTTP/1.0 client that asked for keep-alive must be told "Connection: keep-alive" in extra_lines. */
 void   http1_answer(struct buf *out, int status, const char *extra_lines, struct slice body, bool keep_alive);
 
+/* How many bytes at the front of text may stand in a field's name (RFC 9110 5.6.2, token). */
+size_t http1_token_len(struct slice text);
+/* May text be a field's value (RFC 9110 5.5): no control characters but tabs? */
+bool   http1_value_ok(struct slice text);
+
 #endif

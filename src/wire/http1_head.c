@@ -48,6 +48,16 @@ bool bytes_are(struct slice s, unsigned class)
 	return all == class;
 }
 
+size_t http1_token_len(struct slice text)
+{
+	size_t len = 0;
+	while (len < text.len && byte_is(text.ptr[len], BYTE_TOKEN))
+		len++;
+	return len;
+}
+
+bool http1_value_ok(struct slice text) { return bytes_are(text, BYTE_VALUE); }
+
 static struct http1_span span_of(const struct buf *b, struct slice s)
 {
 	return (struct http1_span){ (size_t)(s.ptr - b->ptr), s.len };
