@@ -178,6 +178,9 @@ struct sqlite_store *sqlite_store_new(const char *path, const struct sqlite_opti
 	buf_init(&s->packed, SIZE_MAX);
 	buf_init(&s->places, SIZE_MAX);
 	buf_init(&s->moved, SIZE_MAX);
+	buf_init(&s->group, SIZE_MAX);
+	buf_init(&s->read.bytes, SIZE_MAX);
+	buf_init(&s->read.rows, SIZE_MAX);
 	buf_init(&s->old, SIZE_MAX);
 	list_init(&s->queue);
 	list_init(&s->finished);
@@ -248,6 +251,8 @@ static void sqlite_close(struct store *base)
 	buf_fini(&s->packed);
 	buf_fini(&s->places);
 	buf_fini(&s->moved);
+	buf_fini(&s->group);
+	place_fini(s);
 	buf_fini(&s->old);
 	if (s->base.keys != NULL)
 		explicit_bzero(s->base.keys, s->base.nkeys * sizeof *s->base.keys);

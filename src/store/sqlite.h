@@ -16,13 +16,15 @@
 #include <sqlite3.h>
 
 enum {
-	SQLITE_STORE_FORMAT     = 2,            /* user_version */
+	SQLITE_STORE_FORMAT     = 3,            /* user_version */
 	SQLITE_STORE_ID         = 0x46697368,   /* application_id: "Fish" */
 	SQLITE_STORE_PAGE_BYTES = 16384,
 	SEGMENT_BYTES_MAX       = 8 << 20,      /* then the next segment is begun, or at a quarter of … */
 	YOUNG_BYTES_MAX         = 64 << 20,     /* … what all young ones may have */
 	SEGMENT_ROW_BYTES       = 32,           /* of a row beside its bytes, about */
 	BIG_BYTES_MIN           = 64 << 10,     /* longer rows lie in the table big, once */
+	GROUP_ROW_BYTES_MAX     = 4 << 10,      /* rows of a commit that are no longer lie in groups, … */
+	GROUP_BYTES_MAX         = 32 << 10,     /* … each of about so many bytes at most */
 	PARKED_BYTES_MAX        = 2 << 10,      /* of the rows that lie in a parked flow's own row */
 	CHUNK_BYTES_MAX         = 256 << 10,    /* of those that go to one row of chunk, about */
 	AGE_FLOWS_MAX           = 256,          /* survivors that move after one commit, … */
@@ -37,7 +39,7 @@ enum {
 	IDS_MERGE_MAX           = 250,          /* that many after each commit */
 	IDS_SWEEP_MIN           = 1000,         /* so many ids have no row any more before they go, … */
 	IDS_SWEEP_READ          = 5000,         /* … looked for among so many after each commit */
-	THIN_ROWS_MAX           = 1000,         /* rows of a retired segment looked at after one commit */
+	THIN_ROWS_MAX           = 200,          /* rows of a retired segment looked at after one commit */
 	WAL_FRAMES_MAX          = 1000,         /* then its pages are copied home */
 	LIST_BYTES_MAX          = 4 << 20,      /* then a page of the list ends early */
 };
@@ -58,18 +60,24 @@ enum row_last {
 	ROW_MORE = 0, ROW_LAST = 1,
 	ROW_PARKED = 3,      /* bytes: ids of flows whose older rows have moved; they are parked now */
 	ROW_AGED = 4,        /* the same of their rows up to segment seq; they are resident still */
+	ROW_GROUP = 5,       /* bytes: seq rows, as sqlite_group.c packs them */
 };
 
 /* What else a flow has, in the column flags of parked and ended. */
 enum row_flags { FLOW_CHUNKS = 1, FLOW_BIGS = 2 };
 
-/* Where a row is: segment number and rowid in one number that rises with arrival. */
+/* Where a row is: the segment's number, the rowid there, and its number in that row if it is a group,
+ * else 0: in one number that rises with arrival. */
 typedef uint64_t place;
-enum { PLACE_ROWID_BITS = 40 };
-static inline uint32_t place_segment(place p) { return (uint32_t)(p >> PLACE_ROWID_BITS); }
+enum { PLACE_NUMBER_BITS = 16, PLACE_ROWID_BITS = 24, PLACE_SEGMENT_SHIFT = 40 };
+static inline uint32_t place_segment(place p) { return (uint32_t)(p >> PLACE_SEGMENT_SHIFT); }
 static inline int64_t place_rowid(place p)
 {
-	return (int64_t)(p & ((UINT64_C(1) << PLACE_ROWID_BITS) - 1));
+	return (int64_t)(p >> PLACE_NUMBER_BITS & ((UINT64_C(1) << PLACE_ROWID_BITS) - 1));
+}
+static inline uint64_t place_number(place p)
+{
+	return p & ((UINT64_C(1) << PLACE_NUMBER_BITS) - 1);
 }
 
 /* The index entry of one resident flow: its young rows that it has use for. A flow that aged whole
@@ -87,13 +95,20 @@ struct flow_rows {
 };
 enum { ROWS_FEW = 2 };
 
+/* What is kept of a read. */
+struct placed_bytes {
+	struct buf bytes;
+	place      group;          /* whose bytes they are; 0: no group's */
+	struct buf rows;           /* struct store_row of it */
+};
+
 /* One table journal_N that a restart reads. */
 struct segment {
 	uint32_t      number;          /* N, from 1 */
 	uint64_t      bytes;
 	uint64_t      rows, ended_rows;/* of these, of flows that have ended */
 	struct list   flows;           /* struct flow_rows whose oldest place is here */
-	sqlite3_stmt *insert, *insert_many, *select; /* prepared at first use */
+	sqlite3_stmt *insert, *select; /* prepared at first use */
 };
 
 /* One that a restart does not read: kept for the history of ended flows. */
@@ -189,8 +204,9 @@ struct sqlite_store {
 	bool              no_room;         /* that was refused */
 	int64_t           refused_ms;      /* time of the commit that found no room; 0: it did */
 	bool              checking;        /* the file may be damaged: a read that fails is no end */
-	bool              migrating;       /* while it is opened */
-	struct buf        packed, places, moved; /* scratch: nothing stands in them from call to call */
+	int64_t           migrating;       /* the older format that it has, while it is opened; else 0 */
+	struct buf        packed, places, moved, group; /* scratch: nothing stands in them from call to call */
+	struct placed_bytes read;          /* what place_read gave last */
 	struct buf        old;             /* scratch of parked_get's callers */
 
 	/* Test only: SIGKILL at the k-th commit or write, see sqlite_stmt.c. */
@@ -273,7 +289,7 @@ static inline bool index_older(struct flow_rows *f)
 {
 	return f == NULL || index_rows(f)[0].seq > 0;
 }
-struct flow_rows *index_add(struct sqlite_store *s, struct segment *seg, int64_t rowid,
+struct flow_rows *index_add(struct sqlite_store *s, struct segment *seg, place at,
                             const struct store_row *row, bool big);
 void index_remove(struct sqlite_store *s, struct flow_rows *f);
 void index_end(struct sqlite_store *s, struct flow_rows *f);     /* and counts its rows as ended */
@@ -294,10 +310,31 @@ int  retired_drop(struct sqlite_store *s);         /* the oldest */
 int  retired_thin(struct sqlite_store *s, struct retired *r);
 void retired_put(struct sqlite_store *s, struct retired r);
 
+/* sqlite_group.c */
+void group_put(struct buf *out, const struct store_row *row);
+/* 1, and a zero id for a row that is no more; 0 at the end; FISH_EFORMAT. */
+int  group_next(struct slice *rest, struct store_row *ret);
+int  group_function(struct sqlite_store *s);                /* fish_thinned(bytes), for SQL; SQLite's code */
+
+/* sqlite_place.c */
+place place_of(uint32_t segment, int64_t rowid, uint64_t number);
+bool  place_fits(int64_t rowid);
+void  place_put(struct buf *out, place p);
+int   place_next(struct slice *rest, place *ret);           /* 1 or FISH_EFORMAT */
+struct placed {
+	struct store_row row;      /* but from_seq */
+	int64_t          big;      /* its bytes are there; 0: they are here */
+};
+/* 1, and bytes stand until the next read; 0: nothing is there; FISH_EFORMAT: it is not as it was written;
+ * FISH_EIO: SQLite knows more. */
+int   place_read(struct sqlite_store *s, place at, struct placed *ret);
+void  place_forget(struct sqlite_store *s);
+void  place_fini(struct sqlite_store *s);
+
 /* sqlite_insert.c: rows into the newest segment. now_ms is the commit's in its first row, else NULL: so the
  * store's time costs no page of its own. */
 int  segment_insert(struct sqlite_store *s, const struct store_row *row, enum row_last last,
-                    const int64_t *now_ms, int64_t *ret_rowid);
+                    const int64_t *now_ms);
 int  segment_insert_rows(struct sqlite_store *s, const struct store_row *rows, size_t n,
                          const int64_t *now_ms);
 void segment_insert_release(struct segment *seg);  /* its statements; they are prepared again when needed */

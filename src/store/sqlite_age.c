@@ -69,9 +69,8 @@ static int age_write(struct sqlite_store *s, struct segment *seg, struct flow_ro
 		bytes += s->packed.len;
 	}
 	struct store_row row = { .seq = seg->number, .bytes = buf_slice(&s->moved) };
-	int64_t rowid = 0;
 	if (rc == SQLITE_OK)
-		rc = segment_insert(s, &row, ROW_AGED, NULL, &rowid);
+		rc = segment_insert(s, &row, ROW_AGED, NULL);
 	if (rc == SQLITE_OK && s->sums.changed)
 		rc = sums_put(s, s->time_ms);
 	*ret_n = done;

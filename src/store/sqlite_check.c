@@ -149,17 +149,27 @@ static void check_big(struct check *c)
 	stmt_free(stmt);
 }
 
-/* One row of a young segment: flow, last, now_ms; *now_ms: the time of the commit before. */
-static void check_end(struct check *c, sqlite3_stmt *stmt, int64_t *now_ms)
+static void check_end(struct check *c, const struct id *flow, int64_t now_ms)
 {
+	if (ids_find(c->store, flow) == 0 && now_ms > c->store->time_ms - SEEN_WINDOW_MS + END_SLACK_MS)
+		check_found(c, flow, "its end stands in its journal, and its row in ended is missing");
+}
+
+/* One row of a young segment: flow, last, now_ms, bytes of a group; *now_ms: the time of the commit before. */
+static void check_ends_row(struct check *c, sqlite3_stmt *stmt, int64_t *now_ms)
+{
+	struct slice group = stmt_slice(stmt, 3);
+	struct store_row row;
 	struct id flow;
 
 	if (sqlite3_column_int64(stmt, 2) > *now_ms)
 		*now_ms = sqlite3_column_int64(stmt, 2);
-	if (sqlite3_column_int(stmt, 1) == ROW_LAST && stmt_id(stmt, 0, &flow) &&
-		ids_find(c->store, &flow) == 0 &&
-		*now_ms > c->store->time_ms - SEEN_WINDOW_MS + END_SLACK_MS)
-		check_found(c, &flow, "its end stands in its journal, and its row in ended is missing");
+	if (sqlite3_column_int(stmt, 1) == ROW_LAST && stmt_id(stmt, 0, &flow))
+		check_end(c, &flow, *now_ms);
+	while (group_next(&group, &row) == 1) {
+		if (row.last)
+			check_end(c, &row.flow, *now_ms);
+	}
 }
 
 /* Who ended has a row of ended for the window. Young rows alone tell of an end whose row is missing. */
@@ -169,13 +179,15 @@ static void check_ends(struct check *c)
 	int64_t now_ms = 0;
 
 	for (size_t i = 0; i < s->nsegments; i++) {
-		char sql[100];
+		char sql[160];
 		sqlite3_stmt *stmt = NULL;
-		sqlite3_snprintf(sizeof sql, sql, "SELECT flow, last, now_ms FROM journal_%u ORDER BY n",
-			s->segments[i]->number);
+		sqlite3_snprintf(sizeof sql, sql,
+			"SELECT flow, last, now_ms, CASE last WHEN %d THEN bytes END FROM journal_%u"
+			" ORDER BY n",
+			ROW_GROUP, s->segments[i]->number);
 		int rc = stmt_prepare(s, &stmt, sql);
 		while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW)
-			check_end(c, stmt, &now_ms);
+			check_ends_row(c, stmt, &now_ms);
 		if (rc != SQLITE_OK || sqlite3_reset(stmt) != SQLITE_OK)
 			check_found(c, NULL, "a segment cannot be read: %s", sqlite3_errmsg(s->db));
 		stmt_free(stmt);
@@ -368,7 +380,7 @@ static void check_all(struct check *c)
 	tell_progress(c);
 	check_pages(c);
 	c->store->checking = true;
-	if (ids_function(c->store) != SQLITE_OK || statements_prepare(c->store, &err) < 0 ||
+	if (statements_prepare(c->store, &err) < 0 ||
 		sqlite_scan(c->store, &err) < 0) {
 		check_found(c, NULL, "%s", err.text);
 		return;

@@ -153,44 +153,32 @@ static void read_chunks(struct reading *r)
 		check_found(r->check, &r->flow, "its rows in chunk are missing");
 }
 
-/* The row that stmt stands on: flow, seq, last, big, bytes. */
-static void read_row(struct reading *r, sqlite3_stmt *stmt)
+static void read_placed(struct reading *r, const struct placed *p)
 {
-	int64_t big = sqlite3_column_int64(stmt, 3);
-	uint64_t seq = (uint64_t)sqlite3_column_int64(stmt, 1);
-	bool last = sqlite3_column_int(stmt, 2) == ROW_LAST;
-	struct id flow;
-
-	if (!stmt_id(stmt, 0, &flow) || !id_eq(&flow, &r->flow)) {
+	if (!id_eq(&p->row.flow, &r->flow)) {
 		check_found(r->check, &r->flow, "a row that is said to be its own is another's");
 		return;
 	}
-	if (big != 0)
-		read_big(r, seq, big, &r->flow);
+	if (p->big != 0)
+		read_big(r, p->row.seq, p->big, &r->flow);
 	else
-		read_bytes(r, seq, stmt_slice(stmt, 4));
-	if (!r->check->asked->opaque && r->known && last != r->over)
+		read_bytes(r, p->row.seq, p->row.bytes);
+	if (!r->check->asked->opaque && r->known && p->row.last != r->over)
 		check_found(r->check, &r->flow,
-			last ? "its last row has no end" : "its end stands in a row that is not its last");
+			p->row.last ? "its last row has no end" : "its end stands in a row that is not its last");
 }
 
 /* False: there is no such row any more. */
-static bool read_place(struct reading *r, uint64_t number, uint64_t rowid)
+static bool read_place(struct reading *r, place at)
 {
-	char sql[120];
-	sqlite3_stmt *stmt = NULL;
+	struct placed p;
+	int rc = place_read(r->check->store, at, &p);
 
-	sqlite3_snprintf(sizeof sql, sql,
-		"SELECT flow, seq, last, big, bytes FROM journal_%llu WHERE n = ?",
-		(unsigned long long)number);
-	if (stmt_prepare(r->check->store, &stmt, sql) != SQLITE_OK)
-		return false;
-	stmt_bind_int(stmt, 1, (int64_t)rowid);
-	bool there = sqlite3_step(stmt) == SQLITE_ROW;
-	if (there)
-		read_row(r, stmt);
-	stmt_free(stmt);
-	return there;
+	if (rc == FISH_EFORMAT)
+		check_found(r->check, &r->flow, "a row of its journal is not as it was written");
+	if (rc == 1)
+		read_placed(r, &p);
+	return rc == 1 || rc == FISH_EFORMAT;
 }
 
 /* The row says what was so when its flow parked, which is what has been read; unless that is of no use
@@ -219,9 +207,7 @@ void check_living(struct check *c, const struct id *flow, struct flow_rows *f,
 	if (old != NULL)
 		judge_row(&r, old, found);
 	for (uint32_t i = 0; f != NULL && i < f->n; i++) {
-		place at = index_rows(f)[i].place;
-
-		if (!read_place(&r, place_segment(at), (uint64_t)place_rowid(at)))
+		if (!read_place(&r, index_rows(f)[i].place))
 			check_found(c, flow, "a row of its journal cannot be read");
 	}
 	if (!r.any)
@@ -238,19 +224,18 @@ void check_ended(struct check *c, const struct id *flow, int flags, struct slice
 	struct slice history)
 {
 	struct reading r = { .check = c, .flow = *flow, .ended = true };
-	uint64_t number = 0;
-	uint64_t rowid = 0;
+	place at = 0;
 
 	told_init(&r.told);
 	if ((flags & FLOW_CHUNKS) != 0)
 		read_chunks(&r);
 	read_packed(&r, history, "ended");
 	while (places.len > 0) {
-		if (varint_next(&places, &number) != 1 || varint_next(&places, &rowid) != 1) {
+		if (place_next(&places, &at) != 1) {
 			check_found(c, flow, "the places of its history are damaged");
 			break;
 		}
-		read_place(&r, number, rowid);
+		read_place(&r, at);
 	}
 	told_fini(&r.told);
 	check_flow_done(c);

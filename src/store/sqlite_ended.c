@@ -11,10 +11,8 @@ void places_put(struct buf *out, struct flow_rows *f)
 {
 	const struct row_at *rows = index_rows(f);
 
-	for (uint32_t i = 0; i < f->n; i++) {
-		varint_put(out, place_segment(rows[i].place));
-		varint_put(out, (uint64_t)place_rowid(rows[i].place));
-	}
+	for (uint32_t i = 0; i < f->n; i++)
+		place_put(out, rows[i].place);
 }
 
 /* The number that a statement gives for the flow. */

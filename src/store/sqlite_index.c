@@ -64,12 +64,12 @@ static void flow_drop(struct sqlite_store *s, struct flow_rows *f, uint32_t n)
 	list_push(&oldest->flows, &f->link);
 }
 
-struct flow_rows *index_add(struct sqlite_store *s, struct segment *seg, int64_t rowid,
+struct flow_rows *index_add(struct sqlite_store *s, struct segment *seg, place at,
 	const struct store_row *row, bool big)
 {
 	struct flow_rows *f = flow_make(s, &row->flow);
 
-	flow_put(f, (struct row_at){ (place)seg->number << PLACE_ROWID_BITS | (uint64_t)rowid, row->seq });
+	flow_put(f, (struct row_at){ at, row->seq });
 	if (f->n == 1)
 		list_push(&seg->flows, &f->link);
 	f->bigs = f->bigs || big;

@@ -1,10 +1,11 @@
-/* sqlite_migrate.c - a file of format 1 becomes one of format 2.
+/* sqlite_migrate.c - a file of an older format becomes one of this.
  *
  * Format 1 had journals alone: nothing parked, a segment went when all its flows had ended,
  * and a mark (last = 2) said of a flow that the row with its end went with its segment.
  * Invariant: all of it is one transaction, which begins in the schema and ends when the
  * journal has been scanned; a kill before that leaves format 1. Surprise: rows are not
- * moved; those of living flows age in the course of the next commits, as any do. */
+ * moved; those of living flows age in the course of the next commits, as any do. Format 2 had no groups,
+ * and this one takes what it had as it is. */
 #include "store/sqlite.h"
 
 #include <stdlib.h>
@@ -52,10 +53,9 @@ static int for_each_journal(struct sqlite_store *s, const char *sql)
 	return rc;
 }
 
-int sqlite_migrate(struct sqlite_store *s, struct err *err)
+static int from_1(struct sqlite_store *s)
 {
-	if (sqlite_exec(s, "BEGIN EXCLUSIVE") != SQLITE_OK ||
-		sqlite_exec(s, tables_sql) != SQLITE_OK ||
+	if (sqlite_exec(s, tables_sql) != SQLITE_OK ||
 		sqlite_exec(s, sqlite_schema_parked) != SQLITE_OK ||
 		sqlite_exec(s,
 			"INSERT INTO ended_id SELECT flow, rowid FROM ended;"
@@ -72,6 +72,13 @@ int sqlite_migrate(struct sqlite_store *s, struct err *err)
 			"DELETE FROM journal_N WHERE flow IN (SELECT flow FROM marked)") !=
 			SQLITE_OK ||
 		sqlite_exec(s, "DROP TABLE marked") != SQLITE_OK)
+		return FISH_EIO;
+	return 0;
+}
+
+int sqlite_migrate(struct sqlite_store *s, struct err *err)
+{
+	if (sqlite_exec(s, "BEGIN EXCLUSIVE") != SQLITE_OK || (s->migrating == 1 && from_1(s) < 0))
 		return sqlite_failed(s, err, "cannot bring it to the present format");
 	return 0;
 }
@@ -80,13 +87,13 @@ int sqlite_migrated(struct sqlite_store *s, struct err *err)
 {
 	char stamp[60];
 
-	if (!s->migrating)
+	if (s->migrating == 0)
 		return 0;
 	sqlite3_snprintf(
 		sizeof stamp, stamp, "PRAGMA user_version = %d", SQLITE_STORE_FORMAT);
 	if (sums_put(s, s->time_ms) != SQLITE_OK ||
 		sqlite_exec(s, stamp) != SQLITE_OK || sqlite_end(s) != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot bring it to the present format");
-	s->migrating = false;
+	s->migrating = 0;
 	return 0;
 }

@@ -144,19 +144,16 @@ static int moving_young(struct moving *m, struct flow_rows *f, uint32_t upto)
 	int rc = SQLITE_OK;
 
 	for (uint32_t i = 0; i < f->n && rc == SQLITE_OK; i++) {
-		uint32_t number = place_segment(at[i].place);
-		if (number > upto)
+		struct placed p;
+		if (place_segment(at[i].place) > upto)
 			break;
-		struct segment *seg = segment_by_number(s, number);
-		if (segment_select(s, seg, place_rowid(at[i].place)) != SQLITE_ROW)
+		if (place_read(s, at[i].place, &p) != 1)
 			sqlite_die(s, "park a flow");
-		int64_t big = sqlite3_column_int64(seg->select, 3);
 		moving_row(m, at[i].seq);
-		if (big != 0)
-			packed_put_big(&s->packed, at[i].seq, big);
+		if (p.big != 0)
+			packed_put_big(&s->packed, at[i].seq, p.big);
 		else
-			packed_put(&s->packed, at[i].seq, stmt_slice(seg->select, 4));
-		sqlite3_reset(seg->select);
+			packed_put(&s->packed, at[i].seq, p.row.bytes);
 		if (s->packed.len - m->start > CHUNK_BYTES_MAX)
 			rc = moving_chunk(m);
 	}
@@ -286,8 +283,7 @@ int parks_write(
 	}
 	free(parks);
 	struct store_row row = { .bytes = buf_slice(&s->moved) };
-	int64_t rowid = 0;
 	if (rc == SQLITE_OK && row.bytes.len > 0)
-		rc = segment_insert(s, &row, ROW_PARKED, now_ms, &rowid);
+		rc = segment_insert(s, &row, ROW_PARKED, now_ms);
 	return rc;
 }

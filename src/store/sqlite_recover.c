@@ -16,7 +16,7 @@ static int scan_end(struct sqlite_store *s, struct flow_rows *f)
 	sqlite3_stmt *stmt = s->statements[ST_ENDED_PLACES];
 	int rc = SQLITE_OK;
 
-	if (s->migrating) {
+	if (s->migrating == 1) {
 		buf_reset(&s->places);
 		places_put(&s->places, f);
 		stmt_bind_slice(stmt, 1, buf_slice(&s->places));
@@ -47,41 +47,76 @@ static bool scan_moved(
 	return ids.len == 0;
 }
 
-/* Takes in the row that stmt stands on: n, flow, seq, last, now_ms, from_seq, big,
- * length(bytes), ids. */
-static int scan_row(
-	struct sqlite_store *s, struct segment *seg, sqlite3_stmt *stmt, struct err *err)
+/* A row of a flow. */
+static int scan_flow(struct sqlite_store *s, struct segment *seg, place at, const struct store_row *row,
+	size_t bytes, bool big, struct err *err)
 {
-	struct store_row row = {
-		.seq = (uint64_t)sqlite3_column_int64(stmt, 2),
-		.from_seq = (uint64_t)sqlite3_column_int64(stmt, 5),
-	};
-	int64_t rowid = sqlite3_column_int64(stmt, 0);
-	int last = sqlite3_column_int(stmt, 3);
-	int64_t now_ms = sqlite3_column_int64(stmt, 4);
-	bool of_flow = last == ROW_MORE || last == ROW_LAST;
-	bool ok = rowid > 0 && rowid >> PLACE_ROWID_BITS == 0;
+	seg->rows++;
+	seg->bytes += SEGMENT_ROW_BYTES + bytes;
+	s->young_bytes += SEGMENT_ROW_BYTES + bytes;
+	struct flow_rows *f = index_add(s, seg, at, row, big);
+	if (row->last && scan_end(s, f) != SQLITE_OK)
+		return sqlite_failed(s, err, "cannot note what has ended");
+	return 0;
+}
 
-	if (of_flow)
-		ok = ok && stmt_id(stmt, 1, &row.flow) && !id_is_zero(&row.flow);
-	else
-		ok = ok && (last == ROW_PARKED || last == ROW_AGED) &&
-			scan_moved(s, stmt_slice(stmt, 8), (enum row_last)last, row.seq);
-	if (!ok)
-		return sqlite_damaged(s, err, "a journal row is not as it was written");
+/* Damaged is what has another number of rows than it says. */
+static int scan_group(struct sqlite_store *s, struct segment *seg, int64_t rowid, struct slice group,
+	uint64_t rows, struct err *err)
+{
+	struct store_row row;
+	uint64_t number = 0;
+	int rc = 0;
+
+	while ((rc = group_next(&group, &row)) == 1) {
+		if (id_is_zero(&row.flow) || ++number > rows)
+			break;
+		rc = scan_flow(s, seg, place_of(seg->number, rowid, number), &row, row.bytes.len, false, err);
+		if (rc < 0)
+			return rc;
+	}
+	return rc == 0 && number == rows ? 0 : sqlite_damaged(s, err, "a journal row is not as it was written");
+}
+
+/* A row of the store's own. */
+static int scan_own(struct sqlite_store *s, struct segment *seg, sqlite3_stmt *stmt, struct err *err)
+{
+	uint64_t seq = (uint64_t)sqlite3_column_int64(stmt, 2);
+	int last = sqlite3_column_int(stmt, 3);
 	size_t bytes = SEGMENT_ROW_BYTES + (size_t)sqlite3_column_int64(stmt, 7);
+
+	if (last == ROW_GROUP && seq <= UINT16_MAX)
+		return scan_group(s, seg, sqlite3_column_int64(stmt, 0), stmt_slice(stmt, 8), seq, err);
+	if ((last != ROW_PARKED && last != ROW_AGED) ||
+		!scan_moved(s, stmt_slice(stmt, 8), (enum row_last)last, seq))
+		return sqlite_damaged(s, err, "a journal row is not as it was written");
 	seg->rows++;
 	seg->bytes += bytes;
 	s->young_bytes += bytes;
-	if (now_ms > s->time_ms)
-		s->time_ms = now_ms;
-	if (!of_flow)
-		return 0;
-	struct flow_rows *f =
-		index_add(s, seg, rowid, &row, sqlite3_column_int64(stmt, 6) != 0);
-	if (last == ROW_LAST && scan_end(s, f) != SQLITE_OK)
-		return sqlite_failed(s, err, "cannot note what has ended");
 	return 0;
+}
+
+/* Takes in the row that stmt stands on: n, flow, seq, last, now_ms, from_seq, big,
+ * length(bytes), the bytes of the store's own. */
+static int scan_row(
+	struct sqlite_store *s, struct segment *seg, sqlite3_stmt *stmt, struct err *err)
+{
+	int64_t rowid = sqlite3_column_int64(stmt, 0);
+	int last = sqlite3_column_int(stmt, 3);
+	struct store_row row = {
+		.seq = (uint64_t)sqlite3_column_int64(stmt, 2),
+		.last = last == ROW_LAST,
+		.from_seq = (uint64_t)sqlite3_column_int64(stmt, 5),
+	};
+
+	if (sqlite3_column_int64(stmt, 4) > s->time_ms)
+		s->time_ms = sqlite3_column_int64(stmt, 4);
+	if (place_fits(rowid) && last != ROW_MORE && last != ROW_LAST)
+		return scan_own(s, seg, stmt, err);
+	if (!place_fits(rowid) || !stmt_id(stmt, 1, &row.flow) || id_is_zero(&row.flow))
+		return sqlite_damaged(s, err, "a journal row is not as it was written");
+	return scan_flow(s, seg, place_of(seg->number, rowid, 0), &row, (size_t)sqlite3_column_int64(stmt, 7),
+		sqlite3_column_int64(stmt, 6) != 0, err);
 }
 
 /* Reads the heads of one segment's rows into the index. */
@@ -208,6 +243,7 @@ void sqlite_rescan(struct sqlite_store *s)
 	index_fini(s);
 	map_init(&s->flows);
 	segments_fini(s);
+	place_forget(s);
 	if (sqlite_scan(s, &err) < 0)
 		sqlite_die(s, err.text);
 	s->sums = sums; /* which are not written at every commit */
@@ -265,13 +301,17 @@ static int recover_aged(
 int sqlite_recover(struct store *base, struct store_recovery *r, struct err *err)
 {
 	struct sqlite_store *s = container_of(base, struct sqlite_store, base);
-	size_t cursor = 0;
 
 	sqlite_borrow(s);
 	r->ret_parked = s->sums.parked;
-	for (struct flow_rows *f; (f = map_each(&s->flows, &cursor)) != NULL;) {
-		parked_less(s, f, &r->ret_parked);
-		hand_out(s, &f->flow, f, r);
+	/* In the order of their oldest rows: those of one group are asked for together. */
+	for (size_t i = 0; i < s->nsegments; i++) {
+		const struct list *flows = &s->segments[i]->flows;
+		for (struct list *l = flows->next; l != flows; l = l->next) {
+			struct flow_rows *f = container_of(l, struct flow_rows, link);
+			parked_less(s, f, &r->ret_parked);
+			hand_out(s, &f->flow, f, r);
+		}
 	}
 	int rc = recover_aged(s, r, err);
 	sqlite_give_back(s);

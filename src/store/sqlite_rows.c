@@ -120,12 +120,19 @@ static void gather_chunks(struct gathering *g)
 	sqlite3_reset(stmt);
 }
 
-/* The row that stmt stands on: flow, seq, last, big, bytes. */
-static void gather_row(struct gathering *g, sqlite3_stmt *stmt)
+/* What lies at a place. False: nothing does. */
+static bool gather_place(struct gathering *g, place at)
 {
-	int64_t big = sqlite3_column_int64(stmt, 3);
+	struct placed p;
+	int rc = place_read(g->store, at, &p);
 
-	gather(g, (struct gathered){ .row = { .seq = (uint64_t)sqlite3_column_int64(stmt, 1), .last = sqlite3_column_int(stmt, 2) == ROW_LAST, .bytes = big == 0 ? keep(g, stmt_slice(stmt, 4)) : SLICE_NONE }, .big = big });
+	if (rc < 0)
+		sqlite_die(g->store, rc == FISH_EFORMAT ? "load a flow: a row is damaged" : "load a flow");
+	if (rc == 0)
+		return false;
+	p.row.bytes = p.big == 0 ? keep(g, p.row.bytes) : SLICE_NONE;
+	gather(g, (struct gathered){ .row = p.row, .big = p.big });
+	return true;
 }
 
 static void gather_young(struct gathering *g, struct flow_rows *f)
@@ -133,12 +140,8 @@ static void gather_young(struct gathering *g, struct flow_rows *f)
 	const struct row_at *at = index_rows(f);
 
 	for (uint32_t i = 0; i < f->n; i++) {
-		struct segment *seg =
-			segment_by_number(g->store, place_segment(at[i].place));
-		if (segment_select(g->store, seg, place_rowid(at[i].place)) != SQLITE_ROW)
-			sqlite_die(g->store, "load a flow");
-		gather_row(g, seg->select);
-		sqlite3_reset(seg->select);
+		if (!gather_place(g, at[i].place))
+			sqlite_die(g->store, "load a flow: a row is missing");
 	}
 }
 
@@ -187,36 +190,15 @@ bool rows_load(struct sqlite_store *s, struct flow_rows *f, struct store_load *l
 	return true;
 }
 
-/* A row of a segment that is retired, or the newest that still stands; if it does. */
-static void gather_place(struct gathering *g, uint64_t number, uint64_t rowid)
-{
-	struct sqlite_store *s = g->store;
-	struct segment *seg =
-		number <= UINT32_MAX ? segment_by_number(s, (uint32_t)number) : NULL;
-	struct segment old = { .number = (uint32_t)number };
-
-	for (size_t i = 0; i < s->nretired && seg == NULL; i++)
-		seg = s->retired[i].number == number ? &old : NULL;
-	if (seg == NULL)
-		return;
-	int rc = segment_select(s, seg, (int64_t)rowid);
-	if (rc == SQLITE_ROW)
-		gather_row(g, seg->select);
-	else if (rc != SQLITE_DONE)
-		sqlite_die(s, "load an ended flow");
-	sqlite3_reset(seg->select);
-	stmt_free(old.select);
-}
-
+/* Segments have gone, or their rows. */
 static void gather_places(struct gathering *g, struct slice places)
 {
-	uint64_t number = 0;
-	uint64_t rowid = 0;
+	place at = 0;
 
 	while (places.len > 0) {
-		if (varint_next(&places, &number) != 1 || varint_next(&places, &rowid) != 1)
+		if (place_next(&places, &at) != 1)
 			sqlite_die(g->store, "load an ended flow: its places are damaged");
-		gather_place(g, number, rowid);
+		gather_place(g, at);
 	}
 }
 

@@ -151,7 +151,7 @@ static int stamp_check(struct sqlite_store *s, bool *ret_fresh, struct err *err)
 			"store %s has format %lld, which never was: "
 			"it is damaged",
 			s->path, (long long)format);
-	s->migrating = format < SQLITE_STORE_FORMAT;
+	s->migrating = format < SQLITE_STORE_FORMAT ? format : 0;
 	return 0;
 }
 
@@ -254,7 +254,7 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 		return sqlite_failed(s, err, "cannot set it up");
 	if (fresh && (rc = tables_make(s, err)) < 0)
 		return rc;
-	if (s->migrating && (rc = sqlite_migrate(s, err)) < 0)
+	if (s->migrating != 0 && (rc = sqlite_migrate(s, err)) < 0)
 		return rc;
 	return sqlite_keys_read(s, err);
 }

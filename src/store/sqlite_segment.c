@@ -186,14 +186,17 @@ int retired_drop(struct sqlite_store *s)
 /* The transaction of retired_thin but its end. *ret_rows: how many there were. */
 static int thin_write(struct sqlite_store *s, const struct retired *r, uint64_t bytes)
 {
-	char sql[300];
+	char sql[400];
+	long long to = (long long)r->thin_next + THIN_ROWS_MAX - 1;
 	int rc = sqlite_begin(s);
 
 	sqlite3_snprintf(sizeof sql, sql,
+		"UPDATE journal_%u SET bytes = fish_thinned(bytes)"
+		" WHERE n BETWEEN %lld AND %lld AND last = %d;"
 		"DELETE FROM journal_%u WHERE n BETWEEN %lld AND %lld"
-		" AND NOT fish_ended(flow)",
-		r->number, (long long)r->thin_next,
-		(long long)r->thin_next + THIN_ROWS_MAX - 1);
+		" AND CASE WHEN last = %d THEN bytes = x'' ELSE NOT fish_ended(flow) END",
+		r->number, (long long)r->thin_next, to, ROW_GROUP, r->number, (long long)r->thin_next, to,
+		ROW_GROUP);
 	if (rc == SQLITE_OK)
 		rc = sqlite_exec(s, sql);
 	if (rc != SQLITE_OK || bytes == r->bytes)

@@ -85,7 +85,7 @@ static const char *const statement_sql[STATEMENTS] = {
 /* Segments have statements of their own. */
 int statements_prepare(struct sqlite_store *s, struct err *err)
 {
-	if (ids_function(s) != SQLITE_OK)
+	if (ids_function(s) != SQLITE_OK || group_function(s) != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot set it up");
 	for (size_t i = 0; i < STATEMENTS; i++) {
 		if (stmt_prepare(s, &s->statements[i], statement_sql[i]) != SQLITE_OK)

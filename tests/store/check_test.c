@@ -104,6 +104,17 @@ static void add(struct fixture *fx, unsigned flow, uint64_t seq, size_t bytes)
 	add_entry(fx, flow, seq, &e);
 }
 
+static void add_two(struct fixture *fx, unsigned one, unsigned two)
+{
+	struct buf b;
+
+	buf_init(&b, SIZE_MAX);
+	entry_put(&b, &(struct entry){ .kind = ENTRY_START, .time_ms = 5, .name = SLICE_LIT("x") });
+	const struct store_row rows[2] = { bytes_row(one, 0, buf_slice(&b)), bytes_row(two, 0, buf_slice(&b)) };
+	assert_int_equal(commit_both(fx, rows, 2, NULL, 0, 5), 0);
+	buf_fini(&b);
+}
+
 /* Two hooks, and one delivery that is not taken. */
 static void add_rest(struct fixture *fx, unsigned flow, uint64_t seq)
 {
@@ -128,7 +139,8 @@ static void park(struct fixture *fx, unsigned flow)
 	assert_int_equal(commit_all(fx, (struct store_commit){ .parks = &p, .nparks = 1, .now_ms = 5 }), 0);
 }
 
-/* Flow 1 is resident; 2 is parked, 3 too, with a chunk and long bytes; 4 has ended. */
+/* Flow 1 is resident; 2 is parked, 3 too, with a chunk and long bytes; 4 has ended; 5 and 6 have begun in one
+ * commit. */
 static void make(struct fixture *fx)
 {
 	open_with(fx, NULL);
@@ -143,6 +155,7 @@ static void make(struct fixture *fx)
 	add_rest(fx, 3, 5);
 	park(fx, 3);
 	add_entry(fx, 4, 3, &(struct entry){ .kind = ENTRY_END, .time_ms = 5, .status = END_DONE });
+	add_two(fx, 5, 6);
 	fx->s = store_close(fx->s);
 }
 
@@ -157,6 +170,12 @@ static const struct damage {
 	{ "UPDATE journal_1 SET bytes = substr(bytes, 1, 50) WHERE n = 2", "does not decode", 1 },
 	{ "UPDATE journal_1 SET bytes = x'' WHERE n = 2", "is empty", 1 },
 	{ "UPDATE journal_1 SET last = 2 WHERE n = 2", "not as it was written", 0 },
+	{ "UPDATE journal_1 SET bytes = substr(bytes, 1, length(bytes) - 1) WHERE last = 5", "not as it was written", 0 },
+	{ "UPDATE journal_1 SET seq = 1 WHERE last = 5", "not as it was written", 0 },
+	{ "UPDATE journal_1 SET bytes = substr(bytes, 1, length(bytes) / 2) WHERE last = 5", "not as it was written", 0 },
+	{ "UPDATE journal_1 SET seq = 1, bytes = x'00000000000100000000000000000005000002ff' WHERE last = 5",
+		"does not decode", 5 },
+	{ "UPDATE journal_1 SET n = 1 << 24 WHERE last = 5", "not as it was written", 0 },
 	{ "UPDATE parked SET bytes = substr(bytes, 1, length(bytes) - 3) WHERE flags = 0",
 		"its rows in parked are damaged", 2 },
 	{ "UPDATE parked SET parent = x'01020304050607080910111213141516' WHERE flags = 0",

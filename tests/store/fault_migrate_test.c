@@ -1,4 +1,4 @@
-/* fault_migrate_test.c - a store of format 1 that is opened while its disk fails.
+/* fault_migrate_test.c - a store of an older format that is opened while its disk fails.
  *
  * The power cut, a kill, an I/O error and a full disk come at each operation of the opening that
  * brings it to the present format, and of the closing after it. Invariant: the next opening finds
@@ -6,7 +6,7 @@
  * nothing, so that there is no way but to open it again. */
 #include "fault_vfs.h"
 #include "file_check.h"
-#include "format1.h"
+#include "formats.h"
 
 #include "base/buf.h"
 
@@ -21,8 +21,9 @@ enum { REFUSED_STATUS = 3 };
 
 struct migration {
 	struct fixture fx;
+	int format;
 	struct fault_disk *disk;
-	struct buf closed, left; /* the disk with format 1: in its file, or in the log still */
+	struct buf closed, left; /* the disk with the older format: in its file, or in the log still */
 	char said[800];
 	unsigned stopped; /* processes that an error ended */
 };
@@ -69,7 +70,7 @@ static void check(struct migration *m)
 	fault_disk_plan(m->disk, NULL);
 	if (opened(&m->fx, &err) < 0)
 		fail_msg("%s", err.text);
-	format1_check(&m->fx);
+	format_check(&m->fx, m->format);
 	file_check(m->fx.s);
 	m->fx.s = store_close(m->fx.s);
 	assert_true(file_is_clean(m->disk, m->fx.path, true));
@@ -80,6 +81,7 @@ static int setup(void **state)
 	struct migration *m = xalloc(sizeof *m);
 	sqlite3 *db = NULL;
 
+	m->format = *(const int *)*state;
 	fixture_init(&m->fx);
 	m->disk = fault_disk_new();
 	fault_vfs_mount(m->disk);
@@ -92,7 +94,7 @@ static int setup(void **state)
 				 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL",
 				 NULL, NULL, NULL),
 		SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, format1_sql(), NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, format_sql(m->format), NULL, NULL, NULL), SQLITE_OK);
 	buf_init(&m->left, SIZE_MAX);
 	fault_disk_save(m->disk, &m->left);
 	sqlite3_close(db);
@@ -158,8 +160,11 @@ static void nothing_is_lost_on_the_way(void **state)
 
 int main(void)
 {
+	static int formats[] = { 1, 2 };
+#define T(test, format) cmocka_unit_test_prestate_setup_teardown(test, setup, teardown, format)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(nothing_is_lost_on_the_way, setup, teardown),
+		T(nothing_is_lost_on_the_way, &formats[0]),
+		T(nothing_is_lost_on_the_way, &formats[1]),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

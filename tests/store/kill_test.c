@@ -7,7 +7,7 @@
  * commits of which the child was told, or after one more. Surprise: the same run goes on
  * with the file afterwards, each answer compared as before. */
 #include "dump.h"
-#include "format1.h"
+#include "formats.h"
 #include "random.h"
 #include "sqlite_kit.h"
 
@@ -94,27 +94,33 @@ static void open_and_die(struct fixture *fx)
 	_exit(1); /* it was to die at its first write */
 }
 
+/* Killed at its first write, before or after it, or not at all. */
+static void brought_to_the_present_one(struct fixture *fx, int format, const char *phase)
+{
+	sql_on_file(fx, format_sql(format));
+	setenv("FISH_TEST_KILL_AT_WRITE", "1", 1);
+	setenv("FISH_TEST_KILL_PHASE", phase, 1);
+	if (strcmp(phase, "none") != 0)
+		run_child(open_and_die, fx, SIGKILL, NULL, 0);
+	unsetenv("FISH_TEST_KILL_AT_WRITE");
+	unsetenv("FISH_TEST_KILL_PHASE");
+	for (int round = 0; round < 2; round++) {
+		open_small(fx);
+		format_check(fx, format);
+		fx->s = store_close(fx->s);
+	}
+}
+
 static void format_1_is_brought_to_the_present_one(void **state)
 {
 	struct fixture *fx = *state;
 	static const char *const phases[] = { "none", "before", "after" };
 
 	for (size_t phase = 0; phase < 3; phase++) {
-		sql_on_file(fx, format1_sql());
-		setenv("FISH_TEST_KILL_AT_WRITE", "1", 1);
-		setenv("FISH_TEST_KILL_PHASE", phases[phase], 1);
-		if (phase > 0)
-			run_child(open_and_die, fx, SIGKILL, NULL, 0);
-		unsetenv("FISH_TEST_KILL_AT_WRITE");
-		unsetenv("FISH_TEST_KILL_PHASE");
-		for (int round = 0; round < 2; round++) {
-			open_small(fx);
-			format1_check(fx);
-			assert_int_equal(pragma(fx, "SELECT count(*) FROM ended"), 22);
-			fx->s = store_close(fx->s);
-		}
-		/* Segments go, oldest first, and nobody comes back to life. */
+		brought_to_the_present_one(fx, 1, phases[phase]);
 		open_small(fx);
+		assert_int_equal(pragma(fx, "SELECT count(*) FROM ended"), 22);
+		/* Segments go, oldest first, and nobody comes back to life. */
 		for (unsigned i = 0; i < 40; i++) {
 			static char bytes[500];
 			struct store_row row = bytes_row(
@@ -132,12 +138,33 @@ static void format_1_is_brought_to_the_present_one(void **state)
 	}
 }
 
+static void format_2_is_brought_to_the_present_one(void **state)
+{
+	struct fixture *fx = *state;
+	static const char *const phases[] = { "none", "before", "after" };
+
+	for (size_t phase = 0; phase < 3; phase++) {
+		brought_to_the_present_one(fx, 2, phases[phase]);
+		/* What it had is used with what comes. */
+		open_small(fx);
+		const struct store_row rows[2] = { last_row_of(7, 2, "end"), row_of(8, 1, "more") };
+		const struct store_ended e = ended_of(7, 1400);
+		assert_int_equal(commit_both(fx, rows, 2, &e, 1, 1400), 0);
+		reopen_small(fx);
+		assert_true(flow_is(fx, 7, "0:young 1:again 2:end!"));
+		assert_true(flow_is(fx, 8, "0:young too 1:more"));
+		fx->s = store_close(fx->s);
+		unlink(fx->path);
+	}
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(killed_anywhere_nothing_is_lost),
 		T(format_1_is_brought_to_the_present_one),
+		T(format_2_is_brought_to_the_present_one),
 	};
 #undef T
 	return cmocka_run_group_tests(tests, NULL, NULL);

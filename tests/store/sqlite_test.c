@@ -68,7 +68,7 @@ static void foreign_and_newer_files_are_refused(void **state)
 	fx->s = store_close(fx->s);
 	sql_on_file(fx, "PRAGMA user_version = 7");
 	assert_refused(
-		fx->path, FISH_EFORMAT, "format 7, this program knows formats up to 2");
+		fx->path, FISH_EFORMAT, "format 7, this program knows formats up to 3");
 	sql_on_file(fx, "PRAGMA user_version = 2");
 	open_small(fx);
 }
