@@ -281,6 +281,11 @@ static void found(struct store_find *find, int rc)
 	struct reply told = { .status = 200 };
 	bool seen = rc == 0 && !rule_off(e, RULE_DUP_BEFORE_GONE) && was_seen(d, find->ended.seen, &told);
 
+	/* As while it lived (deliver_live). */
+	if (rc == 0 && box_has_name(find->ended.name)) {
+		delivery_tell(d, 404);
+		return;
+	}
 	e->figures.duplicates += seen;
 	if (seen)
 		delivery_answer_reply(d, &told);

@@ -474,6 +474,10 @@ static void a_box_is_no_way_around_its_door(void **state)
 	assert_null(strstr(shown, "/h/"));
 	/* Was: its claims went with it, and who waited got nothing more. */
 	assert_int_equal(kit_cancel(&k, id), FISH_EINVAL);
+	/* Was: when it had ended, 410. */
+	kit_pass(&k, FISH_DAY * 8);
+	assert_int_equal(kit_figures(&k).flows, 0);
+	assert_int_equal(kit_post(&k, token, "{\"for\":\"k\",\"id\":2}", NULL), 404);
 	kit_close(&k);
 }
 
