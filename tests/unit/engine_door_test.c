@@ -434,7 +434,7 @@ static void forged_ones_and_questions(void **state)
 
 	kit_open(&k, &program, park_of(state));
 	assert_int_equal(post(&k, "stripe", "{\"data\":{\"object\":{\"id\":\"pi_1\"}}}"), 401);
-	assert_non_null(strstr(k.events.ptr, "door.refused door=stripe sender=stripe why=\""));
+	assert_non_null(strstr(k.events.ptr, "door.refused door=stripe number=1 sender=stripe why=\""));
 	assert_int_equal(kit_figures(&k).flows, 0);
 	n = (struct knock){ .delivery = {
 		.door = SLICE_LIT("meta"), .method = SLICE_LIT("GET"), .done = knock_done,
