@@ -422,7 +422,8 @@ typedef struct fish_door {
 	fish_fn           *flow;         /* one of the program's flows, which each delivery starts with itself as input; NULL: key is set */
 	int64_t            keep_ms;      /* what comes before anybody waits for its key is kept so long; 0: 24 h */
 	bool               open;         /* it is meant that nothing is signed */
-	const void        *reserved[4];
+	size_t             body_max;     /* a longer delivery is told 413; 0: --max-body alone */
+	const void        *reserved[3];
 } fish_door;
 
 typedef struct fish_program {

@@ -12,11 +12,14 @@
 
 static const fish_def box_def = { BOX_NAME, box_run, 0 };
 
+bool box_has_name(struct slice name)
+{
+	return name.len > strlen(BOX_NAME) && memcmp(name.ptr, BOX_NAME, strlen(BOX_NAME)) == 0;
+}
+
 const fish_def *flow_def(const struct engine *e, struct slice name)
 {
-	bool is_box = name.len > strlen(BOX_NAME) && memcmp(name.ptr, BOX_NAME, strlen(BOX_NAME)) == 0;
-
-	return is_box ? &box_def : engine_def(e, name);
+	return box_has_name(name) ? &box_def : engine_def(e, name);
 }
 
 bool flow_is_box(const struct flow *f)

@@ -41,6 +41,8 @@ struct flow *box_start(struct engine *e, struct slice door, struct slice key, in
 void box_run(fish_flow *f, const fish_msg *in);
 /* Its hooks have no URLs: what comes to a box has passed the door, where its sender was asked. */
 bool flow_is_box(const struct flow *f);
+/* The same of one that may have ended: no flow of a program has such a name. */
+bool box_has_name(struct slice name);
 
 /* claim.c: hooks with the options .on and .key make themselves known to their box. */
 void claims_of(struct flow *f);                  /* of all its open ones */

@@ -53,11 +53,23 @@ void delivery_answer_give(struct delivery *d, struct buf *lines, struct buf *bod
 	d->answer = (struct slice){ d->answer_owned + nlines, nbody };
 }
 
+/* A hook's are in its flow's journal, which `show` looks into; a door's are in as many as they are. */
+static void note_stored(const struct delivery *d, int status)
+{
+	const struct door *door = doors_find(&d->engine->doors, d->door);
+
+	ledger_note(d->engine->ledger, &(struct ledger_request){
+		.flow = &door->book, .number = d->number, .time_ms = d->engine->now_ms, .fate = d->fate, .status = status,
+		.to = d->to, .method = d->method, .body = d->body });
+}
+
 /* done may free d. */
 void delivery_tell(struct delivery *d, int status)
 {
 	char *owned = d->answer_owned;
 
+	if (d->door.len && d->fate == FATE_STORED && status == 200 && !d->put_back)
+		note_stored(d, status);
 	d->answer_owned = NULL;
 	d->done(d, status);
 	free(owned);
@@ -65,12 +77,13 @@ void delivery_tell(struct delivery *d, int status)
 
 void delivery_note(struct delivery *d, enum fate fate, int status, const char *why)
 {
+	const struct door *door = d->door.len ? doors_find(&d->engine->doors, d->door) : NULL;
+
 	d->fate = fate;
-	/* What comes to a named door has no hook whose ledger it could stand in: the log tells of it. */
-	if (!d->put_back && !d->door.len)
+	if (!d->put_back)
 		ledger_note(d->engine->ledger, &(struct ledger_request){
-			.flow = &d->flow, .hook = d->hook, .number = d->number, .time_ms = d->engine->now_ms, .fate = fate,
-			.status = status, .why = slice_of(why), .message_id = d->message_id, .method = d->method,
+			.flow = door ? &door->book : &d->flow, .hook = door ? 0 : d->hook, .number = d->number, 
+			.time_ms = d->engine->now_ms, .fate = fate, .status = status, .why = slice_of(why), .message_id = d->message_id, .method = d->method,
 			.meta = d->meta, .body = d->body });
 }
 
@@ -281,6 +294,11 @@ static void found(struct store_find *find, int rc)
 	struct reply told = { .status = 200 };
 	bool seen = rc == 0 && !rule_off(e, RULE_DUP_BEFORE_GONE) && was_seen(d, find->ended.seen, &told);
 
+	/* As while it lived (deliver_live). */
+	if (rc == 0 && box_has_name(find->ended.name)) {
+		delivery_tell(d, 404);
+		return;
+	}
 	e->figures.duplicates += seen;
 	if (seen)
 		delivery_answer_reply(d, &told);
@@ -322,6 +340,7 @@ void engine_deliver(struct engine *e, struct delivery *d)
 	}
 	engine_catch_up(e);
 	if (d->door.len) {
+		d->number = ++e->requests;
 		doorway_deliver(d);
 		return;
 	}

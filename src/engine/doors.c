@@ -4,6 +4,7 @@
  * it is no fault of the sender's, who delivers all its events to one URL. */
 #include "engine/doors.h"
 
+#include "base/hash.h"
 #include "engine/engine.h"
 #include "engine/msg.h"
 #include "wire/http1.h"
@@ -77,6 +78,13 @@ static int take_sender(struct door *d, const fish_door *f, const struct engine_c
 	return 0;
 }
 
+static struct id book_of(const char *name)
+{
+	struct slice parts[] = { SLICE_LIT("ledger of a door"), slice_of(name) };
+
+	return hash128(parts, sizeof parts / sizeof *parts);
+}
+
 static int take(struct doors *all, const fish_door *f, const struct engine_config *config,
                 const struct senders *s, struct err *err)
 {
@@ -90,7 +98,8 @@ static int take(struct doors *all, const fish_door *f, const struct engine_confi
 	struct door *d = &all->all[all->n++];
 
 	*d = (struct door){
-		.name = xstrndup(f->name, strlen(f->name)), .keep_ms = f->keep_ms ? f->keep_ms : DOOR_KEEP_MS };
+		.name = xstrndup(f->name, strlen(f->name)), .keep_ms = f->keep_ms ? f->keep_ms : DOOR_KEEP_MS,
+		.body_max = f->body_max, .book = book_of(f->name) };
 	int rc = take_key(d, f, err);
 
 	rc = rc < 0 ? rc : take_flow(d, f, config->program, err);

@@ -15,10 +15,12 @@ enum { DOOR_NAME_BYTES_MAX = 64, DOOR_KEY_BYTES_MAX = 255 };
 
 struct door {
 	char                *name;
+	struct id            book;         /* its ledger's: no flow has that id */
 	const struct sender *from;         /* NULL: nobody is checked */
 	char                *key;          /* a header's name in lower case, or a JSON Pointer; NULL: flow is set */
 	const fish_def      *flow;         /* NULL: key is set */
 	int64_t              keep_ms;
+	size_t               body_max;     /* 0: what the server takes */
 };
 
 struct doors {

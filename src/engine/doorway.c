@@ -38,12 +38,15 @@ static void flow_now(struct delivery *d)
 	}
 	if (f) {
 		e->figures.duplicates++;
+		delivery_note(d, FATE_DUPLICATE, 200, NULL);
 		deliver_after(d, 200, f->batch);
 		return;
 	}
-	(void)flow_start(e, &(struct birth){
+	const struct flow *born = flow_start(e, &(struct birth){
 		.name = slice_of(door_of(d)->flow->name), .input = d->body, .meta = d->meta, .has_key = d->has_key,
 		.key = d->key });
+	d->to = born->id;
+	d->fate = FATE_STORED;
 	e->figures.starts++;
 	e->figures.deliveries++;
 	deliver_after(d, 200, e->gather->no);
@@ -58,6 +61,7 @@ static void key_found(struct store_find *find, int rc)
 		return;
 	}
 	d->engine->figures.duplicates++;
+	delivery_note(d, FATE_DUPLICATE, 200, NULL);
 	delivery_tell(d, 200);
 }
 
@@ -104,14 +108,31 @@ static void into_box(struct box_seek *s, struct flow *box)
 	if (box && box->state == FLOW_ENDED)
 		box = NULL;
 	if (box ? box->waiting >= BOX_WAITING_MAX : e->parked.untaken >= EARLY_MAX) {
-		delivery_tell(d, 429);
+		delivery_refuse(d, 429, box ? "as much of its key as is kept waits already"
+		                            : "as much as is kept in all waits already");
 		return;
 	}
 	if (!box)
 		box = box_new(d);
-	d->flow = box->id;
+	d->flow = d->to = box->id;
 	d->hook = BOX_IN;
 	deliver_live(d, box);
+}
+
+/* Its sender can do nothing about that. */
+static void for_nobody(struct delivery *d)
+{
+	struct buf why;
+
+	buf_init(&why, SIZE_MAX);
+	buf_printf(&why, "it has no %s that could be a key", door_of(d)->key);
+	if (!d->put_back && gate_tells(d->engine))
+		engine_log(d->engine, "door.nobody", "door=%.*s number=%llu why=\"%s\"", (int)d->door.len, d->door.ptr,
+		           (unsigned long long)d->number, why.ptr);
+	d->has_key = false;
+	delivery_note(d, FATE_NOBODY, 200, why.ptr);
+	delivery_tell(d, 200);
+	buf_fini(&why);
 }
 
 static void by_key(struct delivery *d)
@@ -123,12 +144,7 @@ static void by_key(struct delivery *d)
 		d->seek = (struct box_seek){ .key = box_key(d->door, buf_slice(&key)), .done = into_box };
 		box_seek(d->engine, &d->seek);
 	} else {
-		/* Nobody can wait for it, and its sender can do nothing about that. */
-		if (gate_tells(d->engine))
-			engine_log(d->engine, "door.nobody", "door=%.*s why=\"it has no %s that could be a key\"",
-			           (int)d->door.len, d->door.ptr, door_of(d)->key);
-		d->has_key = false;
-		delivery_tell(d, 200);
+		for_nobody(d);
 	}
 	buf_fini(&key);
 }

@@ -134,6 +134,8 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	if (e->now_ms < e->store->time_ms)
 		e->ahead_ms = e->store->time_ms - e->now_ms;
 	e->now_ms += e->ahead_ms;
+	for (size_t i = 0; i < e->doors.n; i++)
+		ledger_open_door(e->ledger, &e->doors.all[i].book, e->now_ms);
 	*ret = e;
 	return 0;
 }

@@ -104,6 +104,7 @@ struct delivery {
 	struct list link;             /* the engine's */
 	char       *answer_owned;
 	struct id   flow;
+	struct id   to;               /* of a door's: the flow that it started, or its box */
 	struct id   key;
 	bool        has_key;
 	bool        put_back;         /* a person vouches for it: its sender's check is passed over */
@@ -118,15 +119,20 @@ struct delivery {
 };
 void engine_deliver(struct engine *e, struct delivery *d);
 
-/* Delivers a request that the ledger has to its hook, past the check of its sender, as if it came now. Nobody
- * is held for the reply. */
+/* Delivers a request that the ledger has to its hook or door, past the check of its sender, as if it came now.
+ * Nobody is held for the reply. */
 struct redeliver {
-	struct id    id;              /* the flow's */
+	struct id    id;              /* the flow's; not asked for with a door */
+	struct slice door;            /* a door's name; borrowed until engine_redeliver returns; empty: a flow's hook */
 	uint64_t     number;          /* the request's, as `show` tells it */
+	bool         elsewhere;       /* to another hook of the flow than it came to … */
+	uint32_t     hook;            /* … this one */
 	struct buf  *room;            /* the caller's, empty: what is delivered is kept there until done */
-	/* 0: stored, durably. FISH_ENOTFOUND: the ledger has no such request; FISH_EGONE: the hook is closed or the flow
-	 * has ended; FISH_EINVAL: it is stored already, or cannot be; FISH_EBUSY, FISH_ESTORE: not now. why: in words. */
+	/* 0: stored, durably. FISH_ENOTFOUND: the ledger has no such request, or the program no such door; FISH_EGONE: the
+	 * hook is not open or the flow has ended; FISH_EINVAL: it is stored already, or cannot be; FISH_EBUSY,
+	 * FISH_ESTORE: not now. why: in words. */
 	void (*done)(struct redeliver *r, int rc, const char *why);
+	struct id    to;              /* set before done with 0: the flow in whose journal it is; of a door's a box, or a new one */
 	struct delivery delivery;     /* the engine's */
 	struct engine  *engine;
 };
@@ -135,6 +141,10 @@ void engine_redeliver(struct engine *e, struct redeliver *r);
 bool engine_token_genuine(const struct engine *e, struct slice token);
 /* The same for a door's name. */
 bool engine_has_door(const struct engine *e, struct slice name);
+/* Appends a named door as a JSON object: what it is, and its ledger. False, and nothing: there is none. */
+bool engine_show_door(const struct engine *e, struct slice name, struct buf *out);
+/* All of them, without the requests: objects, comma-separated. */
+void engine_list_doors(const struct engine *e, struct buf *out);
 
 /* Starts a flow. */
 struct start {

@@ -129,8 +129,8 @@ static void tell_refused(struct delivery *d, const struct sender *s, const char 
 	if (!gate_tells(d->engine))
 		return;
 	if (d->door.len) {
-		engine_log(d->engine, "door.refused", "door=%.*s sender=%s why=\"%s\"", (int)d->door.len, d->door.ptr, s->name,
-		           why);
+		engine_log(d->engine, "door.refused", "door=%.*s number=%llu sender=%s why=\"%s\"", (int)d->door.len,
+		           d->door.ptr, (unsigned long long)d->number, s->name, why);
 		return;
 	}
 	id_text(&d->flow, flow);
@@ -141,12 +141,12 @@ static void tell_refused(struct delivery *d, const struct sender *s, const char 
 static const char no_method[] = "the method delivers nothing here";
 
 /* A person vouches for it: what is left to ask is by which id it would be known. */
-static void key_take(struct delivery *d, const struct flow *f, const struct sender *s)
+static void key_take(struct delivery *d, struct slice base_url, const struct sender *s)
 {
 	struct gate_view v;
 	struct sender_told told;
 
-	view_init(&v, d, slice_of(f->base_url));
+	view_init(&v, d, base_url);
 	sender_key(s, &v.q, &told);
 	d->has_key = told.has_key;
 	d->key = told.key;
@@ -200,7 +200,7 @@ bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h)
 	}
 	if (d->put_back) {
 		if (s)
-			key_take(d, f, s);
+			key_take(d, slice_of(f->base_url), s);
 		return true;
 	}
 	if (h->options.from.len && !s) {
@@ -216,7 +216,17 @@ bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h)
 
 bool gate_door(struct delivery *d, const struct door *door)
 {
-	return door->from ? judge(d, slice_of(d->engine->base_url), door->from) : is_delivery(d);
+	struct slice base_url = slice_of(d->engine->base_url);
+
+	if (door->body_max && d->body.len > door->body_max) {
+		delivery_refuse(d, 413, "more bytes than this door takes");
+		return false;
+	}
+	if (!d->put_back)
+		return door->from ? judge(d, base_url, door->from) : is_delivery(d);
+	if (door->from)
+		key_take(d, base_url, door->from);
+	return true;
 }
 
 bool gate_key(struct delivery *d, const struct sender *s, struct slice base_url, struct id *ret_key)

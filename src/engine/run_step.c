@@ -41,12 +41,15 @@ struct inbox *run_inbox(struct run *r, enum source source, uint32_t number)
 
 size_t run_waiting_at(const struct run *r, uint32_t hook)
 {
-	struct id key = inbox_key(SOURCE_HOOK, hook, INBOX_OPEN);
-	const struct inbox *in = map_get(&r->inboxes, &key);
 	size_t n = 0;
 
-	for (const struct msg *m = in ? in->first : NULL; m; m = m->next)
-		n++;
+	for (int reach = INBOX_OPEN; reach <= INBOX_LATE; reach++) {
+		struct id key = inbox_key(SOURCE_HOOK, hook, (enum inbox_reach)reach);
+		const struct inbox *in = map_get(&r->inboxes, &key);
+
+		for (const struct msg *m = in ? in->first : NULL; m; m = m->next)
+			n++;
+	}
 	return n;
 }
 

@@ -115,21 +115,12 @@ static void put_url(struct buf *out, const struct flow *f, const struct hook *h)
 	buf_fini(&url);
 }
 
-/* A run that has not begun was fed all that its life was ever sent, and a flow without one has nothing: they
- * know only how many are untaken in all. What follows from that for one hook is told, and else nothing. */
 static void put_hook_untaken(struct buf *out, const struct flow *f, uint32_t number)
 {
-	size_t fed = f->run ? run_waiting_at(f->run, number) : 0;
-	size_t others = 0;
+	struct untaken_bounds b = show_untaken(f, number);
 
-	for (size_t i = 0; f->run && i < f->nhooks; i++)
-		if (f->hooks[i].number != number)
-			others += run_waiting_at(f->run, f->hooks[i].number);
-	size_t least = f->waiting > others ? f->waiting - others : 0;
-	size_t most = fed < f->waiting ? fed : f->waiting;
-
-	if (!f->waiting || (f->run && (f->run->begun || least == most)))
-		buf_printf(out, "\"untaken\": %zu", f->run && f->run->begun ? fed : most);
+	if (b.least == b.most)
+		buf_printf(out, "\"untaken\": %zu", b.most);
 	else
 		buf_puts(out, "\"untaken\": null");
 }
@@ -164,17 +155,21 @@ static void put_hooks(struct buf *out, const struct flow *f)
 	buf_putc(out, ']');
 }
 
-static bool hides(const void *owner, struct slice header)
+static bool hides(const void *senders, struct slice header)
 {
-	const struct engine *e = owner;
-
-	return senders_hide(&e->senders, header);
+	return senders_hide(senders, header);
 }
 
-static void put_ledger(struct buf *out, const struct show *s)
+struct ledger_hiding show_hiding(const struct engine *e)
+{
+	return (struct ledger_hiding){ hides, &e->senders };
+}
+
+static void put_ledger(struct buf *out, const struct show *s, const struct view *v)
 {
 	buf_puts(out, ", \"ledger\": ");
-	ledger_show(out, s->engine->ledger, &s->id, hides, s->engine);
+	ledger_show(out, s->engine->ledger, &s->id, v->messages, v->nmessages,
+	            show_hiding(s->engine));
 }
 
 static void put_calls(struct buf *out, const struct flow *f)
@@ -278,7 +273,8 @@ static void show_live(struct show *s, const struct flow *f, struct view *v)
 	put_warning(&out, v);
 	put_waiting(&out, f, v);
 	put_hooks(&out, f);
-	put_ledger(&out, s);
+	show_taken(v, f);
+	put_ledger(&out, s, v);
 	put_calls(&out, f);
 	put_published(&out, f);
 	put_journal(&out, v);
@@ -339,7 +335,8 @@ static void ended_found(struct store_find *find, int rc)
 		put_value(&out, s->view->input);
 	}
 	put_untaken(&out, find->ended.untaken);
-	put_ledger(&out, s);
+	show_taken_ended(s->view, find->ended.untaken);
+	put_ledger(&out, s, s->view);
 	put_last_published(&out, s->view);
 	put_journal(&out, s->view);
 	buf_putc(&out, '}');

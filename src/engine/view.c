@@ -235,8 +235,18 @@ static void publish(struct view *v, const struct entry *e)
 	v->published[2 * at + 1] = e->body;
 }
 
+static void deliver(struct view *v, uint64_t seq, const struct entry *e)
+{
+	if (v->nmessages == v->messages_cap) {
+		v->messages_cap = v->messages_cap ? 2 * v->messages_cap : 16;
+		v->messages = xrealloc(v->messages, v->messages_cap * sizeof *v->messages);
+	}
+	v->messages[v->nmessages++] = (struct ledger_message){
+		.hook = e->number, .entry = seq, .time_ms = e->time_ms, .body = e->body };
+}
+
 /* What `show` tells besides the list. */
-static void take(struct view *v, const struct entry *e)
+static void take(struct view *v, uint64_t seq, const struct entry *e)
 {
 	struct slice rest = e->steps;
 	struct entry_step s;
@@ -247,6 +257,8 @@ static void take(struct view *v, const struct entry *e)
 		v->steps = 0;
 	if (e->kind == ENTRY_PUBLISH)
 		publish(v, e);
+	if (e->kind == ENTRY_MESSAGE && e->source == SOURCE_HOOK)
+		deliver(v, seq, e);
 	if (e->kind != ENTRY_PROGRESS)
 		return;
 	v->steps = e->number;
@@ -272,8 +284,8 @@ struct view *view_new(const struct store_load *load)
 
 		at += rest.len;
 		for (; entry_next(&rest, &e) == 1; v->nentries++) {
-			put_entry(v, seq++, &e);
-			take(v, &e);
+			put_entry(v, seq, &e);
+			take(v, seq++, &e);
 		}
 	}
 	return v;
@@ -286,6 +298,7 @@ struct view *view_free(struct view *v)
 	buf_fini(&v->journal);
 	buf_fini(&v->kept);
 	free(v->published);
+	free(v->messages);
 	free(v);
 	return NULL;
 }

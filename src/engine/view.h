@@ -3,6 +3,7 @@
 #define FISH_VIEW_H
 
 #include "base/buf.h"
+#include "engine/ledger.h"
 #include "store/store.h"
 #include "wire/entry.h"
 
@@ -15,6 +16,8 @@ struct view {
 	size_t            nentries;
 	struct slice     *published;  /* (name, JSON) pairs, the newest of each name */
 	size_t            npublished;
+	struct ledger_message *messages;   /* deliveries to hooks, by age; not known to be taken */
+	size_t            nmessages, messages_cap;
 	struct buf        kept;       /* the bytes that input and last point into */
 };
 
@@ -25,6 +28,15 @@ struct slice view_cut(struct slice bytes);
 /* The members of a live flow's JSON object that a list has too, without the braces. */
 struct flow;
 void         show_flow(struct buf *out, const struct flow *f);
+/* show_taken.c: which of the view's messages are taken, of a flow in memory or of an ended one whose untaken ones
+ * these entries are; then they are in the order that the ledger wants. */
+void         show_taken(struct view *v, const struct flow *f);
+void         show_taken_ended(struct view *v, struct slice untaken);
+/* How many messages of that hook are untaken, as far as is known. */
+struct untaken_bounds {
+	size_t least, most;
+};
+struct untaken_bounds show_untaken(const struct flow *f, uint32_t number);
 /* The members of an ended flow's JSON object, without the braces. */
 void         view_ended(struct buf *out, const struct store_ended *x);
 

@@ -36,7 +36,7 @@ struct engine {
 	struct list     claims;         /* made, not looked into */
 	struct list     claims_asked;   /* their boxes are being looked for */
 	struct ledger  *ledger;
-	uint64_t        requests;       /* to hooks, since the process began */
+	uint64_t        requests;       /* to hooks and doors, since the process began */
 	struct {
 		int64_t  minute;
 		uint64_t lines, more;   /* logged, and not any more */
@@ -153,6 +153,9 @@ bool gate_door(struct delivery *d, const struct door *door);
 
 /* doorway.c: a request to a named door. */
 void doorway_deliver(struct delivery *d);
+
+/* show.c: headers that sign or let in. */
+struct ledger_hiding show_hiding(const struct engine *e);
 
 /* watch.c */
 void watch_tell(struct flow *f, int rc, int status, struct slice result);

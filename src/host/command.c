@@ -343,7 +343,44 @@ static const char *done_words(enum command command)
 	return command == COMMAND_REDELIVER ? "delivered to " : "cancelled ";
 }
 
-/* show, cancel, retry and redeliver: one flow, named by its id. */
+static const char door_path[] = "/in/";
+
+/* Is it about a named door, or all of them, and not about a flow? Ids have no slash. */
+static bool names_door(const struct config *c)
+{
+	return (c->command == COMMAND_SHOW || c->command == COMMAND_REDELIVER) &&
+		strncmp(c->args[0], door_path, strlen(door_path)) == 0;
+}
+
+static void put_path(struct buf *path, const struct config *c, const char *behind)
+{
+	bool door = names_door(c);
+
+	buf_puts(path, door ? "/doors/" : "/flows/");
+	admin_escape(path, slice_of(c->args[0] + (door ? strlen(door_path) : 0)));
+	buf_puts(path, behind);
+	if (c->nargs > 1)
+		admin_escape(path, slice_of(c->args[1]));
+	if (c->values[FLAG_HOOK] != NULL) {
+		buf_puts(path, "&hook=");
+		admin_escape(path, slice_of(c->values[FLAG_HOOK]));
+	}
+}
+
+/* What show was told: of a flow, a door, or all doors. */
+static void put_shown(struct run *r, const json_t *json)
+{
+	const json_t *doors = json_object_get(json, "doors");
+
+	if (json_is_array(doors))
+		render_doors(&r->out, &r->render, doors);
+	else if (names_door(r->config))
+		render_door(&r->out, &r->render, json);
+	else
+		render_show(&r->out, &r->render, json, buf_slice(&r->answer));
+}
+
+/* show, cancel, retry and redeliver: one flow, named by its id, or a door, named by its path. */
 static int run_one(struct run *r, const char *method, const char *behind)
 {
 	const struct config *c = r->config;
@@ -351,12 +388,10 @@ static int run_one(struct run *r, const char *method, const char *behind)
 	int status = 0;
 	json_t *json = NULL;
 
+	if (names_door(c) && c->values[FLAG_HOOK] != NULL)
+		return complain(r, "--hook is for a flow's hooks, and '%s' is a door", c->args[0]);
 	buf_init(&path, META_BYTES_MAX);
-	buf_puts(&path, "/flows/");
-	admin_escape(&path, slice_of(c->args[0]));
-	buf_puts(&path, behind);
-	if (c->nargs > 1)
-		admin_escape(&path, slice_of(c->args[1]));
+	put_path(&path, c, behind);
 	int exit_status = command_ask(r,
 		&(struct admin_ask){ .socket = r->paths->socket.ptr,
 			.method = method,
@@ -370,10 +405,10 @@ static int run_one(struct run *r, const char *method, const char *behind)
 	if (c->json) {
 		put_answer(r);
 	} else if (c->command == COMMAND_SHOW) {
-		render_show(&r->out, &r->render, json, buf_slice(&r->answer));
+		put_shown(r, json);
 	} else {
 		buf_puts(&r->out, done_words(c->command));
-		words_text(&r->out, slice_of(string_at(json, "id")));
+		words_text(&r->out, slice_of(names_door(c) ? c->args[0] : string_at(json, "id")));
 		buf_puts(&r->out, "\n");
 	}
 	json_decref(json);

@@ -123,6 +123,20 @@ static void put_backup(struct buf *out, const char *me)
 	buf_printf(out, "  %s backup latest.db --force --json\n", me);
 }
 
+static void put_redeliver(struct buf *out, const char *me, const char *id)
+{
+	buf_puts(out,
+		"\nFor a request that was refused: not signed as it must be, too much at once, no JSON. 'show ID' and\n"
+		"'show /in/DOOR' list those that are in memory still, with their numbers; they go when younger\n"
+		"ones come, and with the server. What was refused is delivered to its hook or door as if it came\n"
+		"now, and nobody asks any more who signed it: look at it before. A hook that is closed does not\n"
+		"open again: what came late can go to another open hook of the same flow, with --hook. The exit\n"
+		"status is 0 when it is stored, 1 when not.\n");
+	buf_printf(out, "\nexamples:\n  %s redeliver %s 17\n", me, id);
+	buf_printf(out, "  %s redeliver %s 17 --hook 3\n", me, id);
+	buf_printf(out, "  %s redeliver /in/stripe 18\n", me);
+}
+
 static void put_import(struct buf *out, const char *me)
 {
 	buf_puts(out,
@@ -161,6 +175,8 @@ static void put_examples(struct buf *out, const struct config *c, const char *fl
 	case COMMAND_SHOW:
 		buf_printf(out, "\nexamples:\n  %s show %s\n", me, id);
 		buf_printf(out, "  %s show %s --json | jq -r '.hooks[].url'\n", me, id);
+		buf_printf(out, "  %s show /in/stripe          what came to that named door\n", me);
+		buf_printf(out, "  %s show /in/                all doors of the program\n", me);
 		return;
 	case COMMAND_CANCEL:
 		buf_printf(out, "\nexample:\n  %s cancel %s\n", me, id);
@@ -171,12 +187,7 @@ static void put_examples(struct buf *out, const struct config *c, const char *fl
 			"another build runs those again by itself.\n\nexample:\n  %s retry %s\n", me, id);
 		return;
 	case COMMAND_REDELIVER:
-		buf_printf(out,
-			"\nFor a request that was refused: not signed as it must be, too much at once, no JSON. 'show ID'\n"
-			"lists those that are in memory still, with their numbers; they go when younger ones come, and\n"
-			"with the server. What was refused is delivered to its hook as if it came now, if that is open,\n"
-			"and nobody asks any more who signed it: look at it before. The exit status is 0 when it is\n"
-			"stored, 1 when not.\n\nexample:\n  %s redeliver %s 17\n", me, id);
+		put_redeliver(out, me, id);
 		return;
 	case COMMAND_BACKUP: put_backup(out, me); return;
 	case COMMAND_CHECK:

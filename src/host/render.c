@@ -221,8 +221,8 @@ static void put_hooks(struct buf *out, const struct render *r, const json_t *flo
 
 		buf_puts(out, "  ");
 		member_put_coloured(out, r, open ? bold : dim, member_text(hook, "name"));
-		buf_printf(out, "  %s, %" PRId64 " received", open ? "open" : "closed",
-			member_number(hook, "received"));
+		buf_printf(out, "  hook %" PRId64 ", %s, %" PRId64 " received", member_number(hook, "number"),
+			open ? "open" : "closed", member_number(hook, "received"));
 		if (untaken > 0)
 			buf_printf(out, ", %" PRId64 " not yet taken", untaken);
 		if (member_text(hook, "each")[0] != '\0') {

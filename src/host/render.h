@@ -13,6 +13,9 @@ struct render {
  * that is missing is left out, not an error. */
 void render_show(struct buf *out, const struct render *r, const struct json_t *flow,
                  struct slice text);
+/* A named door as GET /doors/NAME tells it, and the array of GET /doors. */
+void render_door(struct buf *out, const struct render *r, const struct json_t *door);
+void render_doors(struct buf *out, const struct render *r, const struct json_t *doors);
 /* The head of the table that render_list_row goes on with. */
 void render_list_head(struct buf *out, const struct render *r);
 void render_list_row(struct buf *out, const struct render *r, const struct json_t *flow);

@@ -1,4 +1,4 @@
-/* render_ledger.c - tells of the requests to a flow's hooks that were not stored, and why.
+/* render_ledger.c - tells of the requests to a flow's hooks or to a door: what became of each, and why.
  *
  * Surprise: their headers are for --json alone; what most of them say is who sent them. */
 #include "host/render_member.h"
@@ -23,16 +23,17 @@ static void put_name(struct buf *out, const json_t *flow, int64_t number)
 	buf_printf(out, "hook %" PRId64, number);
 }
 
-/* "3 refused, 1 late since …" */
-static void put_counts(struct buf *out, const json_t *book)
+void render_counts(struct buf *out, const json_t *book)
 {
 	static const struct {
 		const char *member, *one, *more;
 	} counts[] = {
+		{ "stored", "stored", "stored" },
 		{ "refused", "refused", "refused" },
 		{ "late", "late", "late" },
 		{ "duplicates", "duplicate", "duplicates" },
 		{ "questions", "question", "questions" },
+		{ "nobody", "for nobody", "for nobody" },
 		{ "put_back", "put back", "put back" },
 	};
 	const char *comma = "";
@@ -45,8 +46,11 @@ static void put_counts(struct buf *out, const json_t *book)
 		buf_printf(out, "%s%" PRId64 " %s", comma, n, n == 1 ? counts[i].one : counts[i].more);
 		comma = ", ";
 	}
-	buf_puts(out, " since ");
-	words_time(out, member_number(book, "since_ms"));
+	buf_puts(out, comma[0] == '\0' ? "nothing" : "");
+	if (member_is_number(book, "since_ms")) {
+		buf_puts(out, " since ");
+		words_time(out, member_number(book, "since_ms"));
+	}
 	buf_puts(out, "\n");
 }
 
@@ -66,11 +70,20 @@ static const char *header_of(const json_t *request, const char *name)
 	return "";
 }
 
+/* By what it is named: of one that is stored the number of its entry. */
+static void put_number(struct buf *out, const json_t *request)
+{
+	bool stored = member_is_number(request, "entry");
+
+	buf_printf(out, stored ? "  entry %-6" PRId64 : "  %12" PRId64, member_number(request, stored ? "entry" : "number"));
+}
+
 static void put_request(struct buf *out, const struct render *r, const json_t *request)
 {
 	const char *peer = header_of(request, ":peer");
 
-	buf_printf(out, "  %6" PRId64 "  ", member_number(request, "number"));
+	put_number(out, request);
+	buf_puts(out, "  ");
 	member_colour(out, r, "2");
 	words_time_exact(out, member_number(request, "time_ms"));
 	member_colour(out, r, "0");
@@ -78,20 +91,33 @@ static void put_request(struct buf *out, const struct render *r, const json_t *r
 	words_text(out, slice_of(member_text(request, "fate")));
 	if (member_number(request, "status") > 0)
 		buf_printf(out, " %" PRId64, member_number(request, "status"));
+	if (member_text(request, "flow")[0] != '\0') {
+		buf_puts(out, " in ");
+		words_text(out, slice_of(member_text(request, "flow")));
+	}
 	buf_puts(out, "  ");
 	words_text(out, slice_of(member_text(request, "method")));
 	if (peer[0] != '\0') {
 		buf_puts(out, " from ");
 		words_text(out, slice_of(peer));
 	}
-	buf_printf(out, ", %" PRId64 " bytes ", member_number(request, "len"));
+	buf_printf(out, "%s%" PRId64 " bytes ", member_text(request, "method")[0] != '\0' ? ", " : "",
+		member_number(request, "len"));
 	words_text(out, member_bytes(request, "text"));
 	buf_puts(out, json_is_true(json_object_get(request, "cut")) ? " … (cut)\n" : "\n");
 	if (member_text(request, "why")[0] == '\0')
 		return;
-	buf_puts(out, "          ");
+	buf_puts(out, "                ");
 	words_text(out, slice_of(member_text(request, "why")));
 	buf_puts(out, json_is_false(json_object_get(request, "kept")) ? "; too long to be kept\n" : "\n");
+}
+
+void render_requests(struct buf *out, const struct render *r, const json_t *book)
+{
+	const json_t *requests = json_object_get(book, "requests");
+
+	for (size_t i = 0; i < json_array_size(requests); i++)
+		put_request(out, r, json_array_get(requests, i));
 }
 
 void render_ledger(struct buf *out, const struct render *r, const json_t *flow)
@@ -101,17 +127,15 @@ void render_ledger(struct buf *out, const struct render *r, const json_t *flow)
 	if (json_array_size(books) == 0)
 		return;
 	buf_puts(out, "\n");
-	member_put_coloured(out, r, "1", "Requests that were not stored");
+	member_put_coloured(out, r, "1", "Requests");
 	buf_puts(out, "\n");
 	for (size_t i = 0; i < json_array_size(books); i++) {
 		const json_t *book = json_array_get(books, i);
-		const json_t *requests = json_object_get(book, "requests");
 
 		buf_puts(out, "  ");
 		put_name(out, flow, member_number(book, "hook"));
 		buf_puts(out, "  ");
-		put_counts(out, book);
-		for (size_t n = 0; n < json_array_size(requests); n++)
-			put_request(out, r, json_array_get(requests, n));
+		render_counts(out, book);
+		render_requests(out, r, book);
 	}
 }

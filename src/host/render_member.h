@@ -1,4 +1,4 @@
-/* render_member.h - members of the server's JSON, for the two files that render it. */
+/* render_member.h - members of the server's JSON, for the files that render it. */
 #ifndef FISH_RENDER_MEMBER_H
 #define FISH_RENDER_MEMBER_H
 
@@ -20,7 +20,10 @@ void        member_colour(struct buf *out, const struct render *r, const char *s
 void        member_put_coloured(struct buf *out, const struct render *r, const char *sgr,
                                 const char *text);
 
-/* render_ledger.c: the requests that were not stored. */
+/* render_ledger.c: the requests that came, and what became of them. */
 void render_ledger(struct buf *out, const struct render *r, const json_t *flow);
+/* A line: "3 stored, 1 refused since …". */
+void render_counts(struct buf *out, const json_t *book);
+void render_requests(struct buf *out, const struct render *r, const json_t *book);
 
 #endif

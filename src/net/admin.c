@@ -268,6 +268,37 @@ static bool path_behind(struct slice path, const char *prefix, struct slice *ret
 	return true;
 }
 
+static void no_such_path(struct exchange *x)
+{
+	admin_error(x, 404,
+		"no such path: there are /flows, /flows/NAME, /flows/ID, "
+		"/flows/ID/cancel, /flows/ID/retry, /flows/ID/redeliver, "
+		"/flows/ID/export, /doors, /doors/NAME, /doors/NAME/redeliver, "
+		"/import, /backup and /health");
+}
+
+/* Everything below /doors/. */
+static void route_door(
+	struct admin *a, struct exchange *x, const struct http1 *req, struct slice rest)
+{
+	const char *slash = memchr(rest.ptr, '/', rest.len);
+	struct slice name = { rest.ptr,
+		slash == NULL ? rest.len : (size_t)(slash - rest.ptr) };
+	struct slice behind = { rest.ptr + name.len, rest.len - name.len };
+
+	if (name.len > 0 && slice_eq(behind, SLICE_LIT("/redeliver"))) {
+		if (method_fits(x, req, METHOD_POST))
+			admin_redeliver_door(a, x, req, name);
+	} else if (slash != NULL) {
+		no_such_path(x);
+	} else if (method_fits(x, req, METHOD_GET)) {
+		if (name.len > 0)
+			admin_door(a, x, name);
+		else
+			admin_doors(a, x);
+	}
+}
+
 /* Everything below /flows/. */
 static void route_flow(
 	struct admin *a, struct exchange *x, const struct http1 *req, struct slice rest)
@@ -290,10 +321,7 @@ static void route_flow(
 		if (method_fits(x, req, METHOD_GET))
 			admin_export(a, x, req, first);
 	} else if (slash != NULL || first.len == 0) {
-		admin_error(x, 404,
-			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/redeliver, "
-			"/flows/ID/export, /import, /backup and /health");
+		no_such_path(x);
 	} else if (method_of(req) == METHOD_POST) {
 		admin_start(a, x, req, first);
 	} else if (method_fits(x, req, METHOD_GET | METHOD_POST)) {
@@ -310,6 +338,11 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 	if (slice_eq(req->path, SLICE_LIT("/flows"))) {
 		if (method_fits(x, req, METHOD_GET))
 			admin_list(a, x, req);
+	} else if (slice_eq(req->path, SLICE_LIT("/doors"))) {
+		if (method_fits(x, req, METHOD_GET))
+			admin_doors(a, x);
+	} else if (path_behind(req->path, "/doors/", &rest)) {
+		route_door(a, x, req, rest);
 	} else if (slice_eq(req->path, SLICE_LIT("/health"))) {
 		if (method_fits(x, req, METHOD_GET))
 			health(a, x);
@@ -324,10 +357,7 @@ static void on_request(void *owner, struct exchange *x, const struct http1 *req)
 	} else if (path_behind(req->path, "/flows/", &rest) && rest.len > 0) {
 		route_flow(a, x, req, rest);
 	} else {
-		admin_error(x, 404,
-			"no such path: there are /flows, /flows/NAME, /flows/ID, "
-			"/flows/ID/cancel, /flows/ID/retry, /flows/ID/redeliver, "
-			"/flows/ID/export, /import, /backup and /health");
+		no_such_path(x);
 	}
 	a->config.wake(a->config.wake_arg);
 }

@@ -16,6 +16,11 @@
  *   POST   /flows/ID/redeliver?number=N
  *                               200 {"id": …, "number": N}: what the ledger has of that request is delivered, and durable;
  *                               404; 409 it is stored already, or cannot be; 410 its hook is closed
+ *                               …&hook=M: to hook M of the flow instead
+ *   GET    /doors               {"doors": […]}: the program's named doors, with how many requests came to which end
+ *   GET    /doors/NAME          the same of one, and "requests", the youngest of them; 404
+ *   POST   /doors/NAME/redeliver?number=N
+ *                               200 {"id": …, "number": N}: as of a flow; id: the box, or the flow that it started
  *   GET    /flows/ID/export     200: the flow as lines of JSON, see wire/export.h; ?keys=1 with the secrets of its keys
  *                               (unix socket only); 404
  *   POST   /import              body: these lines, of one flow. 201 {"id": …, "keys": n} once it is durable; ?keys=1: the

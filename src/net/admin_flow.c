@@ -1,10 +1,5 @@
-/* admin_flow.c - GET /flows/ID, POST /flows/ID/cancel, /flows/ID/retry and /flows/ID/redeliver. */
+/* admin_flow.c - GET /flows/ID, POST /flows/ID/cancel and /flows/ID/retry. */
 #include "net/admin_private.h"
-
-#include "wire/url.h"
-
-#include <inttypes.h>
-#include <stdio.h>
 
 struct show_op {
 	struct admin_op op;
@@ -128,74 +123,4 @@ void admin_retry(struct admin *a, struct exchange *x, struct slice asked)
 	op->retry.id = id;
 	op->retry.done = on_retry;
 	engine_retry(a->config.engine, &op->retry);
-}
-
-struct redeliver_op {
-	struct admin_op op;
-	struct redeliver redeliver;
-};
-
-static int redeliver_status(int rc)
-{
-	switch (rc) {
-	case FISH_ENOTFOUND: return 404;
-	case FISH_EGONE: return 410;
-	case FISH_EINVAL: return 409;
-	default: return 503;
-	}
-}
-
-static void on_redeliver(struct redeliver *r, int rc, const char *why)
-{
-	struct redeliver_op *op = container_of(r, struct redeliver_op, redeliver);
-	char members[40];
-	char text[ID_TEXT_SIZE];
-
-	id_text(&r->id, text);
-	snprintf(members, sizeof(members), ", \"number\": %" PRIu64, r->number);
-	if (rc == 0)
-		admin_answer_id(op->op.x, 200, &r->id, members);
-	else
-		admin_error(op->op.x, redeliver_status(rc), "request %" PRIu64 " of flow %s: %s",
-			r->number, text, why);
-	admin_op_free(&op->op);
-}
-
-/* ?number=N, in digits alone. */
-static bool take_number(const struct http1 *req, uint64_t *ret_number)
-{
-	struct buf value;
-	uint64_t number = 0;
-	size_t at = 0;
-
-	buf_init(&value, NAME_BYTES_MAX);
-	bool good = url_param(req->query, "number", &value) && value.len > 0 && value.len < 19;
-	for (; good && at < value.len && value.ptr[at] >= '0' && value.ptr[at] <= '9'; at++)
-		number = 10 * number + (uint64_t)(value.ptr[at] - '0');
-	good = good && at == value.len;
-	buf_fini(&value);
-	*ret_number = number;
-	return good;
-}
-
-void admin_redeliver(
-	struct admin *a, struct exchange *x, const struct http1 *req, struct slice asked)
-{
-	struct id id = { 0 };
-	uint64_t number = 0;
-
-	if (id_parse(asked, &id) < 0) {
-		admin_no_flow(x, asked);
-		return;
-	}
-	if (!take_number(req, &number)) {
-		admin_error(x, 400,
-			"tell which request with ?number=N: show lists those of the flow");
-		return;
-	}
-	struct redeliver_op *op = admin_op_new(a, x, sizeof(*op));
-
-	op->redeliver = (struct redeliver){
-		.id = id, .number = number, .room = &op->op.text, .done = on_redeliver };
-	engine_redeliver(a->config.engine, &op->redeliver);
 }

@@ -1,8 +1,9 @@
 /* admin_private.h - what the files of the admin listener share, and nobody else.
  *
  * admin.c guards and routes; admin_start.c starts flows and waits for their end;
- * admin_flow.c shows, cancels and retries one, and puts back what came for it; admin_list.c lists them; admin_export.c exports one
- * and brings one in; admin_care.c has the store backed up. Invariant: an operation
+ * admin_flow.c shows, cancels and retries one; admin_list.c lists them; admin_door.c tells of named doors;
+ * admin_redeliver.c puts back what came for a flow or a door; admin_export.c exports a flow and brings one in;
+ * admin_care.c has the store backed up. Invariant: an operation
  * stands in its admin's list from the moment the engine or store may call it back until
  * its exchange is answered. */
 #ifndef FISH_ADMIN_PRIVATE_H
@@ -64,6 +65,9 @@ void admin_show(struct admin *a, struct exchange *x, struct slice id_text);
 void admin_cancel(struct admin *a, struct exchange *x, struct slice id_text);
 void admin_retry(struct admin *a, struct exchange *x, struct slice id_text);
 void admin_redeliver(struct admin *a, struct exchange *x, const struct http1 *req, struct slice id_text);
+void admin_redeliver_door(struct admin *a, struct exchange *x, const struct http1 *req, struct slice name);
+void admin_doors(struct admin *a, struct exchange *x);
+void admin_door(struct admin *a, struct exchange *x, struct slice name);
 void admin_export(struct admin *a, struct exchange *x, const struct http1 *req, struct slice id_text);
 void admin_import(struct admin *a, struct exchange *x, const struct http1 *req);
 void admin_backup(struct admin *a, struct exchange *x, const struct http1 *req);

@@ -238,7 +238,7 @@ class Serving(Case):
         self.assertTrue(hook["url"].startswith(self.server.url + "/h/"), hook)
         text = self.works("show", flow)
         for words in (rf"\Aawait {flow}  waiting\n", r"input    \{\"order\": 7\}", r'for what comes at "word"',
-                      r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(", r"until .* UTC \(in ", r"word  open, 0 received",
+                      r"since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC \(", r"until .* UTC \(in ", r"word  hook 0, open, 0 received",
                       re.escape(hook["url"]), r"Journal\n +0  .*start +started as await"):
             self.assertRegex(text, words)
         self.assertNotIn("\033", text)

@@ -142,7 +142,7 @@ class Doors(unittest.TestCase):
         self.assertEqual(self.ask("/in/orders", method="DELETE"), 405)
         self.assertEqual(self.server.flows(), [])
         log = self.server.log.read_text()
-        self.assertIn("door.refused door=orders sender=shop", log)
+        self.assertRegex(log, r"door\.refused door=orders number=\d+ sender=shop")
         self.assertNotIn(SHOP_SECRET, log)
         self.assertNotIn(STRIPE_SECRET, log)
 
@@ -153,6 +153,40 @@ class Doors(unittest.TestCase):
         self.assertEqual(self.ask("/in/stripe", body, {"Stripe-Signature": f"t={ts},v1={signature}"}), 200)
         self.assertIn("door.nobody door=stripe", self.server.log.read_text())
         self.assertEqual(self.server.flows(), [])
+        nobody, = self.shown("stripe")["requests"]
+        self.assertEqual((nobody["fate"], nobody["text"]), ("nobody", body.decode()))
+        ran = self.command("redeliver", "/in/stripe", str(nobody["number"]), "--socket", self.server.socket)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn(b"it has no /data/object/id that could be a key, so nobody can wait for it", ran.stderr)
+
+    def shown(self, door):
+        ran = self.command("show", f"/in/{door}", "--json", "--socket", self.server.socket)
+        self.assertEqual(ran.returncode, 0, ran.stderr)
+        return json.loads(ran.stdout)
+
+    def test_what_was_refused_is_put_back(self):
+        self.assertEqual(self.order("7", secret="guessed"), 401)
+        self.assertEqual(self.event("evt_1", "pi_7", secret="guessed"), 401)
+        order, = self.shown("orders")["requests"]
+        event, = self.shown("stripe")["requests"]
+        self.assertEqual((order["fate"], order["status"], event["fate"]), ("refused", 401, "refused"))
+        self.assertIn(["stripe-signature", "…"], event["headers"])
+        for door, request in (("stripe", event), ("orders", order)):
+            ran = self.command("redeliver", f"/in/{door}", str(request["number"]), "--socket", self.server.socket)
+            self.assertEqual((ran.returncode, ran.stdout.decode()), (0, f"delivered to /in/{door}\n"), ran.stderr)
+        self.restart()                          # it was durable
+        self.wait_results([self.paid("7")])
+        self.assertEqual(self.order("7"), 200)  # genuine now, and known
+        self.assertEqual(self.event("evt_1", "pi_7"), 200)
+        self.assertEqual(len(self.flows()), 1)
+        duplicate, = self.shown("orders")["requests"]
+        self.assertEqual((duplicate["fate"], self.shown("orders")["since_ms"] > 0), ("duplicate", True))
+        text = self.command("show", "/in/", "--socket", self.server.socket).stdout.decode()
+        self.assertRegex(text, r"(?s)^/in/orders\n  url .*/in/orders\n.*starts   pay\n  came     1 duplicate since .*"
+                               r"\n\n/in/stripe\n.*  key      /data/object/id\n")
+        ran = self.command("show", "/in/none", "--socket", self.server.socket)
+        self.assertEqual(ran.returncode, 1)
+        self.assertIn(b"the program has no door 'none'", ran.stderr)
 
     def command(self, *words, given=None):
         return subprocess.run([self.server.program, *words], input=given, capture_output=True, timeout=PATIENCE_S)

@@ -166,12 +166,15 @@ class Senders(unittest.TestCase):
                          [("refused", 401, '{"n": 1}'), ("refused", 401, '{"n": 2}')])
         self.assertIn(["x-hub-signature-256", "…"], book["requests"][0]["headers"])
         told = self.server.command("show", flow)
-        self.assertRegex(told, rf"(?s)Requests that were not stored\n  in  2 refused since .*\n +{first}  .*UTC  "
+        self.assertRegex(told, rf"(?s)\nRequests\n  in  2 refused since .*\n +{first}  .*UTC  "
                                r'refused 401  POST from 127\.0\.0\.1\S*, 8 bytes \{"n": 1\}\n +no-match: ')
         self.assertEqual(self.server.command("redeliver", flow, str(first)), f"delivered to {flow}\n")
         self.assertEqual(json.loads(self.server.command("redeliver", flow, str(second), "--json")),
                          {"id": flow, "number": second})
         self.wait_end(flow, {"n": 2})
+        stored = [r for r in self.server.flow(flow)["ledger"][0]["requests"] if "entry" in r]
+        self.assertEqual([(r["fate"], r["text"]) for r in stored], [("taken", '{"n": 1}'), ("taken", '{"n": 2}')])
+        self.assertIn(f"  entry {stored[1]['entry']} ", self.server.command("show", flow))
         for number, why in ((first, "it was put back already"), (4711, "the ledger has no such request"),
                             ("x", "tell which request with ?number=N")):
             with self.assertRaisesRegex(Failed, "failed with 1: .*" + re.escape(why)):

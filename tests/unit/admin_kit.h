@@ -20,6 +20,7 @@ struct engine {
 	void (*forgotten)(struct watch *w);
 	bool holds_forgetting;
 	size_t live; /* flows that engine_list tells of */
+	int64_t hook; /* redeliver: to this one instead; -1: not */
 	char name[64], input[64], key[64];
 };
 
@@ -62,7 +63,24 @@ void engine_retry(struct engine *e, struct retry *r) { r->done(r, e->rc); }
 void engine_redeliver(struct engine *e, struct redeliver *r)
 {
 	buf_puts(r->room, "what is delivered");
+	copy(e->name, sizeof e->name, r->door);
+	e->hook = r->elsewhere ? (int64_t)r->hook : -1;
+	r->to = r->id;
 	r->done(r, e->rc, "the engine's words");
+}
+
+bool engine_show_door(const struct engine *e, struct slice name, struct buf *out)
+{
+	(void)e;
+	if (!slice_eq(name, SLICE_LIT("shop")))
+		return false;
+	buf_puts(out, "{\"door\": \"shop\"}");
+	return true;
+}
+
+void engine_list_doors(const struct engine *e, struct buf *out)
+{
+	(void)engine_show_door(e, SLICE_LIT("shop"), out);
 }
 
 void engine_show(struct engine *e, struct show *s)

@@ -357,8 +357,38 @@ static void test_redeliver(void **state)
 		snprintf(path, sizeof path, "POST /flows/%s/redeliver%s", flow_text, *query);
 		ask(&d, path, "", 400, "?number=N");
 	}
+	snprintf(path, sizeof path, "POST /flows/%s/redeliver?number=17&hook=x", flow_text);
+	ask(&d, path, "", 400, "hook: give the number");
+	d.engine.rc = 0;
+	snprintf(path, sizeof path, "POST /flows/%s/redeliver?number=17&hook=3", flow_text);
+	ask(&d, path, "", 200, ", \"number\": 17}");
+	assert_int_equal(d.engine.hook, 3);
+	snprintf(path, sizeof path, "POST /flows/%s/redeliver?number=17", flow_text);
+	ask(&d, path, "", 200, ", \"number\": 17}");
+	assert_int_equal(d.engine.hook, -1);
 	ask(&d, "POST /flows/a/redeliver?number=1", "", 404, "no flow has the id 'a'");
 	ask(&d, "GET /flows/a/redeliver", "", 405, "Allow: POST\r\n");
+	desk_close(&d);
+}
+
+static void test_doors(void **state)
+{
+	(void)state;
+	struct desk d;
+	desk_open(&d);
+	ask(&d, "GET /doors", "", 200, "{\"doors\": [{\"door\": \"shop\"}]}");
+	ask(&d, "GET /doors/", "", 200, "{\"doors\": [{\"door\": \"shop\"}]}");
+	ask(&d, "GET /doors/shop", "", 200, "{\"door\": \"shop\"}");
+	ask(&d, "GET /doors/none", "", 404, "the program has no door 'none'");
+	ask(&d, "POST /doors/shop", "", 405, "Allow: GET, HEAD\r\n");
+	ask(&d, "GET /doors/shop/other", "", 404, "no such path");
+	ask(&d, "POST /doors//redeliver?number=1", "", 404, "no such path");
+	ask(&d, "GET /doors/shop/redeliver?number=1", "", 405, "Allow: POST\r\n");
+	ask(&d, "POST /doors/shop/redeliver", "", 400, "?number=N: show lists those of the door /in/shop");
+	ask(&d, "POST /doors/shop/redeliver?number=18", "", 200, ", \"number\": 18}");
+	assert_string_equal(d.engine.name, "shop");
+	d.engine.rc = FISH_EINVAL;
+	ask(&d, "POST /doors/shop/redeliver?number=18", "", 409, "request 18 of the door /in/shop: the engine's words");
 	desk_close(&d);
 }
 
@@ -481,6 +511,7 @@ int main(void)
 		cmocka_unit_test(test_show_and_cancel),
 		cmocka_unit_test(test_paths_and_methods),
 		cmocka_unit_test(test_redeliver),
+		cmocka_unit_test(test_doors),
 		cmocka_unit_test(test_import_and_keys),
 		cmocka_unit_test(test_store_away_is_no_empty_list),
 		cmocka_unit_test(test_refusals_of_the_parser),

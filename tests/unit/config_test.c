@@ -275,15 +275,15 @@ static void test_refusals_name_the_fault(void **state)
 	refused(WORDS("serve", "extra"), "'extra'");
 	refused_ending(WORDS("serve", "extra"), "usage: broker serve");
 	refused_ending(WORDS("ls", "extra"), "usage: broker ls");
-	refused_ending(WORDS("show", "a", "b"), "usage: broker show ID");
-	refused(WORDS("show", ""), "the id of 'show' is empty: usage: broker show ID");
+	refused_ending(WORDS("show", "a", "b"), "usage: broker show ID|/in/DOOR");
+	refused(WORDS("show", ""), "the id of 'show' is empty: usage: broker show ID|/in/DOOR");
 	refused(WORDS("cancel", ""), "the id of 'cancel' is empty");
 	refused(WORDS("start", "", "{}"), "the flow's name of 'start' is empty");
 	refused(WORDS("serve", "--store"), "--store lacks its value");
 	refused(WORDS("serve", "--store", "--json"), "--store lacks its value");
 	refused(WORDS("ls", "--all=yes"), "takes no value");
 	refused(WORDS("start"), "lacks an argument");
-	refused(WORDS("show"), "usage: broker show ID");
+	refused(WORDS("show"), "usage: broker show ID|/in/DOOR");
 	refused(WORDS("show", "a", "b"), "'b'");
 }
 

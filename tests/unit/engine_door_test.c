@@ -434,7 +434,7 @@ static void forged_ones_and_questions(void **state)
 
 	kit_open(&k, &program, park_of(state));
 	assert_int_equal(post(&k, "stripe", "{\"data\":{\"object\":{\"id\":\"pi_1\"}}}"), 401);
-	assert_non_null(strstr(k.events.ptr, "door.refused door=stripe sender=stripe why=\""));
+	assert_non_null(strstr(k.events.ptr, "door.refused door=stripe number=1 sender=stripe why=\""));
 	assert_int_equal(kit_figures(&k).flows, 0);
 	n = (struct knock){ .delivery = {
 		.door = SLICE_LIT("meta"), .method = SLICE_LIT("GET"), .done = knock_done,
@@ -474,6 +474,10 @@ static void a_box_is_no_way_around_its_door(void **state)
 	assert_null(strstr(shown, "/h/"));
 	/* Was: its claims went with it, and who waited got nothing more. */
 	assert_int_equal(kit_cancel(&k, id), FISH_EINVAL);
+	/* Was: when it had ended, 410. */
+	kit_pass(&k, FISH_DAY * 8);
+	assert_int_equal(kit_figures(&k).flows, 0);
+	assert_int_equal(kit_post(&k, token, "{\"for\":\"k\",\"id\":2}", NULL), 404);
 	kit_close(&k);
 }
 

@@ -31,7 +31,36 @@ static void two(fish_flow *f, const fish_msg *in)
 	}
 }
 
-static const fish_def flows[] = { FISH_FLOW(two), FISH_END };
+/* Takes one at its first hook, closes it, and takes one at its second. */
+static void moves(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *before = fish_spawn(f, "before");
+	fish_hook *after = fish_spawn_with(f, "after", &(fish_hook_options){ .json = true });
+
+	(void)in;
+	fish_log(f, "url %s", fish_url(before));
+	(void)fish_next(before, FISH_FOREVER);
+	fish_close(before);
+	const fish_msg *m = fish_next(after, FISH_FOREVER);
+
+	fish_sleep(f, FISH_HOUR);
+	fish_done(f, "%-s", fish_raw(m, ""));
+}
+
+/* Takes one of what comes, and another one an hour later. */
+static void slow(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *h = fish_spawn(f, "h");
+
+	(void)in;
+	fish_log(f, "url %s", fish_url(h));
+	(void)fish_next(h, FISH_FOREVER);
+	fish_sleep(f, FISH_HOUR);
+	(void)fish_next(h, FISH_FOREVER);
+	fish_sleep(f, FISH_HOUR);
+}
+
+static const fish_def flows[] = { FISH_FLOW(two), FISH_FLOW(moves), FISH_FLOW(slow), FISH_END };
 static const fish_program program = { .flows = flows, .senders = senders };
 
 static int64_t park_of(void **state)
@@ -72,22 +101,31 @@ static void put_done(struct redeliver *r, int rc, const char *why)
 	buf_fini(&p->room);
 }
 
-static void put_begin(struct kit *k, struct putting *p, struct id id, uint64_t number)
+/* hook: -1: the one that it came to. */
+static void put_begin(struct kit *k, struct putting *p, struct id id, uint64_t number, int hook)
 {
 	*p = (struct putting){ .rc = UNTOLD };
 	buf_init(&p->room, SIZE_MAX);
-	p->redeliver = (struct redeliver){ .id = id, .number = number, .room = &p->room, .done = put_done };
+	p->redeliver = (struct redeliver){
+		.id = id, .number = number, .elsewhere = hook >= 0, .hook = (uint32_t)hook, .room = &p->room, .done = put_done };
 	engine_redeliver(k->engine, &p->redeliver);
+}
+
+static void assert_put_at(struct kit *k, struct id id, uint64_t number, int hook, int rc, const char *why)
+{
+	struct putting p;
+
+	put_begin(k, &p, id, number, hook);
+	kit_turn(k);
+	if (p.rc != rc || !strstr(p.why, why))
+		fail_msg("%llu: %d %s", (unsigned long long)number, p.rc, p.why);
+	if (!rc)
+		assert_memory_equal(&p.redeliver.to, &id, sizeof id);
 }
 
 static void assert_put(struct kit *k, struct id id, uint64_t number, int rc, const char *why)
 {
-	struct putting p;
-
-	put_begin(k, &p, id, number);
-	kit_turn(k);
-	if (p.rc != rc || !strstr(p.why, why))
-		fail_msg("%llu: %d %s", (unsigned long long)number, p.rc, p.why);
+	assert_put_at(k, id, number, -1, rc, why);
 }
 
 static void assert_shows(struct kit *k, struct id id, const char *words)
@@ -122,7 +160,8 @@ static void a_forged_one_is_shown_and_put_back_once(void **state)
 	assert_put(&k, id, 1, FISH_EINVAL, "put back already");
 	kit_crash(&k, KIT_KEPT);
 	assert_shows(&k, id, "\"n\": 1}");            /* what is stored stays … */
-	assert_shows(&k, id, "\"ledger\": []");       /* … and the ledger goes */
+	assert_shows(&k, id, "\"since_ms\": null, \"stored\": 1, ");     /* … and the rest goes */
+	assert_shows(&k, id, "\"refused\": 0, \"late\": 0, \"nobody\": 0, \"put_back\": 0, ");
 	assert_put(&k, id, 1, FISH_ENOTFOUND, "no such request");
 	kit_close(&k);
 }
@@ -169,13 +208,13 @@ static void what_is_late_or_not_fit_stays_out(void **state)
 	assert_int_equal(kit_post(&k, k.log.ptr, "3", "c"), 410);                      /* 7 */
 	assert_shows(&k, id, "\"duplicates\": 1, \"questions\": 0, \"refused\": 3, \"late\": 1");
 	assert_shows(&k, id, "\"fate\": \"late\", \"status\": 410, \"method\": \"POST\", \"why\": \"the hook is closed\"");
-	assert_put(&k, id, 7, FISH_EGONE, "its hook is closed");
+	assert_put(&k, id, 7, FISH_EGONE, "hook 0 is not open");
 	kit_pass(&k, FISH_HOUR);
 	assert_string_equal(kit_end(&k, id), "done null");
 	assert_int_equal(kit_post(&k, k.log.ptr, "4", "d"), 410);                      /* 8 */
 	assert_shows(&k, id, "\"state\": \"ended\"");
 	assert_shows(&k, id, "\"why\": \"the flow has ended\"");
-	assert_put(&k, id, 8, FISH_EGONE, "its flow has ended");
+	assert_put(&k, id, 8, FISH_EGONE, "the flow has ended");
 	kit_close(&k);
 }
 
@@ -223,7 +262,7 @@ static void nobody_hears_of_it_before_it_is_durable(void **state)
 
 	assert_int_equal(ask(&k, "POST", delivery, "{\"n\": 1}"), 401);
 	store_memory_hold(k.store, true);
-	put_begin(&k, &p, id, 1);
+	put_begin(&k, &p, id, 1, -1);
 	for (int i = 0; i < 3; i++)
 		engine_turn(k.engine);
 	assert_int_equal(p.rc, UNTOLD);
@@ -235,9 +274,85 @@ static void nobody_hears_of_it_before_it_is_durable(void **state)
 	store_memory_hold(k.store, false);
 	kit_pass(&k, FISH_MINUTE);
 	assert_shows(&k, id, "\"fate\": \"refused\"");
-	put_begin(&k, &p, id, 1);
+	put_begin(&k, &p, id, 1, -1);
 	kit_turn(&k);
 	assert_int_equal(p.rc, 0);                    /* and is not held for a reply */
+	kit_close(&k);
+}
+
+/* A closed hook never opens again; what came to it may be for another. */
+static void what_is_late_can_go_to_another_hook(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "moves", "null");
+
+	assert_int_equal(kit_post(&k, k.log.ptr, "1", "a"), 200);                      /* 1 */
+	assert_int_equal(kit_post(&k, k.log.ptr, "{\"n\": 2}", "b"), 410);             /* 2 */
+	assert_int_equal(ask(&k, "POST", "", "no JSON"), 410);                         /* 3 */
+	assert_put(&k, id, 2, FISH_EGONE, "hook 0 is not open, and a hook that was closed never is again: name another one");
+	assert_put_at(&k, id, 2, 7, FISH_EGONE, "hook 7 is not open");
+	assert_put_at(&k, id, 3, 1, FISH_EINVAL, "not JSON");
+	assert_put_at(&k, id, 2, 1, 0, "");
+	assert_put_at(&k, id, 2, 1, FISH_EINVAL, "put back already");
+	assert_non_null(strstr(k.events.ptr, "hook=1 number=2"));
+	kit_pass(&k, FISH_HOUR);
+	assert_string_equal(kit_end(&k, id), "done {\"n\": 2}");
+	kit_close(&k);
+}
+
+static void assert_entries(struct kit *k, struct id id, const char *const *fates, size_t n)
+{
+	const char *at = strstr(kit_show(k, id), "\"ledger\": ");
+
+	assert_non_null(at);
+	for (size_t i = 0; i < n; i++) {
+		char wanted[40];
+
+		at = strstr(at, "{\"entry\": ");
+		assert_non_null(at);
+		at = strstr(at, "\"fate\"");
+		snprintf(wanted, sizeof wanted, "\"fate\": \"%s\"", fates[i]);
+		assert_memory_equal(at, wanted, strlen(wanted));
+	}
+	assert_null(strstr(at, "{\"entry\": "));
+}
+
+/* Their numbers are those of their entries, so a restart changes none. */
+static void what_is_stored_is_told_with_what_is_not(void **state)
+{
+	static const char *const fates[][3] = {
+		{ "taken", "stored", "stored" }, { "taken", "taken", "stored" } };
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "slow", "null");
+
+	assert_int_equal(kit_post(&k, k.log.ptr, "1", "a"), 200);
+	kit_pass(&k, 1);
+	assert_int_equal(kit_post(&k, k.log.ptr, "1", "a"), 200);                      /* request 2 */
+	kit_pass(&k, 1);
+	assert_int_equal(kit_post(&k, k.log.ptr, "2", "b"), 200);
+	assert_int_equal(kit_post(&k, k.log.ptr, "3", "c"), 200);
+	assert_entries(&k, id, fates[0], 3);
+	assert_shows(&k, id, "\"stored\": 3, \"duplicates\": 1, ");
+	/* By time among the others. */
+	assert_shows(&k, id, "\"fate\": \"taken\", \"len\": 1, \"text\": \"1\"}, {\"number\": 2, ");
+	char *at = strstr(k.words.ptr, "{\"entry\": ");
+	char first[24];
+
+	snprintf(first, sizeof first, "%s", at);
+	kit_crash(&k, KIT_KEPT);
+	assert_entries(&k, id, fates[0], 3);
+	assert_memory_equal(strstr(k.words.ptr, "{\"entry\": "), first, 14);
+	kit_pass(&k, FISH_HOUR);
+	assert_entries(&k, id, fates[1], 3);
+	kit_crash(&k, KIT_KEPT);
+	assert_entries(&k, id, fates[1], 3);
+	kit_pass(&k, FISH_HOUR);
+	assert_string_equal(kit_end(&k, id), "done null");
+	assert_entries(&k, id, fates[1], 3);
 	kit_close(&k);
 }
 
@@ -248,6 +363,8 @@ static void nobody_hears_of_it_before_it_is_durable(void **state)
 	STORY(what_is_late_or_not_fit_stays_out, park), \
 	STORY(a_question_is_noted, park), \
 	STORY(no_signature_is_ever_shown, park), \
+	STORY(what_is_late_can_go_to_another_hook, park), \
+	STORY(what_is_stored_is_told_with_what_is_not, park), \
 	STORY(nobody_hears_of_it_before_it_is_durable, park)
 
 int main(void)

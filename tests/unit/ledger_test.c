@@ -48,7 +48,7 @@ static json_t *shown(struct ledger *l, unsigned flow)
 	struct buf out;
 
 	buf_init(&out, SIZE_MAX);
-	ledger_show(&out, l, &id, hides, &owner_mark);
+	ledger_show(&out, l, &id, NULL, 0, (struct ledger_hiding){ hides, &owner_mark });
 	json_t *json = json_loadb(out.ptr, out.len, 0, NULL);
 
 	assert_non_null(json);
@@ -107,9 +107,9 @@ static void hooks_are_told_in_order_and_counted(void **state)
 	ledger_put_back(ledger_find(l, &id, 5));
 	json_t *json = shown(l, 1);
 	static const char *const books[] = {
-		"{\"duplicates\":0,\"hook\":0,\"late\":0,\"put_back\":0,\"questions\":1,\"refused\":0,\"since_ms\":2}",
-		"{\"duplicates\":0,\"hook\":2,\"late\":0,\"put_back\":0,\"questions\":0,\"refused\":1,\"since_ms\":4}",
-		"{\"duplicates\":1,\"hook\":5,\"late\":1,\"put_back\":1,\"questions\":0,\"refused\":0,\"since_ms\":1}",
+		"{\"duplicates\":0,\"hook\":0,\"late\":0,\"nobody\":0,\"put_back\":0,\"questions\":1,\"refused\":0,\"since_ms\":2,\"stored\":0}",
+		"{\"duplicates\":0,\"hook\":2,\"late\":0,\"nobody\":0,\"put_back\":0,\"questions\":0,\"refused\":1,\"since_ms\":4,\"stored\":0}",
+		"{\"duplicates\":1,\"hook\":5,\"late\":1,\"nobody\":0,\"put_back\":1,\"questions\":0,\"refused\":0,\"since_ms\":1,\"stored\":0}",
 	};
 
 	assert_int_equal(json_array_size(json), 3);
@@ -157,6 +157,87 @@ static void duplicates_push_out_duplicates(void **state)
 	assert_true(has(l, 1, 1));
 	assert_false(has(l, 1, 99 - LEDGER_HOOK_BARE_MAX));
 	assert_true(has(l, 1, 100 - LEDGER_HOOK_BARE_MAX));
+	ledger_free(l);
+}
+
+/* What is for nobody has a sender that sends all its events: what was refused stays beside it. */
+static void what_is_for_nobody_pushes_out_its_like(void **state)
+{
+	(void)state;
+	struct ledger *l = ledger_new();
+	struct id id = flow_of(1);
+
+	ledger_open_door(l, &id, 5);
+	note(l, 1, 0, 1, FATE_REFUSED, SLICE_NONE);
+	note(l, 1, 0, 2, FATE_STORED, SLICE_NONE);
+	for (uint64_t n = 3; n < 1000; n++)
+		note(l, 1, 0, n, FATE_NOBODY, SLICE_NONE);
+	assert_true(has(l, 1, 1));
+	assert_true(has(l, 1, 2));
+	assert_false(has(l, 1, 999 - LEDGER_HOOK_NOBODY_MAX));
+	assert_true(has(l, 1, 1000 - LEDGER_HOOK_NOBODY_MAX));
+	ledger_free(l);
+}
+
+static void a_door_counts_on_without_lines(void **state)
+{
+	(void)state;
+	struct ledger *l = ledger_new();
+	struct id id = flow_of(1);
+	struct buf out;
+
+	ledger_open_door(l, &id, 5);
+	note(l, 1, 0, 1, FATE_STORED, SLICE_NONE);
+	for (unsigned n = 2; n < 2 + LEDGER_LINES_MAX; n++)
+		note(l, n, 0, n, FATE_REFUSED, SLICE_NONE);
+	assert_false(has(l, 1, 1));
+	buf_init(&out, SIZE_MAX);
+	ledger_show_counts(&out, l, &id);
+	ledger_show_requests(&out, l, &id, (struct ledger_hiding){ hides, &owner_mark });
+	assert_string_equal(out.ptr, "\"since_ms\": 5, \"stored\": 1, \"duplicates\": 0, \"questions\": 0, \"refused\": 0, "
+	                    "\"late\": 0, \"nobody\": 0, \"put_back\": 0, \"requests\": []");
+	buf_fini(&out);
+	ledger_free(l);
+}
+
+/* Of a hook only the youngest, and in its place among the hooks that have lines. */
+static void what_is_stored_is_told_among_the_lines(void **state)
+{
+	(void)state;
+	enum { MANY = 3 + LEDGER_HOOK_LINES_MAX };
+	struct ledger_message m[MANY + 2] = { { .hook = 1, .entry = 4, .time_ms = 3, .taken = true } };
+	struct ledger *l = ledger_new();
+	struct id id = flow_of(1);
+	struct buf out;
+
+	for (unsigned n = 0; n < MANY; n++)
+		m[1 + n] = (struct ledger_message){ .hook = 2, .entry = 10 + n, .time_ms = 100 + n };
+	m[MANY + 1] = (struct ledger_message){ .hook = 9, .entry = 500, .body = SLICE_LIT("x") };
+	note(l, 1, 1, 2, FATE_DUPLICATE, SLICE_NONE);
+	note(l, 1, 1, 4, FATE_DUPLICATE, SLICE_NONE);
+	note(l, 1, 5, 6, FATE_DUPLICATE, SLICE_NONE);
+	buf_init(&out, SIZE_MAX);
+	ledger_show(&out, l, &id, m, MANY + 2, (struct ledger_hiding){ hides, &owner_mark });
+	json_t *json = json_loadb(out.ptr, out.len, 0, NULL);
+
+	assert_int_equal(json_array_size(json), 4);
+	static const int hooks[] = { 1, 2, 5, 9 };
+
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(json_integer_value(json_object_get(json_array_get(json, i), "hook")), hooks[i]);
+	json_t *first = json_object_get(json_array_get(json, 0), "requests");
+
+	assert_int_equal(json_array_size(first), 3);
+	assert_text(json_array_get(first, 1), "{\"entry\":4,\"fate\":\"taken\",\"len\":0,\"text\":\"\",\"time_ms\":3}");
+	json_t *second = json_array_get(json, 1);
+
+	assert_int_equal(json_integer_value(json_object_get(second, "stored")), MANY);
+	second = json_object_get(second, "requests");
+	assert_int_equal(json_array_size(second), LEDGER_HOOK_LINES_MAX);
+	assert_int_equal(json_integer_value(json_object_get(json_array_get(second, 0), "entry")), 13);
+	assert_text(json_object_get(json_array_get(json, 3), "since_ms"), "null");
+	json_decref(json);
+	buf_fini(&out);
 	ledger_free(l);
 }
 
@@ -210,6 +291,9 @@ int main(void)
 		cmocka_unit_test(hooks_are_told_in_order_and_counted),
 		cmocka_unit_test(a_flooded_hook_pushes_out_its_own_first),
 		cmocka_unit_test(duplicates_push_out_duplicates),
+		cmocka_unit_test(what_is_for_nobody_pushes_out_its_like),
+		cmocka_unit_test(a_door_counts_on_without_lines),
+		cmocka_unit_test(what_is_stored_is_told_among_the_lines),
 		cmocka_unit_test(all_together_are_bounded_by_number),
 		cmocka_unit_test(all_together_are_bounded_by_bytes),
 	};

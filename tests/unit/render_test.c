@@ -112,14 +112,52 @@ static void test_show_of_what_was_not_stored(void **state)
 		"\"method\":\"POST\",\"why\":\"no-match: \\u001b[2J\",\"len\":300000,\"kept\":false,\"text\":\"\","
 		"\"headers\":[[\":peer\",\"192.0.2.1\"],[\"x-sig\",\"…\"]]},"
 		"{\"number\":18,\"time_ms\":1795428828000,\"fate\":\"duplicate\",\"status\":0,"
-		"\"method\":\"PUT\",\"len\":2}]}]}");
-	has(&out, "Requests that were not stored\n");
+		"\"method\":\"PUT\",\"len\":2},"
+		"{\"entry\":3,\"time_ms\":1795428829000,\"fate\":\"taken\",\"len\":1,\"text\":\"1\"}]},"
+		"{\"hook\":4,\"since_ms\":null,\"stored\":1,\"requests\":["
+		"{\"entry\":12,\"time_ms\":1795428830000,\"fate\":\"stored\",\"len\":200,\"text\":\"2\",\"cut\":true}]}]}");
+	has(&out, "\nRequests\n");
 	has(&out, "  hook 0  2 duplicates, 1 question since 2026-11-23 10:13:48 UTC\n");
 	has(&out, "  paid  3 refused, 1 late since 2026-11-23 10:13:48 UTC\n");
-	has(&out, "      17  2026-11-23 10:13:48.250 UTC  refused 401  POST from 192.0.2.1, 300000 bytes \n"
-		"          no-match: \\x1b[2J; too long to be kept\n");
-	has(&out, "      18  2026-11-23 10:13:48.000 UTC  duplicate  PUT, 2 bytes \n");
+	has(&out, "            17  2026-11-23 10:13:48.250 UTC  refused 401  POST from 192.0.2.1, 300000 bytes \n"
+		"                no-match: \\x1b[2J; too long to be kept\n");
+	has(&out, "            18  2026-11-23 10:13:48.000 UTC  duplicate  PUT, 2 bytes \n");
+	has(&out, "  entry 3       2026-11-23 10:13:49.000 UTC  taken  1 bytes 1\n");
+	has(&out, "  hook 4  1 stored\n");
+	has(&out, "  entry 12      2026-11-23 10:13:50.000 UTC  stored  200 bytes 2 … (cut)\n");
 	lacks(&out, "x-sig");
+	buf_fini(&out);
+}
+
+static void test_show_of_doors(void **state)
+{
+	(void)state;
+	static const char keyed[] =
+		"{\"door\":\"stripe\",\"url\":\"https://example.com/in/stripe\",\"from\":\"stripe\",\"key\":\"/data/id\","
+		"\"flow\":null,\"keep_ms\":86400000,\"body_max\":1000,\"since_ms\":1795428828000,\"stored\":2,"
+		"\"nobody\":1,\"refused\":0,\"requests\":["
+		"{\"number\":1,\"time_ms\":1795428828000,\"fate\":\"stored\",\"status\":200,\"method\":\"POST\","
+		"\"flow\":\"01jd\",\"len\":9}]}";
+	static const char each[] =
+		"{\"door\":\"shop\",\"url\":\"u\",\"from\":null,\"key\":null,\"flow\":\"pay\",\"since_ms\":1795428828000}";
+	struct buf out;
+	buf_init(&out, 1 << 20);
+	json_t *door = json_loads(keyed, 0, NULL);
+	json_t *other = json_loads(each, 0, NULL);
+	render_door(&out, &plain, door);
+	assert_string_equal(out.ptr,
+		"/in/stripe\n  url      https://example.com/in/stripe\n  from     stripe\n  key      /data/id\n"
+		"  takes    up to 1000 bytes\n  came     2 stored, 1 for nobody since 2026-11-23 10:13:48 UTC\n\nRequests\n"
+		"             1  2026-11-23 10:13:48.000 UTC  stored 200 in 01jd  POST, 9 bytes \n");
+	buf_reset(&out);
+	json_t *both = json_pack("[OO]", door, other);
+	render_doors(&out, &plain, both);
+	has(&out, "UTC\n\n/in/shop\n");
+	has(&out, "  from     anybody\n  starts   pay\n  came     nothing since 2026-11-23 10:13:48 UTC\n");
+	lacks(&out, "Requests");
+	json_decref(both);
+	json_decref(door);
+	json_decref(other);
 	buf_fini(&out);
 }
 
@@ -135,7 +173,7 @@ static void test_show_of_a_waiting_flow(void **state)
 	has(&out, "since 2026-11-23 10:13:48 UTC (12 s ago)\n");
 	has(&out, "until 2026-11-23 10:18:12 UTC (in 4 min 12 s)\n");
 	has(&out,
-		"taken  open, 2 received, 1 not yet taken\n    https://example.com/h/abc\n");
+		"taken  hook 0, open, 2 received, 1 not yet taken\n    https://example.com/h/abc\n");
 	has(&out,
 		"partner /order  step 1, 2 attempts, the last: 503, the next in 3 s\n    key k1\n");
 	has(&out, "   0  2026-11-23 10:13:48.000 UTC  start     started as order\n");
@@ -312,6 +350,7 @@ int main(void)
 		cmocka_unit_test(test_moments),
 		cmocka_unit_test(test_show_of_a_waiting_flow),
 		cmocka_unit_test(test_show_of_what_was_not_stored),
+		cmocka_unit_test(test_show_of_doors),
 		cmocka_unit_test(test_each_kind_of_wait),
 		cmocka_unit_test(test_kinds_that_are_new),
 		cmocka_unit_test(test_values_stay_as_they_were_sent),
