@@ -36,6 +36,8 @@ void       co_yield(struct co *co);                       /* from inside co only
  * is looked through for the mark in the first. For reports only, where nothing else leads there. */
 void      *co_here(void);
 size_t     co_pool_stacks(const struct co_pool *p);       /* stacks in use, for figures */
+/* It is resumed soon: what that reads is asked of memory now. At *co itself it was to be asked before. */
+void       co_near(const struct co *co);
 size_t     co_stack_used(const struct co *co);            /* bytes from the stack's top to where it last yielded */
 
 #endif

@@ -313,6 +313,22 @@ static struct list *next_ready(struct engine *e)
 	return first;
 }
 
+/* Flows that have waited do not lie in the cache, and who runs one waits for memory again and again: so it is
+ * asked for the next two while one runs. */
+static void next_near(const struct engine *e)
+{
+	const struct list *next = e->ready.next;
+	const struct list *after = next->next;
+
+	if (next == &e->ready)
+		return;
+	const struct run *run = container_of(next, struct flow, ready)->run;
+	if (run->co)
+		co_near(run->co);
+	if (after != &e->ready)
+		__builtin_prefetch(container_of(after, struct flow, ready)->run->co);
+}
+
 /* Starved flows are tried once a turn: a stack may have come free. */
 static void run_ready(struct engine *e)
 {
@@ -321,8 +337,10 @@ static void run_ready(struct engine *e)
 	while ((l = list_shift(&e->starved)))
 		list_push(&e->ready, l);
 	/* What flows did to others belongs to the batch that tells of it, full or not. */
-	for (acts_do(e); !engine_overfull(e) && (l = next_ready(e)); acts_do(e))
+	for (acts_do(e); !engine_overfull(e) && (l = next_ready(e)); acts_do(e)) {
+		next_near(e);
 		run_go(container_of(l, struct flow, ready)->run);
+	}
 	claims_do(e);                             /* a box that begins by it runs in the next turn */
 }
 
