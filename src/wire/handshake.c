@@ -195,11 +195,11 @@ static bool websub(const struct handshake_request *r, struct handshake_answer *a
 {
 	struct buf challenge;
 	bool denied = param_is(r, "hub.mode", SLICE_LIT("denied"));
-	bool intent = param_is(r, "hub.mode", SLICE_LIT("subscribe")) || param_is(r, "hub.mode", SLICE_LIT("unsubscribe"));
+	bool ends = param_is(r, "hub.mode", SLICE_LIT("unsubscribe"));
 
-	if (!denied && !intent)
+	if (!denied && !ends && !param_is(r, "hub.mode", SLICE_LIT("subscribe")))
 		return false;
-	bool pending = r->token.len && param_is(r, "hub.topic", r->token);
+	bool pending = r->token.len && param_is(r, "hub.topic", r->token) && !(ends && r->use == HANDSHAKE_STANDING);
 	bool has_challenge = param(r, "hub.challenge", &challenge);
 
 	if (pending && denied)
@@ -403,11 +403,20 @@ static bool by_post(enum handshake kind, const struct handshake_request *r, stru
 	return is;
 }
 
+/* Of a hook that is closed nobody has anything to ask but a hub whether it may stop. */
+static bool is_over(enum handshake kind, const struct handshake_request *r)
+{
+	return r->use == HANDSHAKE_OVER
+	       && !(kind == HANDSHAKE_WEBSUB && param_is(r, "hub.mode", SLICE_LIT("unsubscribe")));
+}
+
 enum handshake_verdict handshake_judge(enum handshake kind, const struct handshake_request *r,
                                        struct handshake_answer *ret)
 {
 	bool is = false;
 
+	if (is_over(kind, r))
+		return HANDSHAKE_NOT;
 	if (is_method(r, "POST"))
 		is = by_post(kind, r, ret);
 	else if (is_method(r, "GET") || is_method(r, "HEAD"))
