@@ -92,7 +92,7 @@ typedef struct fish_sender {
 	const char        *scheme;       /* "stripe", "github", … or a description of your own (docs/signatures.md); NULL: nothing is signed */
 	const char *const *secrets;      /* any of them may have signed, while one is rolled over; NULL at the end, at most 8 */
 	const char        *handshake;    /* the check of a new URL that is answered (docs/senders.md); NULL: the scheme's own; "": none */
-	const char        *token;        /* what that check must name: Meta's verify token, WebSub's topic, CloudEvents' origin; NULL: none */
+	const char        *token;        /* what that check must name: Meta's verify token, WebSub's topic, CloudEvents' origin; of SNS each message: its TopicArn; NULL: none */
 	const char        *id;           /* how a repetition is known: a header's name, a JSON Pointer ("/event/id") or "body"; NULL: the scheme's own */
 	const char        *certificate;  /* PEM, for sns and paypal; NULL: it is fetched from where a request says, if that is the sender's host */
 	int64_t            tolerance_ms; /* of the signed time; 0: the scheme's own; -1: any time will do */

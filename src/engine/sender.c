@@ -251,6 +251,7 @@ enum sender_verdict sender_judge(const struct sender *s, struct sender_request *
 	q->r.secrets = s->secrets;
 	q->r.nsecrets = s->nsecrets;
 	q->r.tolerance_ms = s->tolerance_ms;
+	q->r.topic = slice_of(s->token);
 	if (!is_signed && asks(s, q, answer))
 		return SENDER_ASKS;
 	if (!is_delivery(q->r.method))
