@@ -132,6 +132,26 @@ static void what_is_over_begins_nothing(void **state)
 	tells(&(struct asked){ .kind = "dropbox", .method = "GET", .query = "challenge=c", .use = HANDSHAKE_OVER }, "-");
 }
 
+/* Was: who asked for the check of a JSON text was told the signature that a delivery of it needs. */
+static void the_check_of_x_signs_no_deliveries(void **state)
+{
+	static const char *const refused[] = { "%7B%22a%22%3A1%7D", "%5B1%5D", "a%3Db", "a%26b", "%22a%22", "a+b", "", "%3D%3D" };
+	static const char *const answered[] = { "9b4507b3-9040-4669-9ca3-6b94edb50553", "MTRhNWM2ZjUtZTI%2BxC8%2F_.~w%3D%3D" };
+	char query[80];
+	char told[120];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		snprintf(query, sizeof query, "crc_token=%s", refused[i]);
+		tells(&(struct asked){ .kind = "x", .method = "GET", .secret = "s", .query = query }, "-");
+	}
+	for (size_t i = 0; i < sizeof answered / sizeof *answered; i++) {
+		snprintf(query, sizeof query, "crc_token=%s", answered[i]);
+		told_with(&(struct asked){ .kind = "x", .method = "GET", .secret = "s", .query = query }, told, sizeof told, NULL, 0);
+		assert_memory_equal(told, "200 {\"response_token\": \"sha256=", 31);
+	}
+}
+
 static void nobody_is_a_mirror_for_any_text(void **state)
 {
 	char query[2 * HANDSHAKE_ECHO_BYTES_MAX + 64] = "challenge=";
@@ -177,6 +197,7 @@ int main(void)
 		cmocka_unit_test(the_posted_ones),
 		cmocka_unit_test(the_ones_that_get),
 		cmocka_unit_test(what_is_over_begins_nothing),
+		cmocka_unit_test(the_check_of_x_signs_no_deliveries),
 		cmocka_unit_test(nobody_is_a_mirror_for_any_text),
 		cmocka_unit_test(kinds_have_names),
 	};
