@@ -185,8 +185,9 @@ fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_optio
 void fish_reply(fish_flow *f, const fish_msg *m, int status, const char *json, ...) FISH_PRINTF(4);
 
 /* Answers like fish_reply with any status, headers and bytes: TwiML, a text, an empty 204. What it is told
- * is told again, byte for byte, to whoever sends that message id again. r: is copied; a body without a
- * Content-Type gets application/octet-stream. Records ANSWER. Misuse: a status outside 200 to 599; a line
+ * is told again, byte for byte, to whoever sends that message id again; when a hook's answers come to over
+ * 16 MiB, the oldest keep their status alone. r: is copied; a body without a Content-Type gets
+ * application/octet-stream. Records ANSWER. Misuse: a status outside 200 to 599; a line
  * that is no "Name: value", or a value with control characters; more than 64 of them, or 8 KiB; a name that
  * is there twice (but Set-Cookie, Link and Vary) or that belongs to the server (Content-Length,
  * Transfer-Encoding, Connection, Date …); a body over 1 MiB, or with 204, 205 or 304. Else like fish_reply. */
