@@ -92,7 +92,7 @@ typedef struct fish_sender {
 	const char        *scheme;       /* "stripe", "github", … or a description of your own (docs/signatures.md); NULL: nothing is signed */
 	const char *const *secrets;      /* any of them may have signed, while one is rolled over; NULL at the end, at most 8 */
 	const char        *handshake;    /* the check of a new URL that is answered (docs/senders.md); NULL: the scheme's own; "": none */
-	const char        *token;        /* what that check must name: Meta's verify token, WebSub's topic, CloudEvents' origin; NULL: none */
+	const char        *token;        /* what that check must name: Meta's verify token, WebSub's topic, CloudEvents' origin; of SNS each message: its TopicArn; NULL: none */
 	const char        *id;           /* how a repetition is known: a header's name, a JSON Pointer ("/event/id") or "body"; NULL: the scheme's own */
 	const char        *certificate;  /* PEM, for sns and paypal; NULL: it is fetched from where a request says, if that is the sender's host */
 	int64_t            tolerance_ms; /* of the signed time; 0: the scheme's own; -1: any time will do */
@@ -185,8 +185,9 @@ fish_hook *fish_spawn_with(fish_flow *f, const char *name, const fish_hook_optio
 void fish_reply(fish_flow *f, const fish_msg *m, int status, const char *json, ...) FISH_PRINTF(4);
 
 /* Answers like fish_reply with any status, headers and bytes: TwiML, a text, an empty 204. What it is told
- * is told again, byte for byte, to whoever sends that message id again. r: is copied; a body without a
- * Content-Type gets application/octet-stream. Records ANSWER. Misuse: a status outside 200 to 599; a line
+ * is told again, byte for byte, to whoever sends that message id again; when a hook's answers come to over
+ * 16 MiB, the oldest keep their status alone. r: is copied; a body without a Content-Type gets
+ * application/octet-stream. Records ANSWER. Misuse: a status outside 200 to 599; a line
  * that is no "Name: value", or a value with control characters; more than 64 of them, or 8 KiB; a name that
  * is there twice (but Set-Cookie, Link and Vary) or that belongs to the server (Content-Length,
  * Transfer-Encoding, Connection, Date …); a body over 1 MiB, or with 204, 205 or 304. Else like fish_reply. */

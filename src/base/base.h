@@ -71,6 +71,7 @@ enum {
 	LABEL_BYTES_MAX        = 60,        /* a step's label as kept in PROGRESS */
 	META_BYTES_MAX         = 64 << 10,  /* headers kept with a message */
 	SEEN_PER_HOOK_MAX      = 100000,    /* message ids remembered per hook */
+	REPLIES_PER_HOOK_BYTES_MAX = 16 << 20, /* … and what they were told */
 	BASE_URL_BYTES_MAX     = 1024,
 	START_KEY_BYTES_MAX    = 255,
 	HOOK_UNTAKEN_BYTES_MAX = 16 << 20,  /* deliveries that a flow has not taken of one hook … */

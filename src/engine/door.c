@@ -75,7 +75,10 @@ static int hook_take(struct flow *f, const struct entry_door_hook *d)
 	if (!d->seen.len)
 		return 0;
 	h->seen = seen_new();
-	return seen_restore(h->seen, d->seen);
+	int rc = seen_restore(h->seen, d->seen);
+
+	flow_seen(f, h);
+	return rc;
 }
 
 int door_feed(struct flow *f, const struct entry *e)

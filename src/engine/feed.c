@@ -16,7 +16,7 @@ static char *dup(struct slice s)
 	return xstrndup(s.len ? s.ptr : "", s.len);
 }
 
-static void hook_seen(struct hook *h, const struct entry *e, uint64_t batch, uint64_t seq)
+static void hook_seen(struct flow *f, struct hook *h, const struct entry *e, uint64_t batch, uint64_t seq)
 {
 	h->received++;
 	if (!e->has_key)
@@ -24,6 +24,7 @@ static void hook_seen(struct hook *h, const struct entry *e, uint64_t batch, uin
 	if (!h->seen)
 		h->seen = seen_new();
 	seen_add(h->seen, &(struct seen_entry){ .key = e->key, .time_ms = e->time_ms, .batch = batch, .seq = seq });
+	flow_seen(f, h);
 }
 
 void flow_link(struct flow *f)
@@ -50,7 +51,7 @@ void flow_hook_received(struct flow *f, uint32_t number, const struct id *key)
 	if (key)
 		e.key = *key;
 	if (h)
-		hook_seen(h, &e, f->engine->gather->no, 0);
+		hook_seen(f, h, &e, f->engine->gather->no, 0);
 }
 
 static void feed_parent(struct flow *f, const struct entry *e)
@@ -87,7 +88,7 @@ static int feed_born(struct flow *f, const struct entry *e)
 		struct hook *h = b.source == SOURCE_HOOK ? flow_hook(f, b.number) : NULL;
 
 		if (h)
-			hook_seen(h, &(struct entry){ .time_ms = e->time_ms, .has_key = b.has_id, .key = b.id },
+			hook_seen(f, h, &(struct entry){ .time_ms = e->time_ms, .has_key = b.has_id, .key = b.id },
 			          f->batch, 0);
 		if (b.source == SOURCE_CHILD)
 			flow_kid_add(f, b.number, &b.id);
@@ -214,7 +215,7 @@ static void feed_message(struct flow *f, const struct entry *e)
 	f->news = true;
 	f->answers += e->source != SOURCE_HOOK;
 	if (h) {
-		hook_seen(h, e, f->batch, f->seq_next - 1);
+		hook_seen(f, h, e, f->batch, f->seq_next - 1);
 		h->shots_left -= h->shots_left > 0;
 		f->waiting++;
 		if (!f->run)          /* else that counts */
@@ -338,8 +339,10 @@ static void feed_reply(struct flow *f, const struct entry *e)
 
 	f->news = true;
 	for (size_t i = 0; i < f->nhooks && !rule_off(f->engine, RULE_REPLY_KEPT); i++)
-		if (f->hooks[i].seen && f->hooks[i].options.reply_ms)
+		if (f->hooks[i].seen && f->hooks[i].options.reply_ms) {
 			seen_reply(f->hooks[i].seen, e->message_seq, f->batch, &told);
+			flow_seen(f, &f->hooks[i]);
+		}
 }
 
 /* The hooks stay as they are; what belonged to the old life's steps goes. */
@@ -363,8 +366,10 @@ static void feed_renew(struct flow *f, const struct entry *e)
 	f->answers = 0;
 	f->closing = false;
 	f->news = true;
-	for (size_t i = 0; rule_off(f->engine, RULE_RENEW_KEEPS_SEEN) && i < f->nhooks; i++)
+	for (size_t i = 0; rule_off(f->engine, RULE_RENEW_KEEPS_SEEN) && i < f->nhooks; i++) {
 		f->hooks[i].seen = seen_free(f->hooks[i].seen);
+		flow_seen(f, &f->hooks[i]);
+	}
 }
 
 int flow_feed(struct flow *f, const struct entry *e)

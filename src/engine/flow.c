@@ -270,12 +270,22 @@ void flow_ring(struct flow *f)
 
 /* ---- coming and going ---- */
 
-/* About: what it holds by itself, and its run with the pages of its stack. */
+/* About: what it holds by itself, ids and replies that duplicates hear among it, and its run with the pages
+ * of its stack. */
 static size_t memory_of(const struct flow *f)
 {
-	size_t n = sizeof *f + f->nhooks * sizeof *f->hooks + f->tail.cap + f->untaken.cap;
+	size_t n = sizeof *f + f->nhooks * sizeof *f->hooks + f->tail.cap + f->untaken.cap + f->seen_bytes;
 
 	return f->run ? n + run_memory(f->run) : n;
+}
+
+/* Hooks are many in a long life: so each is counted when it changes, and not at each rest. */
+void flow_seen(struct flow *f, struct hook *h)
+{
+	size_t bytes = seen_bytes(h->seen);
+
+	f->seen_bytes += bytes - h->seen_bytes;
+	h->seen_bytes = bytes;
 }
 
 static void count_memory(struct flow *f, size_t bytes)

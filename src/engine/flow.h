@@ -44,6 +44,7 @@ struct hook {
 	uint64_t     received;     /* deliveries accepted, as far as is known after a restart */
 	uint32_t     shots_left;   /* of options.shots */
 	struct seen *seen;         /* NULL: none yet */
+	size_t       seen_bytes;   /* its part of the flow's */
 };
 
 struct flow_published {
@@ -126,6 +127,7 @@ struct flow {
 	struct list       uncommitted;  /* in engine->uncommitted: its run waits for a commit */
 	int64_t           cancelled_ms; /* when CANCEL came … */
 	uint64_t          cancelled_seq;/* … and its place */
+	size_t            seen_bytes;   /* that ids take, and what they were told */
 	size_t            memory;       /* its part of engine->memory */
 	uint32_t          pins;         /* it must stay in memory */
 	bool              stored;       /* the store has it as parked, and nothing came since: may leave at once */
@@ -162,6 +164,7 @@ uint64_t     flow_children(const struct flow *f);              /* live ones */
 /* Deliveries in that hook's inbox: n more bytes, or fewer. */
 void         flow_waiting_more(struct flow *f, uint32_t number, size_t n);
 void         flow_waiting_less(struct flow *f, uint32_t number, size_t n);
+void         flow_seen(struct flow *f, struct hook *h);         /* the hook's set has changed */
 void         flow_waiting_none(struct flow *f);                /* to be counted anew */
 bool         flow_durable(const struct flow *f);               /* all its entries are */
 void         flow_stop(struct flow *f, const char *why);       /* FLOW_STOPPED; takes its run down */

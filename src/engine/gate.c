@@ -153,13 +153,14 @@ static void key_take(struct delivery *d, struct slice base_url, const struct sen
 	buf_fini(&v.url);
 }
 
-static bool judge(struct delivery *d, struct slice base_url, const struct sender *s)
+static bool judge(struct delivery *d, struct slice base_url, const struct sender *s, enum handshake_use use)
 {
 	struct gate_view v;
 	struct sender_told told;
 	struct handshake_answer a;
 
 	view_init(&v, d, base_url);
+	v.q.use = use;
 	handshake_answer_init(&a);
 	struct sender_fetch fetch = fetch_of(d->engine);
 	enum sender_verdict verdict = sender_judge(s, &v.q, &fetch, &told, &a);
@@ -173,7 +174,12 @@ static bool judge(struct delivery *d, struct slice base_url, const struct sender
 		tell_refused(d, s, told.why);
 		delivery_refuse(d, 401, told.why);
 		break;
-	case SENDER_METHOD: delivery_refuse(d, 405, no_method); break;
+	case SENDER_METHOD:
+		if (use == HANDSHAKE_OVER)
+			verdict = SENDER_DELIVERS;           /* too late, and hears that */
+		else
+			delivery_refuse(d, 405, no_method);
+		break;
 	case SENDER_WAITS: delivery_refuse(d, 503, "the certificate that it names is being fetched"); break;
 	}
 	handshake_answer_fini(&a);
@@ -211,7 +217,9 @@ bool gate_pass(struct delivery *d, const struct flow *f, const struct hook *h)
 		delivery_refuse(d, 503, "the program does not have the sender of this hook");
 		return false;
 	}
-	return s ? judge(d, slice_of(f->base_url), s) : is_delivery(d);
+	bool over = h->closed || f->state == FLOW_ENDED;
+
+	return s ? judge(d, slice_of(f->base_url), s, over ? HANDSHAKE_OVER : HANDSHAKE_OPEN) : is_delivery(d);
 }
 
 bool gate_door(struct delivery *d, const struct door *door)
@@ -223,7 +231,7 @@ bool gate_door(struct delivery *d, const struct door *door)
 		return false;
 	}
 	if (!d->put_back)
-		return door->from ? judge(d, base_url, door->from) : is_delivery(d);
+		return door->from ? judge(d, base_url, door->from, HANDSHAKE_STANDING) : is_delivery(d);
 	if (door->from)
 		key_take(d, base_url, door->from);
 	return true;

@@ -22,6 +22,7 @@ struct seen {
 	struct seen_entry *ring;      /* cap entries, a power of two */
 	uint32_t          *index;     /* 2 × cap slots: ring position + 1, or 0 */
 	size_t             cap, head, len;
+	size_t             told;      /* bytes that replies take */
 	bool               unsorted;  /* some entry is older than the one before it */
 };
 
@@ -40,6 +41,24 @@ struct seen *seen_free(struct seen *s)
 	free(s->index);
 	free(s);
 	return NULL;
+}
+
+size_t seen_bytes(const struct seen *s)
+{
+	return !s ? 0 : sizeof *s + s->cap * (sizeof *s->ring + 2 * sizeof *s->index) + s->told;
+}
+
+static size_t reply_bytes(const struct seen_reply *r)
+{
+	return !r ? 0 : sizeof *r + r->told.lines.len + r->told.body.len;
+}
+
+/* r: fresh, or NULL. */
+static void reply_set(struct seen *s, struct seen_entry *e, struct seen_reply *r)
+{
+	s->told += reply_bytes(r) - reply_bytes(e->reply);
+	free(e->reply);
+	e->reply = r;
 }
 
 static size_t slot_of(const struct seen *s, const struct id *key)
@@ -137,7 +156,7 @@ static bool is_old(int64_t time_ms, int64_t now_ms)
 static void drop_first(struct seen *s)
 {
 	index_remove(s, index_find(s, &s->ring[s->head].key));
-	free(s->ring[s->head].reply);
+	reply_set(s, &s->ring[s->head], NULL);
 	s->head = (s->head + 1) & (s->cap - 1);
 	s->len--;
 }
@@ -176,7 +195,7 @@ static void add_again(struct seen *s, struct seen_entry *known, const struct see
 {
 	if (!is_old(known->time_ms, entry->time_ms))
 		return;
-	free(known->reply);
+	reply_set(s, known, NULL);
 	*known = *entry;
 	s->unsorted = true;
 }
@@ -327,6 +346,17 @@ static struct seen_reply *reply_keep(const struct reply *told, uint64_t batch)
 	return r;
 }
 
+/* The oldest keep their status alone, until a quarter is free: so that not each reply walks the ring. */
+static void thin_out(struct seen *s)
+{
+	for (size_t i = 0; i < s->len && s->told > REPLIES_PER_HOOK_BYTES_MAX / 4 * 3; i++) {
+		struct seen_entry *e = &s->ring[(s->head + i) & (s->cap - 1)];
+
+		if (reply_bytes(e->reply) > sizeof *e->reply)
+			reply_set(s, e, reply_keep(&(struct reply){ .status = e->reply->told.status }, e->reply->batch));
+	}
+}
+
 /* The newest are looked at first: a reply mostly follows its message soon. */
 void seen_reply(struct seen *s, uint64_t seq, uint64_t batch, const struct reply *told)
 {
@@ -335,8 +365,9 @@ void seen_reply(struct seen *s, uint64_t seq, uint64_t batch, const struct reply
 
 		if (e->seq != seq)
 			continue;
-		free(e->reply);
-		e->reply = reply_keep(told, batch);
+		reply_set(s, e, reply_keep(told, batch));
+		if (s->told > REPLIES_PER_HOOK_BYTES_MAX)
+			thin_out(s);
 		return;
 	}
 }

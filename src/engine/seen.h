@@ -39,11 +39,13 @@ struct seen *seen_new(void);
 struct seen *seen_free(struct seen *s);
 /* NULL: never accepted, or forgotten. Stands until the next add. */
 const struct seen_entry *seen_find(struct seen *s, const struct id *key, int64_t now_ms);
+size_t seen_bytes(const struct seen *s);                        /* of memory; 0 for NULL */
 /* In any order of time. An id that is held already stays as it is, unless it would be forgotten by
  * the time of entry. Forgets the oldest when there are too many. */
 void   seen_add(struct seen *s, const struct seen_entry *entry);
 /* Those over the window count until the next find. */
-/* The message of that seq was replied to; nothing if its id is not among these. */
+/* The message of that seq was replied to; nothing if its id is not among these. When replies take more
+ * than REPLIES_PER_HOOK_BYTES_MAX, the oldest keep their status alone. */
 void   seen_reply(struct seen *s, uint64_t seq, uint64_t batch, const struct reply *told);
 size_t seen_len(struct seen *s);
 /* For DOOR: all of it, and back into an empty set (as durable). FISH_EFORMAT: damaged. */

@@ -153,7 +153,7 @@ static bool asks(const struct sender *s, const struct sender_request *q, struct 
 {
 	return handshake_judge(s->handshake, &(struct handshake_request){
 		.method = q->r.method, .query = q->query, .headers = q->r.headers, .nheaders = q->r.nheaders,
-		.body = q->r.body, .secrets = s->secrets, .nsecrets = s->nsecrets, .token = slice_of(s->token),
+		.body = q->r.body, .secrets = s->secrets, .nsecrets = s->nsecrets, .token = slice_of(s->token), .use = q->use,
 	}, answer) == HANDSHAKE_ANSWERED;
 }
 
@@ -251,6 +251,7 @@ enum sender_verdict sender_judge(const struct sender *s, struct sender_request *
 	q->r.secrets = s->secrets;
 	q->r.nsecrets = s->nsecrets;
 	q->r.tolerance_ms = s->tolerance_ms;
+	q->r.topic = slice_of(s->token);
 	if (!is_signed && asks(s, q, answer))
 		return SENDER_ASKS;
 	if (!is_delivery(q->r.method))

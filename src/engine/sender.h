@@ -46,6 +46,7 @@ struct sender_request {
 	struct scheme_request    r;            /* method, url, headers, body, now_ms: from the caller; the rest is filled in */
 	struct slice             query;
 	struct slice             message_id;   /* webhook-id or Idempotency-Key */
+	enum handshake_use       use;          /* of the hook or door that it came to */
 };
 enum sender_verdict {
 	SENDER_DELIVERS,       /* it is genuine, or nothing of it is signed */

@@ -1,7 +1,7 @@
 /* fishctl_load.c - from a command line to a request: options, files, and the clock.
  *
  * Invariant: secrets lie in buffers that are wiped. Surprise: the header file is read as a person copies it:
- * with CRLF or LF, with a request line in front or without. */
+ * with CRLF or LF, with a request line in front or without, or all that curl -v said. */
 #include "host/fishctl.h"
 #include "wire/codec.h"
 
@@ -185,8 +185,23 @@ static struct slice trimmed(struct slice s)
 static bool is_request_line(struct slice line)
 {
 	static const char version[] = " HTTP/1.";
+	size_t method = 0;
 
-	return memmem(line.ptr, line.len, version, sizeof(version) - 1) != NULL;
+	while (method < line.len && line.ptr[method] >= 'A' && line.ptr[method] <= 'Z')
+		method++;
+	return method > 0 && method < line.len && line.ptr[method] == ' '
+	       && memmem(line.ptr, line.len, version, sizeof(version) - 1) != NULL;
+}
+
+static bool is_sent(struct slice line)
+{
+	return line.len >= 2 && memcmp(line.ptr, "> ", 2) == 0;
+}
+
+/* In what curl -v says, what it sends stands behind this; the rest is its own talk, and the answer. */
+static bool is_of_curl(struct slice text)
+{
+	return is_sent(text) || (text.len > 0 && memmem(text.ptr, text.len, "\n> ", 3) != NULL);
 }
 
 static bool is_name(struct slice name)
@@ -203,7 +218,7 @@ static int keep_line(struct ctl *c, struct slice line, size_t number)
 	const char *colon = memchr(line.ptr, ':', line.len);
 	struct slice name = { line.ptr, colon == NULL ? 0 : (size_t)(colon - line.ptr) };
 
-	if (number == 1 && is_request_line(line))
+	if (c->request.nheaders == 0 && is_request_line(line))
 		return CTL_YES;
 	if (!is_name(trimmed(name)) || strchr(" \t", line.ptr[0]) != NULL)
 		return ctl_complain("%s, line %zu: it is not \"Name: value\"", c->values[CTL_HEADERS],
@@ -221,6 +236,7 @@ static int read_headers(struct ctl *c)
 {
 	int rc = read_file(c->values[CTL_HEADERS], &c->headers_text);
 	struct slice rest = buf_slice(&c->headers_text);
+	bool curl = is_of_curl(rest);
 
 	c->headers = xalloc(CTL_HEADERS_MAX * sizeof(*c->headers));
 	c->request.headers = c->headers;
@@ -231,6 +247,8 @@ static int read_headers(struct ctl *c)
 
 		rest.ptr += len + (end != NULL);
 		rest.len -= len + (end != NULL);
+		if (curl)
+			line = is_sent(line) ? (struct slice){ line.ptr + 2, line.len - 2 } : SLICE_NONE;
 		if (trimmed(line).len > 0)
 			rc = keep_line(c, line, number);
 	}

@@ -1,5 +1,6 @@
 /* errand.c - fetches certificates and confirms subscriptions.
  *
+ * Invariant: who forges requests makes few lines in the log, and pushes out no certificate that came.
  * Surprise: a line of the log has the URL's host and never its query, which for a confirmation is a
  * password. */
 #include "net/errand.h"
@@ -17,6 +18,8 @@ enum {
 	ERRANDS_MAX = 64,              /* under way; more are let be, and asked for again */
 	TIMEOUT_MS = 10 * 1000,
 	RETRY_MS = 60 * 1000,          /* after one that failed */
+	MISSING_LINES_MAX = 10,        /* in the log, within a minute */
+	MINUTE_MS = 60 * 1000,
 };
 #define KEEP_MS (INT64_C(24) * 60 * 60 * 1000)
 
@@ -40,6 +43,8 @@ struct errands {
 	struct certificate certificates[CERTIFICATES_MAX];
 	struct list under_way;
 	size_t n;
+	int64_t minute; /* whose lines are counted */
+	size_t lines;   /* of what is missing, in it */
 };
 
 struct errands *errands_new(const struct errands_config *config)
@@ -99,24 +104,48 @@ static struct certificate *certificate_of(struct errands *e, struct slice url)
 	return NULL;
 }
 
-/* A free place, or that of the oldest one that nobody is out for. */
+static bool has_certificate(const struct certificate *c) { return c->pem != NULL; }
+
+/* A free place, or the oldest of those where none came; one that came makes room only for lack of others.
+ * NULL: all are out for one. */
 static struct certificate *certificate_place(struct errands *e)
 {
 	struct certificate *oldest = NULL;
+	bool all_came = true;
+	for (size_t i = 0; i < CERTIFICATES_MAX; i++)
+		all_came = all_came && has_certificate(&e->certificates[i]);
 	for (size_t i = 0; i < CERTIFICATES_MAX; i++) {
 		struct certificate *c = &e->certificates[i];
 		if (c->url == NULL)
 			return c;
-		if (!c->under_way && (oldest == NULL || c->at_ms < oldest->at_ms))
+		if (has_certificate(c) == all_came && !c->under_way && (oldest == NULL || c->at_ms < oldest->at_ms))
 			oldest = c;
 	}
 	return oldest;
 }
 
+/* What an error page is not. */
+static bool is_pem(struct slice body)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	return body.len > 0 && body.len <= CERTIFICATE_BYTES_MAX &&
+		memmem(body.ptr, body.len, begin, sizeof begin - 1) != NULL;
+}
+
+/* Whoever knows a URL of the program writes these lines. */
+static bool missing_is_told(struct errands *e)
+{
+	int64_t minute = e->config.now_ms(e->config.owner) / MINUTE_MS;
+	if (minute != e->minute)
+		e->lines = 0;
+	e->minute = minute;
+	return e->lines++ < MISSING_LINES_MAX;
+}
+
 static void certificate_came(struct errands *e, const char *url, int status, struct slice body, const char *why)
 {
 	struct certificate *c = certificate_of(e, slice_of(url));
-	bool good = status == 200 && body.len > 0 && body.len <= CERTIFICATE_BYTES_MAX;
+	bool good = status == 200 && is_pem(body);
 	if (c == NULL)
 		return;
 	c->under_way = false;
@@ -125,8 +154,10 @@ static void certificate_came(struct errands *e, const char *url, int status, str
 		free(c->pem);
 		c->pem = xstrndup(body.ptr, body.len);
 	}
-	tell(e, good ? "certificate.came" : "certificate.missing", url,
-		good ? "" : why != NULL ? why : "the answer is no certificate");
+	if (good)
+		tell(e, "certificate.came", url, "");
+	else if (missing_is_told(e))
+		tell(e, "certificate.missing", url, why != NULL ? why : "the answer is no certificate");
 }
 
 static void on_done(struct attempt *a, int status, struct slice meta, struct slice body,

@@ -195,11 +195,11 @@ static bool websub(const struct handshake_request *r, struct handshake_answer *a
 {
 	struct buf challenge;
 	bool denied = param_is(r, "hub.mode", SLICE_LIT("denied"));
-	bool intent = param_is(r, "hub.mode", SLICE_LIT("subscribe")) || param_is(r, "hub.mode", SLICE_LIT("unsubscribe"));
+	bool ends = param_is(r, "hub.mode", SLICE_LIT("unsubscribe"));
 
-	if (!denied && !intent)
+	if (!denied && !ends && !param_is(r, "hub.mode", SLICE_LIT("subscribe")))
 		return false;
-	bool pending = r->token.len && param_is(r, "hub.topic", r->token);
+	bool pending = r->token.len && param_is(r, "hub.topic", r->token) && !(ends && r->use == HANDSHAKE_STANDING);
 	bool has_challenge = param(r, "hub.challenge", &challenge);
 
 	if (pending && denied)
@@ -223,6 +223,22 @@ static bool dropbox(const struct handshake_request *r, struct handshake_answer *
 	return true;
 }
 
+/* The answer to the check is what signs a delivery of the same text: whoever may choose the text has his
+ * JSON signed. X's own are base64 or UUIDs, and no text of these characters is an object, a list or a form. */
+static bool is_crc_token(struct slice text)
+{
+	while (text.len && text.ptr[text.len - 1] == '=')
+		text.len--;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+		bool alnum = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+
+		if (!alnum && !strchr("-._~+/", c))
+			return false;
+	}
+	return text.len > 0;
+}
+
 /* docs.x.com, "Securing webhooks": the challenge-response check. */
 static bool x(const struct handshake_request *r, struct handshake_answer *a)
 {
@@ -232,6 +248,10 @@ static bool x(const struct handshake_request *r, struct handshake_answer *a)
 
 	if (!r->nsecrets || !param(r, "crc_token", &crc))
 		return false;
+	if (!is_crc_token(buf_slice(&crc))) {
+		buf_fini(&crc);
+		return false;
+	}
 	buf_init(&token, SIZE_MAX);
 	mac(r, buf_slice(&crc), bytes);
 	buf_puts(&token, "sha256=");
@@ -403,11 +423,20 @@ static bool by_post(enum handshake kind, const struct handshake_request *r, stru
 	return is;
 }
 
+/* Of a hook that is closed nobody has anything to ask but a hub whether it may stop. */
+static bool is_over(enum handshake kind, const struct handshake_request *r)
+{
+	return r->use == HANDSHAKE_OVER
+	       && !(kind == HANDSHAKE_WEBSUB && param_is(r, "hub.mode", SLICE_LIT("unsubscribe")));
+}
+
 enum handshake_verdict handshake_judge(enum handshake kind, const struct handshake_request *r,
                                        struct handshake_answer *ret)
 {
 	bool is = false;
 
+	if (is_over(kind, r))
+		return HANDSHAKE_NOT;
 	if (is_method(r, "POST"))
 		is = by_post(kind, r, ret);
 	else if (is_method(r, "GET") || is_method(r, "HEAD"))

@@ -39,6 +39,13 @@ const char *handshake_name(enum handshake kind);
 /* Must its signature be good before it is answered? */
 bool        handshake_signed(enum handshake kind);
 
+/* What there is to begin or to end by a question: only WebSub's hubs ask at the end too. */
+enum handshake_use {
+	HANDSHAKE_OPEN,                      /* a hook that waits: either */
+	HANDSHAKE_STANDING,                  /* it is there for good: nothing is to end */
+	HANDSHAKE_OVER,                      /* a closed hook: nothing is to begin */
+};
+
 struct handshake_request {                   /* all borrowed */
 	struct slice              method, query;
 	const struct http1_field *headers;   /* every line, in order */
@@ -47,6 +54,7 @@ struct handshake_request {                   /* all borrowed */
 	const struct slice       *secrets;   /* as configured; the first one is answered with */
 	size_t                    nsecrets;
 	struct slice              token;     /* Meta's verify token, WebSub's topic, CloudEvents' allowed origin */
+	enum handshake_use        use;
 };
 
 struct handshake_answer {
@@ -64,7 +72,7 @@ enum handshake_verdict {
 void handshake_answer_init(struct handshake_answer *a);
 void handshake_answer_fini(struct handshake_answer *a);
 /* Fills *ret, which is fresh, when the request is of that kind: with the answer it wants, or with a
- * refusal (403, 404) when it names another token or topic. */
+ * refusal (403, 404) when it names another token or topic, or would end what stands. */
 enum handshake_verdict handshake_judge(enum handshake kind, const struct handshake_request *r,
                                        struct handshake_answer *ret);
 

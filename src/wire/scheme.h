@@ -37,6 +37,7 @@ enum {
 	X(BAD_URL,       "bad-url",             "the configured URL is missing or is none") \
 	X(BAD_CERT_URL,  "certificate-url",     "the certificate's URL is not the sender's") \
 	X(BAD_CERT,      "certificate",         "the certificate is missing or cannot be used") \
+	X(TOPIC,         "wrong-topic",         "the message is of another topic than is taken") \
 	X(BAD_SECRET,    "bad-secret",          "no configured secret can be used with the scheme") \
 	X(NO_MATCH,      "no-match",            "no signature is good: another secret, another body, or a forgery")
 
@@ -93,6 +94,7 @@ struct scheme_request {                      /* all borrowed */
 	const struct slice       *secrets;       /* as configured; an empty one matches nothing */
 	size_t                    nsecrets;      /* at most SCHEME_SECRETS_MAX are looked at */
 	struct slice              certificate;   /* PEM, from scheme_certificate_url */
+	struct slice              topic;         /* sns: the TopicArn that it must have; empty: any */
 	struct buf               *shown;         /* NULL, or gets the bytes that the signature is to cover (not a secret) */
 };
 

@@ -266,6 +266,9 @@ enum scheme_verdict scheme_sns_verify(struct scheme_check *c)
 	if (v == SCHEME_VALID)
 		v = verify_rsa(c, hash, buf_slice(&text), sns_text(c, "Signature"));
 	buf_fini(&text);
+	/* AWS signs for whoever has an account: whose topic it is tells them apart. */
+	if (v == SCHEME_VALID && c->r->topic.len > 0 && !slice_eq(sns_text(c, "TopicArn"), c->r->topic))
+		return scheme_say(c->ret, SCHEME_TOPIC, "TopicArn is not the one that is configured");
 	return v;
 }
 

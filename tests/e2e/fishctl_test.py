@@ -77,6 +77,19 @@ class Verify(Folder):
         self.assertIn("refused: missing-header\n", said)
         self.assertIn("the header webhook-signature is missing", said)
 
+    def test_headers_as_curl_shows_them(self):
+        self.signed("stripe")
+        line = (self.folder / "headers").read_text()
+        for text in (f"*   Trying 127.0.0.1:80...\n> POST /h/x HTTP/1.1\n> Host: x\n> {line}> \n"
+                     "} [14 bytes data]\n< HTTP/1.1 401 Unauthorized\n< Content-Length: 0\n< \n",
+                     f"> {line}", f"Via: 1.1 HTTP/1.1\n{line}", f"\nPOST /h/x HTTP/1.1\r\n{line}"):
+            with self.subTest(text):
+                self.file("headers", text)
+                self.assertTrue(self.judge("stripe").stdout.startswith("valid\n"))
+        self.file("headers", f"Stripe-Signature\n{line}")
+        self.verify("stripe", "--secret-file", self.secret, "--headers", self.folder / "headers",
+                    "--body", self.body, status=2)
+
     def test_a_refusal_says_how_far_the_clock_is_off(self):
         self.signed("stripe")
         said = self.judge("stripe", status=1, now=NOW + 400).stdout
@@ -181,7 +194,7 @@ class Schemes(Folder):
         page = (ROOT / "docs" / "signatures.md").read_text()
         header = (ROOT / "src" / "wire" / "scheme.h").read_text()
         verdicts = re.findall(r'^\tX\(\w+,\s*"([\w-]+)",\s*"(.*)"\)', header, re.M)
-        self.assertEqual(len(verdicts), 18)
+        self.assertEqual(len(verdicts), 19)
         for name, meaning in verdicts:
             self.assertIn(f"| {name} | {meaning} |\n", page)
 

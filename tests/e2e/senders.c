@@ -1,5 +1,5 @@
-/* senders.c - flows whose hooks name their sender. Each logs the URL of its hook by calling the partner,
- * and ends with what it was sent. */
+/* senders.c - flows whose hooks name their sender, two named doors, and a call with a token. Each hook's URL is
+ * published, and a flow ends with what it was sent. */
 #include <fish.h>
 
 #include <string.h>
@@ -19,8 +19,14 @@ static const fish_sender own = {
 static const fish_sender meta = { .name = "meta", .scheme = "github", .secrets = shared, .handshake = "meta", .token = "${SECRET}" };
 static const fish_sender cloudevents = { .name = "cloudevents", .handshake = "cloudevents", .id = "ce-id" };
 static const fish_sender probe = { .name = "probe", .handshake = "probe" };
+static const fish_sender mailgun = { .name = "mailgun", .scheme = "mailgun", .secrets = shared };
+static const fish_sender twilio = { .name = "twilio", .scheme = "twilio", .secrets = shared };
 static const fish_sender *const senders[] = {
-	&github, &stripe, &slack, &standard, &svix, &zoom, &own, &meta, &cloudevents, &probe, NULL };
+	&github, &stripe, &slack, &standard, &svix, &zoom, &own, &meta, &cloudevents, &probe, &mailgun,
+	&twilio, NULL };
+static const fish_peer partner = {
+	.name = "partner", .url = "${PARTNER_URL}", .token = "${PARTNER_TOKEN}", .secret = "${PARTNER_SECRET}", .give_up_ms = 1000 };
+static const fish_peer *const peers[] = { &partner, NULL };
 
 /* Takes from the sender that its input names: so many messages. */
 static void take(fish_flow *f, const fish_msg *in)
@@ -42,9 +48,25 @@ static void take(fish_flow *f, const fish_msg *in)
 	fish_done(f, "%-s", last);
 }
 
-static const fish_def flows[] = { FISH_FLOW(take), FISH_END };
+/* Started by a door. */
+static void start(fish_flow *f, const fish_msg *in)
+{
+	fish_done(f, "%-s", fish_raw(in, ""));
+}
+
+static void call(fish_flow *f, const fish_msg *in)
+{
+	fish_log(f, "told %d", fish_post(f, &partner, "/x", "%-s", fish_raw(in, ""))->status);
+	fish_done(f, "null");
+}
+
+static const fish_def flows[] = { FISH_FLOW(take), FISH_FLOW(start), FISH_FLOW(call), FISH_END };
+static const fish_door keyed = { .name = "stripe", .from = &stripe, .key = "/id" };
+static const fish_door starting = { .name = "github", .from = &github, .flow = start };
+static const fish_door *const doors[] = { &keyed, &starting, NULL };
 
 int main(int argc, char **argv)
 {
-	return fish_main(argc, argv, &(fish_program){ .flows = flows, .senders = senders });
+	return fish_main(argc, argv, &(fish_program){
+		.flows = flows, .senders = senders, .peers = peers, .doors = doors });
 }

@@ -1,5 +1,6 @@
 """Hooks that name their sender, with real requests signed by other code than ours: hmac of Python."""
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -9,12 +10,15 @@ import time
 import unittest
 from urllib.parse import quote, urlsplit
 
-from lib import PATIENCE_S, program
+from lib import PATIENCE_S, Partner, program, send_raw
 from crew import Broker, Crew, Failed, poll
 
 SECRET = "geheim 1/2: s3cr3t"
 OLD_SECRET = "older: 0123456789"
 WHSEC_KEY = b"0123456789abcdef0123456789abcdef"
+PARTNER_TOKEN = "b3arer-0123"
+PARTNER_SECRET = "signs calls: c4lls"
+ADMIN_TOKEN = "admin-t0ken-0123456789"
 WHSEC = "whsec_" + base64.b64encode(WHSEC_KEY).decode()
 
 
@@ -56,7 +60,9 @@ def standard(body, ident="msg_1", key=WHSEC_KEY):
 class Senders(unittest.TestCase):
     def setUp(self):
         self.crew = self.enterContext(Crew(keep_on_failure=False))
-        self.env = {"SECRET": SECRET, "OLD_SECRET": OLD_SECRET, "WHSEC": WHSEC}
+        self.partner = self.enterContext(contextlib.closing(Partner()))
+        self.env = {"SECRET": SECRET, "OLD_SECRET": OLD_SECRET, "WHSEC": WHSEC, "PARTNER_URL": self.partner.url,
+                    "PARTNER_TOKEN": PARTNER_TOKEN, "PARTNER_SECRET": PARTNER_SECRET, "FISH_ADMIN_TOKEN": ADMIN_TOKEN}
         self.server = Broker(self.crew, program("senders"), "senders", self.env)
         self.server.start()
 
@@ -183,18 +189,62 @@ class Senders(unittest.TestCase):
         self.assertIn(f"hook.redelivered flow={flow} hook=0 number={first}", log)
         self.assertNotIn(forged["X-Hub-Signature-256"].partition("=")[2], log + told)
 
+    def forge(self, url, sender, sign):
+        """Every way to be refused, and to be taken; what must not be told of it."""
+        body = json.dumps({"id": f"evt_{sender}"}).encode()
+        private = {"Authorization": "Bearer s3nder", "Cookie": "c00kie", "X-Api-Key": "k3y"}
+        bad, good = sign(body, b"another"), sign(body, WHSEC_KEY if sender in ("standard", "svix") else SECRET)
+        doubled = {name: f"{value},{value}" for name, value in bad.items()}
+        for headers in ({}, bad, {**bad, **private}, doubled, dict.fromkeys(bad, "g4rbage"), good, {**good, **private}):
+            self.ask(url, {"Content-Type": "application/json", **headers}, body, query="?token=qu3ry")
+        for method in ("GET", "HEAD", "OPTIONS", "DELETE"):
+            self.ask(url, bad, method=method, query="?hub.mode=subscribe&hub.challenge=1&hub.verify_token=qu3ry")
+        for broken in ("Content-Length: 1\r\nContent-Length: 2", "Content-Length: 99999999", "Bad Name: x"):
+            head = "".join(f"{name}: {value}\r\n" for name, value in {**bad, **private}.items())
+            send_raw(url, f"POST {urlsplit(url).path}?token=qu3ry HTTP/1.1\r\nHost: x\r\n{head}{broken}\r\n\r\nx".encode())
+        values = [*bad.values(), *good.values()]
+        return {piece for value in values for piece in re.split(r"[=, ]", value) if len(piece) > 20}
+
     def test_no_secret_and_no_signature_is_ever_logged(self):
-        flow, url = self.take("github")
-        signed = github(b"{}", "another")
-        self.assertEqual(self.post(url, b"{}", signed), 401)
-        self.assertEqual(self.post(url, b"{}", github(b"{}")), 200)
-        self.wait_end(flow, {})
+        signs = {"github": github, "stripe": stripe, "slack": slack, "zoom": zoom, "meta": github, "own": github,
+                 "standard": lambda body, key: standard(body, key=key), "svix": lambda body, key: standard(body, key=key),
+                 "mailgun": github, "twilio": github, "cloudevents": github, "probe": github}
+        private = {SECRET, OLD_SECRET, WHSEC, WHSEC_KEY.decode(), PARTNER_TOKEN, PARTNER_SECRET, ADMIN_TOKEN, "s3nder",
+                   "c00kie", "k3y", "qu3ry", "g4rbage", "m4ilgun", "0ther-admin"}
+        for sender, sign in signs.items():
+            flow, url = self.take(sender, messages=9)
+            private |= self.forge(url, sender, sign) | {urlsplit(url).path.rpartition("/")[2]}
+            if sender == "mailgun":
+                self.post(url, b'{"signature": {"timestamp": "1700000000", "token": "m4ilgun", "signature": "m4ilgun"}}', {})
+            for request in self.server.flow(flow)["ledger"][0]["requests"]:
+                with contextlib.suppress(Failed):           # some were repeated by a good one
+                    self.server.command("redeliver", flow, str(request["number"]))
+        base = url.partition("/h/")[0]
+        for door, sign in (("github", github), ("stripe", stripe)):
+            private |= self.forge(f"{base}/in/{door}", door, sign)
+        self.partner.answer = lambda heard: (500, b"")
+        call = self.server.admin("/flows/call", "POST", "{}")[1]["id"]
+        self.wait_end(call, None)
+        private |= {heard.headers["webhook-signature"][3:] for heard in self.partner.heard}
+        self.server.kill()
+        self.server.flags = ("--admin", "127.0.0.1:0")
+        self.server.start()
+        admin = re.search(r"admin on (http://\S+),", self.server.log.read_text())[1]
+        self.assertEqual(self.ask(admin + "/flows", {"Authorization": "Bearer 0ther-admin"}, method="GET")[0], 401)
         log = self.server.log.read_text()
-        self.assertIn("hook.refused", log)
-        token = urlsplit(url).path.rpartition("/")[2]
-        for text in (SECRET, OLD_SECRET, WHSEC, token, signed["X-Hub-Signature-256"].partition("=")[2],
-                     mac(b"{}").hexdigest()):
-            self.assertNotIn(text, log)
+        self.assertGreater(log.count("hook.refused"), 40)
+        for line in ("door.refused", "hook.redelivered", "told ", "server.ready"):
+            self.assertIn(line, log)
+        self.assertEqual([text for text in sorted(private) if text in log], [])
+
+    def test_a_secret_that_is_none_is_not_told_at_the_start(self):
+        self.server.kill()
+        self.server.env = {**self.server.env, "WHSEC": "whsec_no base64: g3heim"}
+        self.server.begin()
+        poll(lambda: not self.server.process.alive(), PATIENCE_S, "it started without its secret")
+        log = self.server.log.read_text()
+        self.assertIn("sender 'standard': its secret 1: ", log)
+        self.assertNotIn("g3heim", log)
 
     def test_a_secret_that_is_not_set_is_said_at_the_start(self):
         self.server.kill()

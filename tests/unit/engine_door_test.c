@@ -6,7 +6,8 @@ static const char *const secrets[] = { "whsec_test", NULL };
 static const fish_sender shop = { .name = "shop", .id = "/id" };
 static const fish_sender stripe = { .name = "stripe", .scheme = "stripe", .secrets = secrets, .id = "/id" };
 static const fish_sender meta = { .name = "meta", .handshake = "meta", .token = "let me in" };
-static const fish_sender *const senders[] = { &shop, &stripe, &meta, NULL };
+static const fish_sender hub = { .name = "hub", .handshake = "websub", .token = "news" };
+static const fish_sender *const senders[] = { &shop, &stripe, &meta, &hub, NULL };
 
 /* Takes what comes for its key until "last": the texts, one after the other. */
 static void waits(fish_flow *f, const fish_msg *in)
@@ -67,7 +68,8 @@ static const fish_door header_door = { .name = "header", .key = "X-For", .open =
 static const fish_door stripe_door = { .name = "stripe", .from = &stripe, .key = "/data/object/id" };
 static const fish_door meta_door = { .name = "meta", .from = &meta, .key = "/id", .open = true };
 static const fish_door each_door = { .name = "each", .from = &shop, .flow = each, .open = true };
-static const fish_door *const doors[] = { &shop_door, &header_door, &stripe_door, &meta_door, &each_door, NULL };
+static const fish_door hub_door = { .name = "hub", .from = &hub, .key = "/id", .open = true };
+static const fish_door *const doors[] = { &hub_door, &shop_door, &header_door, &stripe_door, &meta_door, &each_door, NULL };
 static const fish_program program = { .flows = flows, .senders = senders, .doors = doors };
 
 static int64_t park_of(void **state)
@@ -442,6 +444,16 @@ static void forged_ones_and_questions(void **state)
 	engine_deliver(k.engine, &n.delivery);
 	assert_int_equal(n.status, 200);
 	assert_string_equal(n.answer, "77");
+	/* Everybody knows the URL: a hub that is asked to by a stranger must not end the subscription. */
+	n = (struct knock){ .delivery = {
+		.door = SLICE_LIT("hub"), .method = SLICE_LIT("GET"), .done = knock_done,
+		.meta = SLICE_LIT(":query: hub.mode=unsubscribe&hub.challenge=77&hub.topic=news\n") } };
+	engine_deliver(k.engine, &n.delivery);
+	assert_int_equal(n.status, 404);
+	n.status = 0;
+	n.delivery.meta = SLICE_LIT(":query: hub.mode=subscribe&hub.challenge=77&hub.topic=news\n");
+	engine_deliver(k.engine, &n.delivery);
+	assert_int_equal(n.status, 200);
 	n.status = 0;
 	n.delivery.door = SLICE_LIT("shop");
 	engine_deliver(k.engine, &n.delivery);

@@ -9,8 +9,9 @@ static const fish_sender github = { .name = "github", .scheme = "github", .secre
 static const fish_sender meta = { .name = "meta", .handshake = "meta", .token = "let me in" };
 static const fish_sender bodies = { .name = "bodies", .id = "body" };
 static const fish_sender slack = { .name = "slack", .scheme = "slack", .secrets = github_secrets };
+static const fish_sender hub = { .name = "hub", .handshake = "websub", .token = "https://news" };
 static const fish_sender unlisted = { .name = "unlisted" };
-static const fish_sender *const senders[] = { &stripe, &github, &meta, &bodies, &slack, NULL };
+static const fish_sender *const senders[] = { &stripe, &github, &meta, &bodies, &slack, &hub, NULL };
 
 static void count_what_comes(fish_flow *f, fish_hook *h)
 {
@@ -53,6 +54,18 @@ static void events(fish_flow *f, const fish_msg *in)
 	count_what_comes(f, fish_spawn_with(f, "events", &(fish_hook_options){ .from = &slack }));
 }
 
+/* It has closed its hook, and goes on. */
+static void unsubscribed(fish_flow *f, const fish_msg *in)
+{
+	const char *from = fish_str(in, "");
+	fish_hook *h = fish_spawn_with(f, "h", &(fish_hook_options){ .from = *from == 'h' ? &hub : &slack });
+
+	fish_log(f, "url %s", fish_url(h));
+	fish_close(h);
+	fish_sleep(f, FISH_DAY);
+	fish_done(f, "null");
+}
+
 static void stranger(fish_flow *f, const fish_msg *in)
 {
 	(void)in;
@@ -61,7 +74,7 @@ static void stranger(fish_flow *f, const fish_msg *in)
 
 static const fish_def flows[] = {
 	FISH_FLOW(paid), FISH_FLOW(pushed), FISH_FLOW(asked), FISH_FLOW(same), FISH_FLOW(events), FISH_FLOW(stranger),
-	FISH_END };
+	FISH_FLOW(unsubscribed), FISH_END };
 static const fish_program program = { .flows = flows, .senders = senders };
 static const fish_program without = { .flows = flows };
 
@@ -259,6 +272,30 @@ static void a_signed_question_needs_its_signature(void **state)
 	kit_close(&k);
 }
 
+/* Was: a closed hook went on answering, and so confirmed subscriptions that nobody waits for. */
+static void a_closed_hook_confirms_nothing(void **state)
+{
+	static const char query[] = "hub.topic=https://news&hub.challenge=77&hub.mode=";
+	struct kit k;
+	char answer[80];
+	char text[100];
+
+	kit_open(&k, &program, park_of(state));
+	kit_start(&k, "unsubscribed", "\"hub\"");
+	snprintf(text, sizeof text, "%ssubscribe", query);
+	assert_int_equal(ask(&k, "GET", text, "", "", NULL), 410);
+	kit_crash(&k, KIT_KEPT);
+	assert_int_equal(ask(&k, "GET", text, "", "", NULL), 410);
+	snprintf(text, sizeof text, "%sunsubscribe", query);
+	assert_int_equal(ask(&k, "GET", text, "", "", answer), 200);
+	assert_string_equal(answer, "77");
+	kit_close(&k);
+	kit_open(&k, &program, park_of(state));
+	kit_start(&k, "unsubscribed", "\"slack\"");
+	assert_int_equal(deliver(&k, "slack", github_secrets[0], "{\"type\":\"url_verification\",\"challenge\":\"3eZ\"}"), 410);
+	kit_close(&k);
+}
+
 static void nobody_asks_a_hook_without_a_sender(void **state)
 {
 	struct kit k;
@@ -330,6 +367,8 @@ int main(void)
 		cmocka_unit_test_prestate(a_hook_has_a_size_of_its_own, &always),
 		cmocka_unit_test_prestate(questions_are_answered_and_wake_nobody, &always),
 		cmocka_unit_test_prestate(a_signed_question_needs_its_signature, &always),
+		cmocka_unit_test_prestate(a_closed_hook_confirms_nothing, &never),
+		cmocka_unit_test_prestate(a_closed_hook_confirms_nothing, &always),
 		cmocka_unit_test_prestate(nobody_asks_a_hook_without_a_sender, &always),
 		cmocka_unit_test_prestate(a_sender_that_the_program_has_no_more, &always),
 		cmocka_unit_test(what_cannot_be_a_sender_is_said_at_the_start),

@@ -12,7 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SENT_MAX = 100 };
+enum { SENT_MAX = 200 };
+#define PEM "-----BEGIN CERTIFICATE-----\n"
 
 struct world {
 	struct attempt *sent[SENT_MAX];
@@ -70,9 +71,9 @@ static void a_certificate_is_fetched_once_a_day(void **state)
 	assert_false(errands_certificate(w.errands, url, &pem));
 	assert_false(errands_certificate(w.errands, url, &pem));
 	assert_int_equal(w.n, 1);
-	answer(&w, 0, 200, "PEM");
+	answer(&w, 0, 200, PEM);
 	assert_true(errands_certificate(w.errands, url, &pem));
-	assert_true(slice_eq(pem, SLICE_LIT("PEM")));
+	assert_true(slice_eq(pem, SLICE_LIT(PEM)));
 	w.now_ms += 24 * 3600 * 1000 - 1;
 	assert_true(errands_certificate(w.errands, url, &pem));
 	w.now_ms += 1;
@@ -118,10 +119,10 @@ static void many_are_bounded(void **state)
 	}
 	assert_int_equal(w.n, 16);
 	for (size_t i = 0; i < 16; i++)
-		answer(&w, i, 200, "PEM");
+		answer(&w, i, 200, PEM);
 	w.now_ms++;
 	assert_false(errands_certificate(w.errands, slice_of(url), &pem));
-	answer(&w, 16, 200, "LAST");
+	answer(&w, 16, 200, PEM "LAST");
 	assert_true(errands_certificate(w.errands, slice_of(url), &pem));
 	for (int i = 0; i < 100; i++)
 		errands_confirm(w.errands, SLICE_LIT("https://sns.eu-1.amazonaws.com/?Token=secret"));
@@ -134,12 +135,68 @@ static void many_are_bounded(void **state)
 	world_close(&w);
 }
 
+/* Was: sixteen forged names pushed the sender's own certificate out, and each made a line in the log. */
+static void forgers_push_nothing_out_and_tell_little(void **state)
+{
+	(void)state;
+	struct world w;
+	struct slice url = SLICE_LIT("https://sns.eu-1.amazonaws.com/a.pem");
+	struct slice pem = SLICE_NONE;
+	char forged[80];
+	size_t lines = 0;
+	world_open(&w);
+	assert_false(errands_certificate(w.errands, url, &pem));
+	answer(&w, 0, 200, PEM);
+	for (int i = 0; i < 100; i++) {
+		w.now_ms++;
+		snprintf(forged, sizeof forged, "https://sns.eu-1.amazonaws.com/%d.pem", i);
+		assert_false(errands_certificate(w.errands, slice_of(forged), &pem));
+		if (w.n > (size_t)i + 1)
+			answer(&w, w.n - 1, 404, "<html>");
+	}
+	assert_int_equal(w.n, 101);
+	assert_true(errands_certificate(w.errands, url, &pem));
+	for (const char *at = w.log.ptr; (at = strstr(at, "certificate.missing")) != NULL; at++)
+		lines++;
+	assert_int_equal(lines, 10);
+	/* Nor while all other places are out for one. */
+	for (int i = 100; i < 200; i++) {
+		snprintf(forged, sizeof forged, "https://sns.eu-1.amazonaws.com/%d.pem", i);
+		assert_false(errands_certificate(w.errands, slice_of(forged), &pem));
+	}
+	assert_int_equal(w.n, 101 + 15);
+	assert_true(errands_certificate(w.errands, url, &pem));
+	w.now_ms += 60 * 1000;
+	answer(&w, 101, 0, "");
+	assert_non_null(strstr(w.log.ptr, "why=\"nobody is there\""));
+	world_close(&w);
+}
+
+/* Was: whatever came with 200 was kept for a day, and each delivery of that day refused. */
+static void a_page_is_no_certificate(void **state)
+{
+	(void)state;
+	struct world w;
+	struct slice url = SLICE_LIT("https://sns.eu-1.amazonaws.com/a.pem");
+	struct slice pem = SLICE_NONE;
+	world_open(&w);
+	assert_false(errands_certificate(w.errands, url, &pem));
+	answer(&w, 0, 200, "<html>come again later</html>");
+	w.now_ms += 60 * 1000;
+	assert_false(errands_certificate(w.errands, url, &pem));
+	answer(&w, 1, 200, PEM);
+	assert_true(errands_certificate(w.errands, url, &pem));
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_certificate_is_fetched_once_a_day),
 		cmocka_unit_test(one_that_fails_is_tried_again_after_a_minute),
 		cmocka_unit_test(many_are_bounded),
+		cmocka_unit_test(forgers_push_nothing_out_and_tell_little),
+		cmocka_unit_test(a_page_is_no_certificate),
 	};
 	return cmocka_run_group_tests_name("errand", tests, NULL, NULL);
 }

@@ -10,6 +10,7 @@
 
 struct asked {
 	const char *kind, *method, *query, *headers[3][2], *body, *secret, *token;
+	enum handshake_use use;
 };
 
 /* As one text: "200 body", "-" for what is none; and the lines into ret_lines. */
@@ -19,7 +20,8 @@ static void told_with(const struct asked *q, char *ret, size_t size, char *ret_l
 	struct http1_field headers[3];
 	struct handshake_request r = {
 		.method = slice_of(q->method), .query = slice_of(q->query), .headers = headers, .body = slice_of(q->body),
-		.secrets = &secret, .nsecrets = q->secret != NULL, .token = slice_of(q->token) };
+		.secrets = &secret, .nsecrets = q->secret != NULL, .token = slice_of(q->token),
+		.use = q->use };
 	enum handshake kind = HANDSHAKE_NONE;
 	struct handshake_answer a;
 
@@ -107,6 +109,49 @@ static void the_ones_that_get(void **state)
 	tells(&(struct asked){ .kind = "", .method = "HEAD" }, "-");
 }
 
+/* A hub asks before it begins and before it ends; what is closed begins nothing, and nobody ends a door. */
+static void what_is_over_begins_nothing(void **state)
+{
+	static const char *const modes[] = { "subscribe", "unsubscribe", "denied" };
+	static const char *const told[][3] = {
+		[HANDSHAKE_OPEN] = { "200 c", "200 c", "200 " },
+		[HANDSHAKE_STANDING] = { "200 c", "404 ", "200 " },
+		[HANDSHAKE_OVER] = { "-", "200 c", "-" },
+	};
+
+	(void)state;
+	for (size_t use = 0; use < 3; use++)
+		for (size_t i = 0; i < 3; i++) {
+			char query[80];
+
+			snprintf(query, sizeof query, "hub.mode=%s&hub.topic=u&hub.challenge=c", modes[i]);
+			tells(&(struct asked){ .kind = "websub", .method = "GET", .query = query, .token = "u",
+				.use = (enum handshake_use)use }, told[use][i]);
+		}
+	tells(&(struct asked){ .kind = "dropbox", .method = "GET", .query = "challenge=c", .use = HANDSHAKE_STANDING }, "200 c");
+	tells(&(struct asked){ .kind = "dropbox", .method = "GET", .query = "challenge=c", .use = HANDSHAKE_OVER }, "-");
+}
+
+/* Was: who asked for the check of a JSON text was told the signature that a delivery of it needs. */
+static void the_check_of_x_signs_no_deliveries(void **state)
+{
+	static const char *const refused[] = { "%7B%22a%22%3A1%7D", "%5B1%5D", "a%3Db", "a%26b", "%22a%22", "a+b", "", "%3D%3D" };
+	static const char *const answered[] = { "9b4507b3-9040-4669-9ca3-6b94edb50553", "MTRhNWM2ZjUtZTI%2BxC8%2F_.~w%3D%3D" };
+	char query[80];
+	char told[120];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+		snprintf(query, sizeof query, "crc_token=%s", refused[i]);
+		tells(&(struct asked){ .kind = "x", .method = "GET", .secret = "s", .query = query }, "-");
+	}
+	for (size_t i = 0; i < sizeof answered / sizeof *answered; i++) {
+		snprintf(query, sizeof query, "crc_token=%s", answered[i]);
+		told_with(&(struct asked){ .kind = "x", .method = "GET", .secret = "s", .query = query }, told, sizeof told, NULL, 0);
+		assert_memory_equal(told, "200 {\"response_token\": \"sha256=", 31);
+	}
+}
+
 static void nobody_is_a_mirror_for_any_text(void **state)
 {
 	char query[2 * HANDSHAKE_ECHO_BYTES_MAX + 64] = "challenge=";
@@ -151,6 +196,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_posted_ones),
 		cmocka_unit_test(the_ones_that_get),
+		cmocka_unit_test(what_is_over_begins_nothing),
+		cmocka_unit_test(the_check_of_x_signs_no_deliveries),
 		cmocka_unit_test(nobody_is_a_mirror_for_any_text),
 		cmocka_unit_test(kinds_have_names),
 	};

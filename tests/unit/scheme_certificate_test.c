@@ -1,4 +1,5 @@
 /* scheme_certificate_test.c - SNS and PayPal with a key and a certificate that are made here. */
+#include "engine/sender.h"
 #include "scheme_kit.h"
 #include "wire/codec.h"
 
@@ -109,6 +110,36 @@ static void sns_is_judged_by_its_version(void **state)
 		buf_fini(&body);
 		kit_fini(&k);
 	}
+}
+
+/* Was: whoever has an account with AWS could sign what was then taken for the program's own topic. */
+static void sns_messages_are_of_the_senders_topic(void **state)
+{
+	(void)state;
+	static const struct { const char *topic; enum sender_verdict wanted; } cases[] = {
+		{ NULL, SENDER_DELIVERS }, { "arn:1", SENDER_DELIVERS }, { "arn:2", SENDER_FORGED }, { "arn:", SENDER_FORGED },
+	};
+	struct buf body;
+
+	put_notification(&body, "2", pem_url, "hello", "words", EVP_sha256());
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		fish_sender f = { .name = "aws", .scheme = "sns-v2", .certificate = certificate, .token = cases[i].topic };
+		struct sender_request q = { .r = { .method = SLICE_LIT("POST"), .body = buf_slice(&body) } };
+		struct sender_fetch nobody = { .owner = NULL };
+		struct handshake_answer a;
+		struct sender_told told;
+		struct senders s;
+
+		assert_int_equal(senders_init(&s, &f, 1, NULL), 0);
+		handshake_answer_init(&a);
+		assert_int_equal(sender_judge(&s.all[0], &q, &nobody, &told, &a), cases[i].wanted);
+		assert_int_equal(told.has_key, cases[i].wanted == SENDER_DELIVERS);
+		assert_string_equal(told.why,
+		                    told.has_key ? "" : "wrong-topic: TopicArn is not the one that is configured");
+		handshake_answer_fini(&a);
+		senders_fini(&s);
+	}
+	buf_fini(&body);
 }
 
 /* The same bytes are signed, but a line break would let words of one member pass for another member. */
@@ -268,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sns_is_judged_by_its_version),
+		cmocka_unit_test(sns_messages_are_of_the_senders_topic),
 		cmocka_unit_test(sns_members_do_not_flow_into_each_other),
 		cmocka_unit_test(sns_certificates_come_from_its_own_hosts),
 		cmocka_unit_test(a_certificate_that_is_none_is_said_to_be),

@@ -357,6 +357,46 @@ static void what_was_told_is_packed_in_bytes_that_stay(void **state)
 	}
 }
 
+/* Was: whatever a flow had told was kept, uncounted, a mebibyte for each message that a stranger thought of. */
+static void replies_are_counted_and_bounded(void **state)
+{
+	(void)state;
+	enum { BODY = 1 << 20, N = 40 };
+	struct seen *s = seen_new();
+	struct seen *again = seen_new();
+	char *body = xalloc(BODY);
+	struct buf out;
+	size_t whole = 0;
+
+	assert_int_equal(seen_bytes(NULL), 0);
+	memset(body, 'x', BODY);
+	buf_init(&out, SIZE_MAX);
+	for (uint64_t i = 1; i <= N; i++) {
+		seen_add(s, &(struct seen_entry){ .key = key_of(i), .time_ms = NOW, .seq = i });
+		seen_reply(s, i, i, &(struct reply){ 418, SLICE_LIT("A: b\r\n"), { body, BODY } });
+		assert_in_range(seen_bytes(s), BODY, REPLIES_PER_HOOK_BYTES_MAX + 8192);
+	}
+	for (uint64_t i = 1; i <= N; i++) {
+		const struct seen_reply *r = find(s, i, NOW)->reply;
+
+		assert_int_equal(r->told.status, 418);
+		assert_int_equal(r->batch, i);
+		assert_int_equal(r->told.body.len, r->told.lines.ptr ? BODY : 0);
+		assert_true(whole == 0 || r->told.body.len == BODY);          /* those that stay are the youngest */
+		whole += r->told.body.len == BODY;
+	}
+	assert_in_range(whole, 11, 16);
+	seen_keep(&out, s);
+	assert_int_equal(seen_restore(again, buf_slice(&out)), 0);
+	assert_in_range(seen_bytes(again), 11 * BODY, REPLIES_PER_HOOK_BYTES_MAX + 8192);
+	assert_null(find(s, 1, NOW + SEEN_WINDOW_MS + 1));
+	assert_in_range(seen_bytes(s), 1, 8192);           /* they leave the count with their ids */
+	buf_fini(&out);
+	free(body);
+	seen_free(s);
+	seen_free(again);
+}
+
 /* Cut anywhere, a row finds less, and nothing beyond its end is read. */
 static void damaged_rows_find_nothing(void **state)
 {
@@ -395,6 +435,7 @@ int main(void)
 		cmocka_unit_test(packed_ids_are_found_by_hook_and_window),
 		cmocka_unit_test(packed_holds_no_more_than_the_bound),
 		cmocka_unit_test(what_was_told_is_packed_in_bytes_that_stay),
+		cmocka_unit_test(replies_are_counted_and_bounded),
 		cmocka_unit_test(damaged_rows_find_nothing),
 	};
 
