@@ -103,6 +103,7 @@ struct delivery {
 	struct slice answer, answer_lines;   /* set by the engine before done */
 	struct list link;             /* the engine's */
 	char       *answer_owned;
+	char       *meta_owned;       /* meta without what nobody may keep; NULL: it is as it came */
 	struct id   flow;
 	struct id   key;
 	bool        has_key;

@@ -13,6 +13,7 @@ static const fish_sender slack = { .name = "slack", .scheme = "slack", .secrets 
 static const fish_sender standard = { .name = "standard", .scheme = "standard-webhooks", .secrets = whsec };
 static const fish_sender svix = { .name = "svix", .scheme = "svix", .secrets = whsec };
 static const fish_sender zoom = { .name = "zoom", .scheme = "zoom", .secrets = shared };
+static const fish_sender gitlab = { .name = "gitlab", .scheme = "gitlab", .secrets = shared };
 static const fish_sender own = {
 	.name = "own", .secrets = shared,
 	.scheme = "hmac-sha256 header=X-Own prefix=v= encoding=hex sign={ts}.{url}.{body} ts=X-Own-Time tolerance=60" };
@@ -20,7 +21,7 @@ static const fish_sender meta = { .name = "meta", .scheme = "github", .secrets =
 static const fish_sender cloudevents = { .name = "cloudevents", .handshake = "cloudevents", .id = "ce-id" };
 static const fish_sender probe = { .name = "probe", .handshake = "probe" };
 static const fish_sender *const senders[] = {
-	&github, &stripe, &slack, &standard, &svix, &zoom, &own, &meta, &cloudevents, &probe, NULL };
+	&github, &stripe, &slack, &standard, &svix, &zoom, &gitlab, &own, &meta, &cloudevents, &probe, NULL };
 
 /* Takes from the sender that its input names: so many messages. */
 static void take(fish_flow *f, const fish_msg *in)

@@ -7,6 +7,7 @@ import json
 import re
 import time
 import unittest
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from lib import PATIENCE_S, program
@@ -100,6 +101,27 @@ class Senders(unittest.TestCase):
             self.assertEqual(self.post(url, b'{"n": 1}', standard(b'{"n": 1}')), 200)
         self.assertEqual(self.post(url, b'{"n": 2}', standard(b'{"n": 2}', "msg_2")), 200)
         self.wait_end(flow, {"n": 2})
+
+    def test_a_token_is_kept_nowhere(self):
+        flow, url = self.take("gitlab", messages=3)
+        self.assertEqual(self.post(url, b"{}", {}), 401)
+        self.assertEqual(self.post(url, b"{}", {"X-Gitlab-Token": SECRET + "!"}), 401)
+        event = {"X-Gitlab-Event": "Push Hook", "X-Gitlab-Event-UUID": "e-1"}
+        for _ in range(2):
+            self.assertEqual(self.post(url, b'{"n": 1}', {"X-Gitlab-Token": SECRET, **event}), 200)
+        self.assertEqual(self.post(url, b'{"n": 2}', {"X-Gitlab-Token": OLD_SECRET, **event}), 200)
+        exported = self.server.command("export", flow)
+        self.assertIn("Push Hook", exported)
+        told = exported + self.server.command("show", flow) + json.dumps(self.server.flow(flow))
+        self.assertEqual(self.post(url, b'{"n": 3}', {"X-Gitlab-Token": SECRET}), 200)
+        self.wait_end(flow, {"n": 3})
+        self.server.kill()
+        kept = b"".join(path.read_bytes() for path in Path(self.server.store).parent.glob(
+            Path(self.server.store).name + "*"))
+        self.assertIn(b"Push Hook", kept)
+        for secret in (SECRET, OLD_SECRET):
+            self.assertNotIn(secret, told + self.server.log.read_text())
+            self.assertNotIn(secret.encode(), kept)
 
     def test_a_url_is_signed_as_it_is_configured(self):
         flow, url = self.take("own")
