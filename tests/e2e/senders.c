@@ -1,5 +1,5 @@
-/* senders.c - flows whose hooks name their sender. Each logs the URL of its hook by calling the partner,
- * and ends with what it was sent. */
+/* senders.c - flows whose hooks name their sender: each publishes the URL of its hook and ends with what it
+ * was sent. And a door at which each CloudEvent starts one, as docs/senders.md has it. */
 #include <fish.h>
 
 #include <string.h>
@@ -43,9 +43,17 @@ static void take(fish_flow *f, const fish_msg *in)
 	fish_done(f, "%-s", last);
 }
 
-static const fish_def flows[] = { FISH_FLOW(take), FISH_END };
+static void on_event(fish_flow *f, const fish_msg *in)
+{
+	fish_done(f, "{id: %s, type: %s, data: %-s}", fish_header(in, "ce-id"), fish_header(in, "ce-type"),
+	          fish_raw(in, ""));
+}
+
+static const fish_def flows[] = { FISH_FLOW(take), FISH_FLOW(on_event), FISH_END };
+static const fish_door door = { .name = "events", .from = &cloudevents, .flow = on_event, .open = true };
+static const fish_door *const doors[] = { &door, NULL };
 
 int main(int argc, char **argv)
 {
-	return fish_main(argc, argv, &(fish_program){ .flows = flows, .senders = senders });
+	return fish_main(argc, argv, &(fish_program){ .flows = flows, .senders = senders, .doors = doors });
 }

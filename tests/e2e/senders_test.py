@@ -177,6 +177,24 @@ class Senders(unittest.TestCase):
         self.assertEqual((status, json.loads(text)),
                          (200, {"plainToken": "qgg8vl", "encryptedToken": mac(b"qgg8vl").hexdigest()}))
 
+    def test_a_cloudevent_at_a_door_starts_one_flow(self):
+        url = "http://%s:%d/in/events" % self.server.port.getsockname()
+        status, _, headers = self.ask(url, {"WebHook-Request-Origin": "emitter.example.com"}, method="OPTIONS")
+        self.assertEqual((status, headers["WebHook-Allowed-Origin"]), (200, "*"))
+        event = {"ce-specversion": "1.0", "ce-type": "com.example.made", "ce-source": "/made"}
+        for ident in ("a", "a", "b", "a"):
+            self.assertEqual(self.post(url, b'{"n": 1}', {**event, "ce-id": ident}), 200)
+        self.server.kill()
+        self.server.start()
+        url = "http://%s:%d/in/events" % self.server.port.getsockname()
+        self.assertEqual(self.post(url, b'{"n": 1}', {**event, "ce-id": "b"}), 200)
+        poll(lambda: not self.server.flows(everything=False), PATIENCE_S, "they do not end")
+        told = [self.server.flow(flow["id"])["result"] for flow in self.server.flows()]
+        self.assertCountEqual(told, [{"id": ident, "type": event["ce-type"], "data": {"n": 1}} for ident in "ab"])
+        for _ in range(2):                      # nobody could know these for the same
+            self.assertEqual(self.post(url, b"{}", event), 200)
+        self.assertEqual(len(self.server.flows()), 4)
+
     def test_what_was_refused_is_put_back(self):
         flow, url = self.take("github", messages=2)
         forged = github(b'{"n": 1}', "another")
