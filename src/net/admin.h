@@ -44,6 +44,7 @@ struct admin_config {
 	const char    *token;                          /* copied; asked for as a bearer; NULL: none (unix socket only) */
 	size_t         body_bytes_max;
 	struct budget *budget;                         /* of bodies, as in server_config */
+	struct server_bounds bounds;
 	void         (*wake)(void *arg);
 	void          *wake_arg;
 };
