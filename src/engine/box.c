@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BOX_NAME "/in/"
-
 static const fish_def box_def = { BOX_NAME, box_run, 0 };
 
 const fish_def *flow_def(const struct engine *e, struct slice name)

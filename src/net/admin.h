@@ -8,7 +8,7 @@
  *                               202 {"id": …, "existed": false} once durable; ?wait=5s (ms s m h): 200 with
  *                               {"id": …, "status": "done", "result": …} when it ends in time, else the 202;
  *                               its "wait_ended" tells why, when the wait was broken off before its time
- *   GET    /flows               ?all=1 (ended ones too), ?limit=, ?after=ID, ?before=N: {"flows": […], "next": …, "figures": {…}};
+ *   GET    /flows               ?all=1 (ended ones too), ?boxes=1 (of named doors), ?limit=, ?after=ID, ?before=N: {"flows": […], "next": …, "figures": {…}};
  *                               next is the path of the next page, or null
  *   GET    /flows/ID            the flow as JSON; 404
  *   POST   /flows/ID/cancel     202 {"id": …}; 404; 410 has ended

@@ -61,7 +61,8 @@ enum row_last {
 };
 
 /* What else a flow has, in the column flags of parked and ended. */
-enum row_flags { FLOW_CHUNKS = 1, FLOW_BIGS = 2 };
+enum row_flags { FLOW_CHUNKS = 1, FLOW_BIGS = 2, FLOW_HAS = FLOW_CHUNKS | FLOW_BIGS,
+	FLOW_APART = 4 /* in parked alone, while it is parked */ };
 
 /* Where a row is: segment number and rowid in one number that rises with arrival. */
 typedef uint64_t place;
