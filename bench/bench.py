@@ -22,7 +22,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 from rig import ROOT, Failed, Rig  # noqa: E402
-from rows import GROUPS, PARKED, PARKED_BIG, WAITING, Table  # noqa: E402
+from rows import GROUPS, IDLE, PARKED, PARKED_BIG, WAITING, Table  # noqa: E402
 from crew import exit_on_signals  # noqa: E402
 
 
@@ -75,12 +75,13 @@ def options(argv):
     parser.add_argument("--parked", type=numbers,
                         default=PARKED + ((PARKED_BIG,) if environment("BIG") else ()),
                         help="flows to park [10k, 100k, 1M; with BIG=1 in the environment also 10M]")
+    parser.add_argument("--idle", type=int, default=IDLE, help=f"connections that rest [{IDLE}]")
     parser.add_argument("--dir", default=ROOT / "build" / "bench", help="whose disk is measured [build/bench]")
     parser.add_argument("--out", default=ROOT / "build" / "bench.json", help="[build/bench.json]")
     parser.add_argument("--json", action="store_true", help="print JSON instead of the table")
     o = parser.parse_args(argv)
-    if o.runs < 1 or o.seconds <= 0 or o.waiting < 1:
-        parser.error("--runs, --seconds and --waiting must be more than 0")
+    if o.runs < 1 or o.seconds <= 0 or o.waiting < 1 or o.idle < 1:
+        parser.error("--runs, --seconds, --waiting and --idle must be more than 0")
     if "ingest" in o.rows and shutil.which("nginx") is None:
         raise Failed("nginx is not installed: scripts/deps bench installs it (or leave the ingest rows out: "
                      "ROWS=trip,order)")

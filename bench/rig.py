@@ -112,7 +112,7 @@ class Rig:
             file.unlink()
         return self.crew.__exit__(*error)
 
-    def server(self, peer="http://127.0.0.1:1"):
+    def server(self, peer="http://127.0.0.1:1", flags=()):
         """A new server with a store of its own."""
         self.made += 1
         name = f"bench-{os.getpid()}-{self.made}"
@@ -120,7 +120,7 @@ class Rig:
         lines = self.crew.folder / f"{name}.lines"
         server = Server(self.crew, self.bin / "bench_server", name,
                         {"FISH_PEER": peer, "BENCH_RESUMED": str(resumed.path)},
-                        self.where / f"{name}.db", ("--log", lines))
+                        self.where / f"{name}.db", ("--log", lines, *flags))
         server.lines, server.resumed = lines, resumed
         server.address = f"127.0.0.1:{server.port.getsockname()[1]}"
         return server

@@ -5,7 +5,9 @@ nothing else can be compared on a machine that others use too.
 """
 import os
 import random
+import resource
 import signal
+import socket
 import statistics
 import time
 
@@ -18,6 +20,8 @@ WAL_FRAME_BYTES = 16384 + 24        # one page and its head: what the smallest c
 WAITING = 1000
 PARKED = (10_000, 100_000, 1_000_000)
 PARKED_BIG = 10_000_000
+IDLE = 10_000
+FILES_BESIDE = 700                  # that this process and the server have open beside connections
 RESTARTS = 9
 RSS_REST_S = 6                      # longer than a server keeps what it has freed (src/host/pulse.c)
 
@@ -273,4 +277,57 @@ def parked(rig, o, table, say):
         parked_beside(rig, o, table, say, count)
 
 
-GROUPS = {"ingest": ingest, "trip": trip, "order": order, "parked": parked}
+def asks(to, path, body):
+    """A connection that has made a request and may make another."""
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nX: {'y' * 1000}\r\nContent-Length: {len(body)}\r\n\r\n"
+    to.sendall((head + body).encode())
+    told = b""
+    while b"\r\n\r\n" not in told:
+        some = to.recv(65536)
+        if not some:
+            raise Failed("the server closed a connection that was to rest")
+        told += some
+    return int(told.split()[1])
+
+
+def connect_idle(server, path, count, held):
+    """Half of them have asked for something, every twentieth has delivered."""
+    host, port = server.address.split(":")
+    for number in range(count):
+        one = socket.create_connection((host, int(port)))
+        held.append(one)
+        if number % 20 == 0 and asks(one, path, BODY * 30) != 200:
+            raise Failed("a delivery was not taken")
+        if number % 20 and number % 2 == 0 and asks(one, "/", "") != 404:
+            raise Failed("there is something at /")
+
+
+def idle(rig, o, table, say):
+    """RAM that connections take which rest between requests."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = o.idle + FILES_BESIDE
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise Failed(f"{o.idle} connections need {wanted} open files, and {hard} are allowed: --idle takes fewer")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    for run in range(o.runs):
+        say(f"idle, run {run + 1} of {o.runs}, {o.idle} connections")
+        most = str(o.idle + 10)
+        server = rig.server(flags=("--connections", most, "--connections-per-address", most,
+                                   "--idle-timeout", "10m", "--head-timeout", "10m"))
+        server.start()
+        rig.start_flows(server, "taker", 1)
+        _, urls = rig.hook_paths(server, 1)
+        held = []
+        try:
+            before = rss_bytes(server.process.child.pid)
+            connect_idle(server, urls[0], o.idle, held)
+            each = (rss_bytes(server.process.child.pid) - before) / o.idle
+        finally:
+            for one in held:
+                one.close()
+        table.add("idle.rss_each", {"connections": o.idle}, each, "bytes")
+        rig.end(server)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+GROUPS = {"ingest": ingest, "trip": trip, "order": order, "parked": parked, "idle": idle}

@@ -485,13 +485,13 @@ const char *fish_server_url(const fish_server *s) FISH_NONNULL;
 /* Runs the flows and serves in the calling thread, whichever that is, until fish_server_stop; once in a
  * server's life. While it runs SIGPIPE is blocked in this thread. Result: 0: stopped clean. Records what
  * the flows do. Fails: FISH_ETIMEOUT: stopped with work under way after 12 s, and the next open goes on
- * with it; FISH_EBUSY: another thread is in it; FISH_EGONE: it has been run. */
+ * with it; FISH_EBUSY: another thread is in it; FISH_EGONE: it has been run; FISH_EINVAL: s is NULL. */
 int fish_server_run(fish_server *s);
 
 /* Begins a clean stop: the door closes, deliveries under way get their answers, what was gathered is
  * committed, fish_server_run returns. Returns at once. From any thread and from signal handlers; again
  * does no harm; before the run, that returns as soon as it begins. From now on fish_start and
- * fish_wait are FISH_EGONE. Records nothing. Cannot fail. */
+ * fish_wait are FISH_EGONE. s: NULL is let pass. Records nothing. Cannot fail. */
 void fish_server_stop(fish_server *s);
 
 /* Stops, waits until fish_server_run and all that ask have returned and the functions of fish_work have,
@@ -504,9 +504,9 @@ void fish_server_close(fish_server *s);
  * waits for fish_server_run to begin. From any thread. ret_id: gets the flow's id; may be NULL. flow: its
  * name in the program's list. key: 1 to 255 bytes; NULL or "": none. The same key and flow name is the same
  * flow, however often started. Result: 0. Records START. Fails: FISH_ENOTFOUND: the program has no such
- * flow; FISH_EFORMAT: the template (words are in the log); FISH_ETOOBIG; FISH_EINVAL: the key; FISH_EBUSY,
- * FISH_ESTORE: nothing was started, try again; FISH_EGONE: the server stops; if it began to while this
- * waited the flow may have been started, which with a key another start tells. */
+ * flow; FISH_EFORMAT: the template (words are in the log); FISH_ETOOBIG; FISH_EINVAL: the key, or s is NULL;
+ * FISH_EBUSY, FISH_ESTORE: nothing was started, try again; FISH_EGONE: the server stops; if it began to
+ * while this waited the flow may have been started, which with a key another start tells. */
 int fish_start(fish_server *s, char ret_id[FISH_ID_SIZE], const char *flow, const char *key,
                const char *json, ...) FISH_PRINTF(5) FISH_USE;
 
@@ -516,7 +516,8 @@ int fish_start(fish_server *s, char ret_id[FISH_ID_SIZE], const char *flow, cons
  * JSON string; else NULL. Result: 0: done. Lives until free(), whatever was returned: what ret_json
  * got. Records nothing. Fails: FISH_EFAILED, FISH_ECANCELLED, FISH_ESTOPPED (it stands still, and a
  * mended build may end it); FISH_ETIMEOUT: not ended yet; FISH_ENOTFOUND: no such flow, or ended more than
- * 3 days ago; FISH_EINVAL: no id; FISH_ESTORE: the store is away, ask again; FISH_EGONE: the server stops. */
+ * 3 days ago; FISH_EINVAL: no id, or s is NULL; FISH_ESTORE: the store is away, ask again; FISH_EGONE: the
+ * server stops. */
 int fish_wait(fish_server *s, const char *id, int64_t timeout_ms, char **ret_json) FISH_USE;
 
 /* Says a code in words. code: of enum fish_code, or any other. Result: a constant sentence. Lives for ever.

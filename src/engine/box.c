@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BOX_NAME "/in/"
-
 static const fish_def box_def = { BOX_NAME, box_run, 0 };
 
 bool box_has_name(struct slice name)

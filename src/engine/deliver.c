@@ -66,13 +66,15 @@ static void note_stored(const struct delivery *d, int status)
 /* done may free d. */
 void delivery_tell(struct delivery *d, int status)
 {
-	char *owned = d->answer_owned;
+	char *owned[] = { d->answer_owned, d->meta_owned };
 
 	if (d->door.len && d->fate == FATE_STORED && status == 200 && !d->put_back)
 		note_stored(d, status);
 	d->answer_owned = NULL;
+	d->meta_owned = NULL;
 	d->done(d, status);
-	free(owned);
+	free(owned[0]);
+	free(owned[1]);
 }
 
 void delivery_note(struct delivery *d, enum fate fate, int status, const char *why)
@@ -333,6 +335,7 @@ void engine_deliver(struct engine *e, struct delivery *d)
 		d->method = SLICE_LIT("POST");
 	d->answer = d->answer_lines = SLICE_NONE;
 	d->answer_owned = NULL;
+	d->meta_owned = NULL;
 	list_init(&d->link);
 	if (!e->store) {
 		delivery_tell(d, 503);

@@ -556,19 +556,25 @@ void engine_figures(const struct engine *e, struct engine_figures *ret)
 	const struct flow *f;
 
 	*ret = e->figures;
-	ret->flows = ret->waiting = (size_t)e->parked.flows;
+	ret->flows = ret->waiting = ret->parked = (size_t)(e->parked.flows - e->parked.apart);
 	ret->hooks_open = (size_t)e->parked.hooks;
-	ret->untaken = (size_t)e->parked.untaken;
-	ret->parked = (size_t)e->parked.flows;
+	ret->untaken = (size_t)(e->parked.untaken - e->parked.apart_untaken);
+	ret->boxes = (size_t)e->parked.apart;
+	ret->boxes_untaken = (size_t)e->parked.apart_untaken;
 	ret->memory = e->memory;
 	for (size_t i = 0; (f = map_each(&e->flows, &i));) {
 		if (f->state == FLOW_ENDED)
 			continue;
-		ret->flows++;
-		ret->waiting += f->state == FLOW_WAITING || f->state == FLOW_PARKED;
 		ret->resident += f->run && f->run->co;
 		ret->running += f->state == FLOW_READY || f->state == FLOW_LOADING;
 		ret->stopped += f->state == FLOW_STOPPED;
+		if (flow_is_box(f)) {
+			ret->boxes++;
+			ret->boxes_untaken += f->waiting;
+			continue;
+		}
+		ret->flows++;
+		ret->waiting += f->state == FLOW_WAITING || f->state == FLOW_PARKED;
 		ret->closing += f->closing || f->cancelled;
 		ret->untaken += f->waiting;
 		for (size_t h = 0; h < f->nhooks; h++)

@@ -103,6 +103,7 @@ struct delivery {
 	struct slice answer, answer_lines;   /* set by the engine before done */
 	struct list link;             /* the engine's */
 	char       *answer_owned;
+	char       *meta_owned;       /* meta without what nobody may keep; NULL: it is as it came */
 	struct id   flow;
 	struct id   to;               /* of a door's: the flow that it started, or its box */
 	struct id   key;
@@ -217,28 +218,33 @@ struct show {
 void engine_show(struct engine *e, struct show *s);
 
 /* Live flows as JSON objects, comma-separated, in id order from the first id above after
- * (zero: from the start), at most limit. */
+ * (zero: from the start), at most limit. Boxes, which nobody started, only if they are asked for, or stand still. */
 struct roll {
 	struct id after;
 	size_t limit;                 /* 1 … STORE_WALK_MAX */
+	bool boxes;
 	/* n of them, last is the id of the last one; rc 0 or FISH_ESTORE. */
 	void (*done)(struct roll *r, int rc, struct slice json, size_t n, const struct id *last);
 	struct store_walk walk;       /* the engine's */
 	struct roll_line *lines;
-	size_t nlines, pending;
+	size_t nlines, cap, pending;
 	struct engine *engine;
 };
 void engine_list(struct engine *e, struct roll *r);
+#define BOX_NAME "/in/"               /* with the door's name behind it a box's; no path is a name of the program's */
 
-/* Figures for `ls`, `demo` and tests: what is in memory now. */
+/* Figures for `ls`, `demo` and tests: what is in memory now. Boxes are no flows here, have no URLs, and are
+ * counted by themselves; what uses memory or stands still counts whatever it is. */
 struct engine_figures {
 	size_t flows, waiting, resident, running, stopped, closing;  /* live flows; those at rest in a wait; those with a stack … */
+	size_t boxes;                   /* keys of named doors that something is kept or known of … */
+	size_t boxes_untaken;           /* … and deliveries in them that nobody waits for (a box may have one in hand besides) */
 	size_t memory;                  /* bytes that flows in memory take, about */
 	size_t parked;                  /* of the live ones those that are not in memory */
 	size_t hooks_open;              /* URLs that are out */
 	size_t calls;                   /* under way or pausing between attempts */
 	size_t works;                   /* functions on threads */
-	size_t untaken;                 /* durable deliveries no flow has taken yet */
+	size_t untaken;                 /* durable deliveries that have come to flows and were not taken yet */
 	uint64_t commits, entries, deliveries, duplicates, starts, ended, parks;   /* since the process started */
 };
 size_t engine_memory(const struct engine *e);    /* bytes that flows in memory take, about */

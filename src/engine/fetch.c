@@ -90,9 +90,7 @@ static void build(struct fetch *x, const struct store_load *l)
 	f->news = false;                          /* it was at rest when it was parked: it had seen all */
 	f->stored = true;
 	f->park = l->park;
-	e->parked.flows--;
-	e->parked.hooks -= l->park.hooks;
-	e->parked.untaken -= l->park.untaken;
+	store_parked_less(&e->parked, &l->park);
 	if (fits && flow_feed_run(f, l) == 0)
 		flow_idle(f);
 	else

@@ -408,7 +408,7 @@ void flow_end(struct flow *f, enum end_status status, struct slice result, struc
 	heap_remove(&f->engine->deadlines, &f->due);
 	f->ndeadlines = 0;
 	f->state = FLOW_ENDED;
-	f->engine->figures.ended++;
+	f->engine->figures.ended += !flow_is_box(f);
 	tree_child_ended(f, status, result);
 	/* Who is told may send its next delivery from within. */
 	holds_end(f);

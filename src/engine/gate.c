@@ -7,6 +7,7 @@
 #include "wire/url.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { GATE_FIELDS_MAX = 256 };
@@ -25,15 +26,22 @@ static void field_add(struct gate_view *v, struct slice name, struct slice value
 		v->fields[v->q.r.nheaders++] = (struct http1_field){ name, value };
 }
 
-/* One line of the meta: a header, or what the door has put there. */
-static void line_take(struct gate_view *v, struct slice line)
+/* Empty: it is none. What the door has put there begins with a colon. */
+static struct slice name_of(struct slice line)
 {
 	const char *colon = line.len ? memchr(line.ptr + 1, ':', line.len - 1) : NULL;
 
-	if (!colon)
+	return colon ? (struct slice){ line.ptr, (size_t)(colon - line.ptr) } : SLICE_NONE;
+}
+
+/* One line of the meta: a header, or what the door has put there. */
+static void line_take(struct gate_view *v, struct slice line)
+{
+	struct slice name = name_of(line);
+
+	if (!name.len)
 		return;
-	struct slice name = { line.ptr, (size_t)(colon - line.ptr) };
-	struct slice value = { colon + 2, line.len - name.len - 2 };
+	struct slice value = { name.ptr + name.len + 2, line.len - name.len - 2 };
 
 	if (slice_eq(name, SLICE_LIT(":query")))
 		v->q.query = value;
@@ -41,16 +49,50 @@ static void line_take(struct gate_view *v, struct slice line)
 		field_add(v, name, value);
 }
 
+/* Cuts the next line off, without its end. */
+static bool line_next(struct slice *meta, struct slice *ret_line)
+{
+	const char *eol = meta->len ? memchr(meta->ptr, '\n', meta->len) : NULL;
+	size_t len = eol ? (size_t)(eol - meta->ptr) : meta->len;
+
+	if (!meta->len)
+		return false;
+	*ret_line = (struct slice){ meta->ptr, len };
+	meta->ptr += len + (eol != NULL);
+	meta->len -= len + (eol != NULL);
+	return true;
+}
+
 static void meta_take(struct gate_view *v, struct slice meta)
 {
-	while (meta.len) {
-		const char *eol = memchr(meta.ptr, '\n', meta.len);
-		size_t len = eol ? (size_t)(eol - meta.ptr) : meta.len;
+	struct slice line;
 
-		line_take(v, (struct slice){ meta.ptr, len });
-		meta.ptr += len + (eol != NULL);
-		meta.len -= len + (eol != NULL);
+	while (line_next(&meta, &line))
+		line_take(v, line);
+}
+
+/* A secret that a sender sends along has done its work: it goes into no journal. */
+static void secrets_drop(struct delivery *d, const struct sender *s)
+{
+	struct slice header = s->scheme ? scheme_secret_header(s->scheme) : SLICE_NONE;
+	struct slice rest = d->meta;
+	struct slice line;
+	struct buf kept;
+
+	if (!header.len)
+		return;
+	buf_init(&kept, SIZE_MAX);
+	while (line_next(&rest, &line)) {
+		if (slice_eq_nocase(name_of(line), header))
+			continue;
+		buf_put_slice(&kept, line);
+		buf_putc(&kept, '\n');
 	}
+	size_t len = kept.len;
+
+	free(d->meta_owned);
+	d->meta_owned = buf_take(&kept);
+	d->meta = (struct slice){ d->meta_owned, len };
 }
 
 /* What the door leaves out of the meta and a signature may cover all the same. */
@@ -151,6 +193,7 @@ static void key_take(struct delivery *d, struct slice base_url, const struct sen
 	d->has_key = told.has_key;
 	d->key = told.key;
 	buf_fini(&v.url);
+	secrets_drop(d, s);
 }
 
 static bool judge(struct delivery *d, struct slice base_url, const struct sender *s, enum handshake_use use)
@@ -168,7 +211,7 @@ static bool judge(struct delivery *d, struct slice base_url, const struct sender
 	d->has_key = told.has_key;
 	d->key = told.key;
 	switch (verdict) {
-	case SENDER_DELIVERS: break;
+	case SENDER_DELIVERS: secrets_drop(d, s); break;
 	case SENDER_ASKS: tell(d, &a); break;
 	case SENDER_FORGED:
 		tell_refused(d, s, told.why);

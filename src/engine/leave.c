@@ -59,6 +59,7 @@ struct store_park leave_park(const struct flow *f)
 		.has_key = f->has_key && !f->parent_source,
 		.wake_ms = f->ndeadlines ? f->deadlines[0].due_ms : INT64_MAX,
 		.untaken = f->waiting,
+		.apart = flow_is_box(f),
 	};
 
 	if (f->parent_source)
@@ -66,7 +67,7 @@ struct store_park leave_park(const struct flow *f)
 	if (p.has_key)
 		p.key = f->key;
 	for (size_t i = 0; i < f->nhooks; i++)
-		p.hooks += !f->hooks[i].closed;
+		p.hooks += !f->hooks[i].closed && !p.apart;
 	return p;
 }
 
@@ -75,9 +76,7 @@ static void gone(struct flow *f)
 	struct engine *e = f->engine;
 	struct flow *parent = f->parent;
 
-	e->parked.flows++;
-	e->parked.hooks += f->park.hooks;
-	e->parked.untaken += f->park.untaken;
+	store_parked_more(&e->parked, &f->park);
 	if (f->park.wake_ms < e->due.next_ms)
 		e->due.next_ms = f->park.wake_ms;
 	e->figures.parks += f->state == FLOW_WAITING;

@@ -69,9 +69,7 @@ static int pull(struct recovery *rec, const struct id *id)
 	f->news = false;                          /* it was at rest when it was parked */
 	f->stored = true;
 	f->park = leave_park(f);
-	e->parked.flows--;
-	e->parked.hooks -= f->park.hooks;
-	e->parked.untaken -= f->park.untaken;
+	store_parked_less(&e->parked, &f->park);
 	return 0;
 }
 

@@ -1,7 +1,8 @@
 /* roll.c - the live flows in order of their ids, those in memory and parked ones alike.
  *
  * Surprise: a parked flow is fetched to be told of, and put into words as soon as it is there: it may
- * leave again before the last one has come. */
+ * leave again before the last one has come. Boxes may be a million, and are not fetched to be passed over:
+ * the store is asked for more and more ids at a time until there are enough without them. */
 #include "engine/view.h"
 #include "engine/world.h"
 
@@ -57,13 +58,18 @@ static void there(struct wanted *w, struct flow *f)
 {
 	struct roll_line *line = container_of(w, struct roll_line, wanted);
 
-	if (f && f->name)
+	/* What stands still is told of, whatever it is. */
+	if (f && f->name && (line->roll->boxes || !flow_is_box(f) || f->state == FLOW_STOPPED))
 		show_flow(&line->text, f);
 	one_less(line->roll);
 }
 
 static void line_add(struct roll *r, const struct id *id)
 {
+	if (r->nlines == r->cap) {
+		r->cap = r->cap ? 2 * r->cap : 64;
+		r->lines = xrealloc(r->lines, r->cap * sizeof *r->lines);
+	}
 	struct roll_line *line = &r->lines[r->nlines++];
 
 	line->id = *id;
@@ -89,20 +95,19 @@ static void lines_cut(struct roll *r)
 
 /* What is in memory and what is parked. A hundred thousand may be in memory and few be asked for: so no more
  * are sorted at a time than twice these. */
-static void merge(struct roll *r, const struct store_walk *w)
+static void merge(struct roll *r)
 {
 	struct engine *e = r->engine;
-	size_t most = 2 * r->limit + w->nfound;
+	size_t most = 2 * r->limit + r->nlines;
 	struct id bound = r->after;      /* of the lines that were kept the last one, once there were enough */
 	bool enough = false;
 	const struct flow *f;
 
-	r->lines = xalloc((most + 1) * sizeof *r->lines);
-	for (size_t i = 0; i < w->nfound; i++)
-		line_add(r, &w->found[i].flow);
 	for (size_t i = 0; (f = map_each(&e->flows, &i));) {
 		if (memcmp(f->id.b, r->after.b, sizeof r->after.b) <= 0
 		    || (enough && memcmp(f->id.b, bound.b, sizeof bound.b) > 0))
+			continue;
+		if (!r->boxes && flow_is_box(f) && f->state != FLOW_STOPPED)
 			continue;
 		line_add(r, &f->id);
 		if (r->nlines < most)
@@ -114,6 +119,8 @@ static void merge(struct roll *r, const struct store_walk *w)
 	lines_cut(r);
 }
 
+static void walk(struct roll *r, struct id after, size_t limit);
+
 static void walked(struct store_walk *w, int rc)
 {
 	struct roll *r = container_of(w, struct roll, walk);
@@ -123,7 +130,14 @@ static void walked(struct store_walk *w, int rc)
 		tell(r, FISH_ESTORE);
 		return;
 	}
-	merge(r, w);
+	for (size_t i = 0; i < w->nfound; i++)
+		if (r->boxes || !w->found[i].apart)
+			line_add(r, &w->found[i].flow);
+	if (r->nlines < r->limit && w->ret_more) {
+		walk(r, w->found[w->nfound - 1].flow, 2 * w->limit);
+		return;
+	}
+	merge(r);
 	r->pending = r->nlines + 1;
 	for (size_t i = 0; i < r->nlines; i++) {
 		r->lines[i].roll = r;
@@ -133,16 +147,22 @@ static void walked(struct store_walk *w, int rc)
 	one_less(r);
 }
 
+static void walk(struct roll *r, struct id after, size_t limit)
+{
+	r->walk = (struct store_walk){
+		.by = STORE_WALK_ALL, .after = after, .limit = limit < STORE_WALK_MAX ? limit : STORE_WALK_MAX,
+		.done = walked };
+	store_walk(r->engine->store, &r->walk);
+}
+
 void engine_list(struct engine *e, struct roll *r)
 {
 	r->engine = e;
 	r->lines = NULL;
-	r->nlines = 0;
+	r->nlines = r->cap = 0;
 	if (engine_away(e)) {
 		tell(r, FISH_ESTORE);
 		return;
 	}
-	r->walk = (struct store_walk){
-		.by = STORE_WALK_ALL, .after = r->after, .limit = r->limit, .done = walked };
-	store_walk(e->store, &r->walk);
+	walk(r, r->after, r->limit);
 }

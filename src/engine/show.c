@@ -67,7 +67,7 @@ void show_flow(struct buf *out, const struct flow *f)
 	size_t calls = 0;
 
 	for (size_t i = 0; i < f->nhooks; i++)
-		open += !f->hooks[i].closed;
+		open += !f->hooks[i].closed && !flow_is_box(f);     /* those of a box have no URLs */
 	for (const struct list *l = f->calls.next; l != &f->calls; l = l->next)
 		calls++;
 	put_id(out, "id", &f->id);
@@ -78,6 +78,8 @@ void show_flow(struct buf *out, const struct flow *f)
 	buf_printf(out, ", \"children\": %llu, \"hooks_open\": %zu, \"calls\": %zu, \"untaken\": %u",
 	           (unsigned long long)flow_children(f), open, calls, f->waiting);
 	put_time(out, "waits_until_ms", wait_until(f));
+	if (flow_is_box(f))
+		buf_puts(out, ", \"box\": true");
 	if (f->why) {
 		buf_puts(out, ", \"why\": ");
 		buf_json_string(out, slice_of(f->why));

@@ -84,18 +84,30 @@ static void put_message(struct buf *t, const struct entry *e)
 	put_body(t, e);
 }
 
+/* What is begun when it is durable counts in doubt as a call does, since a restart has to run it again. */
+static uint32_t calls_of(const struct entry *e, enum step_kind last)
+{
+	bool begins = e->rest == REST_NEEDS || (e->rest == REST_WAITS && (last == STEP_ONCE || last == STEP_WORK));
+
+	return e->doubt - (e->doubt && begins);
+}
+
 static void put_progress(struct buf *t, const struct entry *e)
 {
 	struct slice rest = e->steps;
-	struct entry_step s;
+	struct entry_step s = { .content = 0 };
 	bool first = true;
 
 	buf_printf(t, "reached step %u", e->number);
 	for (; entry_step_next(&rest, &s) == 1; first = false)
 		buf_printf(t, "%s%s%s%.*s", first ? ": " : ", ", step_kind_name(s.kind),
 		           s.label.len ? " " : "", (int)s.label.len, s.label.ptr);
-	if (e->doubt)
-		buf_printf(t, "; %u call%s without an answer", e->doubt, e->doubt == 1 ? "" : "s");
+	uint32_t calls = calls_of(e, s.kind);
+
+	if (calls)
+		buf_printf(t, "; %u call%s without an answer", calls, calls == 1 ? "" : "s");
+	if (e->rest == REST_NEEDS)
+		buf_puts(t, "; the flow that it acts on is being fetched");
 	if (e->rest == REST_CLOSING)
 		/* Without a step since it last came to rest, it may have been cancelled. */
 		buf_puts(t, first ? "; it goes no further" : "; its function has returned");

@@ -306,7 +306,7 @@ static int run_ls(struct run *r)
 	bool more = true;
 
 	buf_init(&path, META_BYTES_MAX);
-	buf_printf(&path, "/flows?limit=%zu%s", limit, c->all ? "&all=1" : "");
+	buf_printf(&path, "/flows?limit=%zu%s%s", limit, c->all ? "&all=1" : "", c->boxes ? "&boxes=1" : "");
 	buf_puts(&r->out, c->json ? "{\"flows\":[" : "");
 	while (exit_status == EXIT_DONE && more) {
 		int status = 0;

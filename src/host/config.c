@@ -108,6 +108,7 @@ const struct flag_def flag_defs[FLAGS] = {
 	[FLAG_WAIT] = { "--wait", "TIME", NULL, START,
 		"wait so long (500ms, 5s, 2m, 1h) for the result and print it" },
 	[FLAG_ALL] = { "--all", NULL, NULL, LS, "ended flows too" },
+	[FLAG_BOXES] = { "--boxes", NULL, NULL, LS, "the boxes of named doors too, which keep what comes for a key" },
 	[FLAG_LIMIT] = { "--limit", "N", NULL, LS, "at most so many flows [all]" },
 	[FLAG_HOOK] = { "--hook", "N", NULL, REDELIVER,
 		"to that hook of the flow instead, of which show has the number" },
@@ -472,6 +473,7 @@ static int use_values(struct config *c, struct err *err)
 						   : default_listen;
 	c->log = c->values[FLAG_LOG] != NULL ? c->values[FLAG_LOG] : "stderr";
 	c->all = c->values[FLAG_ALL] != NULL;
+	c->boxes = c->values[FLAG_BOXES] != NULL;
 	c->json = c->values[FLAG_JSON] != NULL;
 	c->help = c->values[FLAG_HELP] != NULL;
 	if (c->help)

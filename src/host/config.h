@@ -35,7 +35,7 @@ enum flag {
 	FLAG_WRITE_TIMEOUT, FLAG_IDLE_TIMEOUT, FLAG_MIN_RATE, FLAG_RATE_GRACE,   /* from memory on: as in enum limit */
 	FLAG_LISTEN_MODE, FLAG_TRUSTED_PROXY,
 	FLAG_STEPS_MAX, FLAG_LOG,
-	FLAG_KEY, FLAG_WAIT, FLAG_ALL, FLAG_LIMIT, FLAG_HOOK, FLAG_FORCE, FLAG_SKIP_EXISTING, FLAG_WITH_KEYS,
+	FLAG_KEY, FLAG_WAIT, FLAG_ALL, FLAG_BOXES, FLAG_LIMIT, FLAG_HOOK, FLAG_FORCE, FLAG_SKIP_EXISTING, FLAG_WITH_KEYS,
 	FLAG_JSON, FLAG_HELP,
 };
 enum { FLAGS = FLAG_HELP + 1 };
@@ -66,7 +66,7 @@ struct config {
 	uint32_t     steps_max;              /* of one life of a flow; never 0 */
 	int64_t      wait_ms;                /* start --wait; -1: not given */
 	size_t       limit;                  /* ls --limit; 0: all */
-	bool         all, json, help;
+	bool         all, boxes, json, help;
 	bool         embedded;               /* in somebody else's process: see config_embed */
 	bool         test_park;              /* FISH_TEST_PARK=1, for tests only: park at every wait */
 };

@@ -58,6 +58,9 @@ static void put_head(struct buf *out, const struct render *r, const json_t *flow
 	buf_puts(out, "  ");
 	member_put_coloured(out, r, member_state_colour(state), state);
 	buf_puts(out, "\n");
+	if (json_is_true(json_object_get(flow, "box")))
+		buf_puts(out, "  box      of a named door: nobody started it; what comes for its key is kept here until a "
+			      "flow waits\n");
 	if (member_is_number(flow, "started_ms")) {
 		buf_puts(out, "  started  ");
 		put_moment(out, r, member_number(flow, "started_ms"));
@@ -213,7 +216,8 @@ static void put_hooks(struct buf *out, const struct render *r, const json_t *flo
 
 	if (json_array_size(hooks) == 0)
 		return;
-	put_title(out, r, "URLs");
+	/* Those of a box have none: what comes to it comes by its door. */
+	put_title(out, r, json_is_true(json_object_get(flow, "box")) ? "Hooks" : "URLs");
 	for (size_t i = 0; i < json_array_size(hooks); i++) {
 		const json_t *hook = json_array_get(hooks, i);
 		bool open = json_is_true(json_object_get(hook, "open"));
@@ -228,6 +232,12 @@ static void put_hooks(struct buf *out, const struct render *r, const json_t *flo
 		if (member_text(hook, "each")[0] != '\0') {
 			buf_puts(out, ", each starts ");
 			words_text(out, slice_of(member_text(hook, "each")));
+		}
+		if (member_text(hook, "door")[0] != '\0') {
+			buf_puts(out, ", waits at /in/");
+			words_text(out, slice_of(member_text(hook, "door")));
+			buf_puts(out, " for ");
+			words_text(out, slice_of(member_text(hook, "key")));
 		}
 		buf_puts(out, "\n");
 		if (member_text(hook, "url")[0] != '\0') {

@@ -114,6 +114,12 @@ void render_figures(struct buf *out, const struct json_t *figures)
 	buf_puts(out, " under way, ");
 	put_count(out, member_number(figures, "untaken"), "message", "messages");
 	buf_puts(out, " not yet taken\n");
+	if (member_number(figures, "boxes") > 0) {
+		put_count(out, member_number(figures, "boxes"), "box", "boxes");
+		buf_puts(out, " of named doors, with ");
+		put_count(out, member_number(figures, "boxes_untaken"), "message", "messages");
+		buf_puts(out, " that nobody waits for yet\n");
+	}
 	buf_printf(out, "%" PRId64 " parked, the others take ", member_number(figures, "parked"));
 	put_bytes(out, member_number(figures, "memory"));
 	buf_puts(out, " of memory; ");

@@ -160,11 +160,31 @@ static size_t connections_max(const struct serve *s)
 	return most;
 }
 
+/* What slow ones get, whichever listener they come to. */
+static struct server_bounds slow_bounds(const struct serve *s)
+{
+	const int64_t *limits = s->config->limits;
+
+	return (struct server_bounds){
+		.head_timeout_ms = limits[LIMIT_HEAD_TIMEOUT],
+		.body_timeout_ms = limits[LIMIT_BODY_TIMEOUT],
+		.write_timeout_ms = limits[LIMIT_WRITE_TIMEOUT],
+		.idle_timeout_ms = limits[LIMIT_IDLE_TIMEOUT],
+		.rate_grace_ms = limits[LIMIT_RATE_GRACE],
+		.rate_bytes_min = (size_t)limits[LIMIT_MIN_RATE],
+	};
+}
+
 /* Only now is the real port known, and with it what URLs begin with. */
 static int open_door(struct serve *s, struct err *err)
 {
 	char base[BASE_URL_BYTES_MAX + 1];
 	const int64_t *limits = s->config->limits;
+	struct server_bounds bounds = slow_bounds(s);
+
+	bounds.connections_max = connections_max(s);
+	bounds.connections_each_max = (size_t)limits[LIMIT_CONNECTIONS_EACH];
+	bounds.pipeline_max = (size_t)limits[LIMIT_PIPELINE];
 	int rc = ingress_open(&s->ingress,
 		&(struct ingress_config){
 			.loop = &s->loop,
@@ -174,17 +194,7 @@ static int open_door(struct serve *s, struct err *err)
 			.proxies = &s->config->proxies,
 			.body_bytes_max = s->config->body_bytes_max,
 			.head_bytes_max = (size_t)limits[LIMIT_HEAD_BYTES],
-			.bounds = {
-				.head_timeout_ms = limits[LIMIT_HEAD_TIMEOUT],
-				.body_timeout_ms = limits[LIMIT_BODY_TIMEOUT],
-				.write_timeout_ms = limits[LIMIT_WRITE_TIMEOUT],
-				.idle_timeout_ms = limits[LIMIT_IDLE_TIMEOUT],
-				.rate_grace_ms = limits[LIMIT_RATE_GRACE],
-				.rate_bytes_min = (size_t)limits[LIMIT_MIN_RATE],
-				.connections_max = connections_max(s),
-				.connections_each_max = (size_t)limits[LIMIT_CONNECTIONS_EACH],
-				.pipeline_max = (size_t)limits[LIMIT_PIPELINE],
-			},
+			.bounds = bounds,
 			.budget = &s->bodies,
 			.wake = pulse_wake,
 			.wake_arg = &s->pulse,
@@ -216,6 +226,8 @@ static int open_admin(struct serve *s, struct admin **ret, const char *listen,
 			.token = token,
 			.body_bytes_max = s->config->body_bytes_max,
 			.budget = &s->bodies,
+			/* The socket's file is the operator's alone. */
+			.bounds = token != NULL ? slow_bounds(s) : (struct server_bounds){ 0 },
 			.wake = pulse_wake,
 			.wake_arg = &s->pulse,
 		},

@@ -122,7 +122,7 @@ const char *fish_server_url(const fish_server *s) { return s->url; }
 int fish_server_run(fish_server *s)
 {
 	struct pipe_guard guard;
-	int rc = asks_run_begin(&s->asks);
+	int rc = s == NULL ? FISH_EINVAL : asks_run_begin(&s->asks);
 
 	if (rc < 0)
 		return rc;
@@ -138,6 +138,8 @@ void fish_server_stop(fish_server *s)
 	/* What a signal handler does to errno, the interrupted code would see. */
 	int before = errno;
 
+	if (s == NULL)
+		return;
 	__atomic_store_n(&s->asks.stopping, true, __ATOMIC_SEQ_CST);
 	uv_async_send(&s->async);
 	errno = before;
@@ -169,6 +171,8 @@ int fish_start(fish_server *s, char ret_id[FISH_ID_SIZE], const char *flow, cons
 	struct id id = { { 0 } };
 	va_list ap;
 
+	if (s == NULL)
+		return FISH_EINVAL;
 	buf_init(&input, TEMPLATE_BYTES_MAX);
 	va_start(ap, json);
 	int rc = template_put(&input, &err, json, ap);
@@ -192,7 +196,7 @@ int fish_wait(fish_server *s, const char *id, int64_t timeout_ms, char **ret_jso
 
 	if (ret_json != NULL)
 		*ret_json = NULL;
-	if (id_parse(slice_of(id), &parsed) < 0)
+	if (s == NULL || id_parse(slice_of(id), &parsed) < 0)
 		return FISH_EINVAL;
 	return ask_wait(&s->asks, &parsed, timeout_ms, ret_json);
 }

@@ -387,6 +387,7 @@ int admin_open(struct admin **ret, const struct admin_config *config, struct err
 				.fields_max = ADMIN_FIELDS_MAX,
 				.body_bytes_max = config->body_bytes_max },
 			.budget = config->budget,
+			.bounds = config->bounds,
 		},
 		err);
 

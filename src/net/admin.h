@@ -8,7 +8,7 @@
  *                               202 {"id": …, "existed": false} once durable; ?wait=5s (ms s m h): 200 with
  *                               {"id": …, "status": "done", "result": …} when it ends in time, else the 202;
  *                               its "wait_ended" tells why, when the wait was broken off before its time
- *   GET    /flows               ?all=1 (ended ones too), ?limit=, ?after=ID, ?before=N: {"flows": […], "next": …, "figures": {…}};
+ *   GET    /flows               ?all=1 (ended ones too), ?boxes=1 (of named doors), ?limit=, ?after=ID, ?before=N: {"flows": […], "next": …, "figures": {…}};
  *                               next is the path of the next page, or null
  *   GET    /flows/ID            the flow as JSON; 404
  *   POST   /flows/ID/cancel     202 {"id": …}; 404; 410 has ended
@@ -49,6 +49,7 @@ struct admin_config {
 	const char    *token;                          /* copied; asked for as a bearer; NULL: none (unix socket only) */
 	size_t         body_bytes_max;
 	struct budget *budget;                         /* of bodies, as in server_config */
+	struct server_bounds bounds;
 	void         (*wake)(void *arg);
 	void          *wake_arg;
 };

@@ -1,5 +1,5 @@
 /* admin_list.c - GET /flows: the live flows in the order of their ids, then, if asked
- * for, the ended ones, newest first.
+ * for, the ended ones, newest first. Boxes, which nobody started, are passed over unless asked for.
  *
  * Invariant: next leads through all pages without a gap, though a flow that ends between
  * two of them may be seen in both states. Surprise: a page may be shorter than asked for
@@ -11,19 +11,20 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct list_op {
 	struct admin_op op;
 	struct roll roll;
 	struct store_list list;
 	struct engine_figures figures; /* as asked: the list itself fetches what is parked */
-	size_t limit, live;
+	size_t limit, live, told;
 	bool all;
 };
 
 struct page {
 	size_t limit;
-	bool all;
+	bool all, boxes;
 	struct id after;
 	uint64_t before; /* 0: not asked for */
 };
@@ -77,10 +78,10 @@ static void put_figures(
 	const struct budget *bodies = a->config.budget != NULL ? a->config.budget : &none;
 
 	buf_printf(out,
-		"{\"flows\": %zu, \"waiting\": %zu, \"resident\": %zu, \"running\": %zu, "
+		"{\"flows\": %zu, \"waiting\": %zu, \"boxes\": %zu, \"boxes_untaken\": %zu, \"resident\": %zu, \"running\": %zu, "
 		"\"stopped\": %zu, \"closing\": %zu, \"hooks_open\": %zu, \"calls\": %zu, \"works\": %zu, "
 		"\"untaken\": %zu, \"parked\": %zu, ",
-		f->flows, f->waiting, f->resident, f->running, f->stopped, f->closing,
+		f->flows, f->waiting, f->boxes, f->boxes_untaken, f->resident, f->running, f->stopped, f->closing,
 		f->hooks_open, f->calls, f->works, f->untaken, f->parked);
 	buf_printf(out,
 		"\"memory\": %zu, \"bodies\": %zu, \"bodies_max\": %zu, \"refused\": %" PRIu64 ", ",
@@ -97,7 +98,7 @@ static void finish(struct list_op *op, const char *next)
 {
 	buf_puts(&op->op.text, "], \"next\": ");
 	if (next != NULL)
-		buf_printf(&op->op.text, "\"/flows?limit=%zu%s\"", op->limit, next);
+		buf_printf(&op->op.text, "\"/flows?limit=%zu%s%s\"", op->limit, op->roll.boxes ? "&boxes=1" : "", next);
 	else
 		buf_puts(&op->op.text, "null");
 	buf_puts(&op->op.text, ", \"figures\": ");
@@ -109,6 +110,13 @@ static void finish(struct list_op *op, const char *next)
 	else
 		admin_answer(op->op.x, 200, "", buf_slice(&op->op.text));
 	admin_op_free(&op->op);
+}
+
+static bool is_box(const struct store_ended *e)
+{
+	struct slice front = SLICE_LIT(BOX_NAME);
+
+	return e->name.len > front.len && memcmp(e->name.ptr, front.ptr, front.len) == 0;
 }
 
 /* The ended flows that fill up the page. */
@@ -123,7 +131,9 @@ static void on_list(struct store_list *l, int rc)
 		return;
 	}
 	for (size_t i = 0; i < l->nended; i++) {
-		if (op->live + i > 0)
+		if (!op->roll.boxes && is_box(&l->ended[i]))
+			continue;
+		if (op->told++ > 0)
 			buf_puts(&op->op.text, ", ");
 		put_ended(&op->op.text, &l->ended[i]);
 	}
@@ -152,6 +162,18 @@ static bool take_number(struct slice query, const char *name, uint64_t max, uint
 	return fits;
 }
 
+/* Anything but 0. */
+static bool take_yes(struct slice query, const char *name)
+{
+	struct buf text;
+
+	buf_init(&text, NAME_BYTES_MAX);
+	bool yes = url_param(query, name, &text) && !slice_eq(buf_slice(&text), SLICE_LIT("0"));
+
+	buf_fini(&text);
+	return yes;
+}
+
 /* False, and answered, when the query is at fault. */
 static bool take_page(struct exchange *x, struct slice query, struct page *ret_page)
 {
@@ -170,9 +192,8 @@ static bool take_page(struct exchange *x, struct slice query, struct page *ret_p
 		return false;
 	}
 	buf_init(&text, NAME_BYTES_MAX);
-	ret_page->all = url_param(query, "all", &text) &&
-		!slice_eq(buf_slice(&text), SLICE_LIT("0"));
-	buf_reset(&text);
+	ret_page->all = take_yes(query, "all");
+	ret_page->boxes = take_yes(query, "boxes");
 	if (url_param(query, "after", &text) &&
 		id_parse(buf_slice(&text), &ret_page->after) < 0) {
 		admin_error(x, 400, "after: give the id of a flow, whole");
@@ -202,7 +223,7 @@ static void on_roll(struct roll *r, int rc, struct slice json, size_t n, const s
 		return;
 	}
 	buf_put_slice(&op->op.text, json);
-	op->live = n;
+	op->live = op->told = n;
 	if (!id_is_zero(last) && r->nlines == r->limit) {
 		id_text(last, text);
 		snprintf(next, sizeof(next), "%s&after=%s", op->all ? "&all=1" : "", text);
@@ -232,6 +253,7 @@ void admin_list(struct admin *a, struct exchange *x, const struct http1 *req)
 	op->limit = page.limit;
 	engine_figures(a->config.engine, &op->figures);
 	op->all = page.all;
+	op->roll.boxes = page.boxes;
 	buf_puts(&op->op.text, "{\"flows\": [");
 	if (page.before != 0) {
 		list_ended(op, page.before);

@@ -99,7 +99,7 @@ void memory_parked_walk(const struct memory_rows *t, struct store_walk *w)
 	w->found = arena_alloc(a, t->flows.len * sizeof *w->found);
 	for (const struct memory_flow *f; (f = map_each(&t->flows, &cursor)) != NULL;) {
 		if (f->parked && is_walked(w, f))
-			w->found[n++] = (struct store_walked){ f->flow, f->park.wake_ms };
+			w->found[n++] = (struct store_walked){ f->flow, f->park.wake_ms, f->park.apart };
 	}
 	qsort(w->found, n, sizeof *w->found, due ? due_order : flow_order);
 	w->nfound = due ? due_page(w, n) : n < w->limit ? n

@@ -165,9 +165,7 @@ int memory_rows_recover(const struct memory_rows *t, struct store_recovery *r)
 	r->ret_parked = (struct store_parked){ 0 };
 	for (const struct memory_flow *f; (f = map_each(&t->flows, &cursor)) != NULL;) {
 		if (f->parked) {
-			r->ret_parked.flows++;
-			r->ret_parked.hooks += f->park.hooks;
-			r->ret_parked.untaken += f->park.untaken;
+			store_parked_more(&r->ret_parked, &f->park);
 		} else if (!f->ended) {
 			hand_out(f, r);
 		}

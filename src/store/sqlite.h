@@ -64,7 +64,8 @@ enum row_last {
 };
 
 /* What else a flow has, in the column flags of parked and ended. */
-enum row_flags { FLOW_CHUNKS = 1, FLOW_BIGS = 2 };
+enum row_flags { FLOW_CHUNKS = 1, FLOW_BIGS = 2, FLOW_HAS = FLOW_CHUNKS | FLOW_BIGS,
+	FLOW_APART = 4 /* in parked alone, while it is parked */ };
 
 /* Where a row is: the segment's number, the rowid there, and its number in that row if it is a group,
  * else 0: in one number that rises with arrival. */

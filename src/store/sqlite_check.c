@@ -54,8 +54,8 @@ static const struct rule {
 	  " OR id NOT BETWEEN 0 AND 255",
 		"a key of URLs is not whole" },
 	{ "SELECT flow FROM parked WHERE length(flow) != 16 OR length(parent) != 16"
-	  " OR length(key) != 16 OR awake NOT IN (0, 1) OR flags NOT BETWEEN 0 AND 3"
-	  " OR hooks < 0 OR untaken < 0",
+	  " OR length(key) != 16 OR awake NOT IN (0, 1) OR flags NOT BETWEEN 0 AND 7"
+	  " OR (awake AND flags & 4) OR hooks < 0 OR untaken < 0",
 		"its row in parked is damaged" },
 	{ "SELECT flow FROM ended WHERE length(flow) != 16 OR length(parent) != 16"
 	  " OR length(key) != 16 OR flags NOT BETWEEN 0 AND 3 OR weight < 0",
@@ -74,9 +74,10 @@ static const struct rule {
 	{ "SELECT NULL FROM store WHERE dead != (SELECT count(*) FROM parked p"
 	  " WHERE fish_ended(p.flow))",
 		"the number of dead rows in parked is not what the row of store says" },
-	{ "SELECT NULL FROM store WHERE (store.hooks, store.untaken) !="
-	  " (SELECT coalesce(sum(p.hooks), 0), coalesce(sum(p.untaken), 0) FROM parked p"
-	  " WHERE awake = 0 AND NOT fish_ended(p.flow))",
+	{ "SELECT NULL FROM store WHERE (store.hooks, store.untaken, apart, apart_untaken) !="
+	  " (SELECT coalesce(sum(p.hooks), 0), coalesce(sum(p.untaken), 0),"
+	  " coalesce(sum(p.flags & 4 != 0), 0), coalesce(sum(p.untaken * (p.flags & 4 != 0)), 0)"
+	  " FROM parked p WHERE awake = 0 AND NOT fish_ended(p.flow))",
 		"the sums over parked flows are not what the row of store says" },
 	{ "SELECT NULL FROM store WHERE ended_bytes !="
 	  " (SELECT coalesce(sum(weight), 0) FROM ended WHERE rowid <= ended_last)",
@@ -229,10 +230,11 @@ static void check_parked_row(struct check *c, sqlite3_stmt *stmt)
 {
 	struct parked_row row = {
 		.awake = sqlite3_column_int(stmt, 1) != 0,
-		.flags = sqlite3_column_int(stmt, 2),
+		.flags = sqlite3_column_int(stmt, 2) & FLOW_HAS,
 		.from_seq = (uint64_t)sqlite3_column_int64(stmt, 3),
 		.bytes = stmt_slice(stmt, 4),
 		.park = { .has_key = sqlite3_column_type(stmt, 6) != SQLITE_NULL,
+			.apart = (sqlite3_column_int(stmt, 2) & FLOW_APART) != 0,
 			.hooks = (uint32_t)sqlite3_column_int64(stmt, 7),
 			.untaken = (uint32_t)sqlite3_column_int64(stmt, 8) },
 	};

@@ -141,7 +141,7 @@ void told_judge(struct check *c, const struct told *t, const struct store_park *
 	if (t->origin)
 		judge_origin(c, t, park);
 	for (size_t i = 0; i < hooks_len(t); i++)
-		open += !hook_at(t, i)->closed;
+		open += !hook_at(t, i)->closed && !park->apart;
 	if (open != park->hooks)
 		check_found(c, &park->flow,
 			"its row in parked says that it has %" PRIu32 " open hooks, its journal %" PRIu64,

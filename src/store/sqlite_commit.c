@@ -22,6 +22,8 @@ int sums_put(struct sqlite_store *s, int64_t time_ms)
 	stmt_bind_int(stmt, 10, sums->purged);
 	stmt_bind_int(stmt, 11, sums->indexed);
 	stmt_bind_int(stmt, 12, sums->swept);
+	stmt_bind_int(stmt, 13, (int64_t)sums->parked.apart);
+	stmt_bind_int(stmt, 14, (int64_t)sums->parked.apart_untaken);
 	return stmt_run(stmt);
 }
 

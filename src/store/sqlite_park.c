@@ -22,12 +22,13 @@ int parked_get(struct sqlite_store *s, const struct id *flow, struct buf *into,
 		*ret = (struct parked_row){
 			.n = sqlite3_column_int64(stmt, 0),
 			.awake = sqlite3_column_int(stmt, 6) != 0,
-			.flags = sqlite3_column_int(stmt, 7),
+			.flags = sqlite3_column_int(stmt, 7) & FLOW_HAS,
 			.from_seq = (uint64_t)sqlite3_column_int64(stmt, 8),
 			.park = { .flow = *flow,
 				.has_key = sqlite3_column_type(stmt, 2) != SQLITE_NULL,
 				.wake_ms = timed ? sqlite3_column_int64(stmt, 3)
 						 : INT64_MAX,
+				.apart = (sqlite3_column_int(stmt, 7) & FLOW_APART) != 0,
 				.hooks = (uint32_t)sqlite3_column_int64(stmt, 4),
 				.untaken = (uint32_t)sqlite3_column_int64(stmt, 5) },
 		};
@@ -48,17 +49,13 @@ static void sums_less(struct sums *sums, const struct parked_row *row)
 {
 	if (row->awake)
 		return;
-	sums->parked.flows--;
-	sums->parked.hooks -= row->park.hooks;
-	sums->parked.untaken -= row->park.untaken;
+	store_parked_less(&sums->parked, &row->park);
 	sums->changed = true;
 }
 
 static void sums_more(struct sums *sums, const struct store_park *park)
 {
-	sums->parked.flows++;
-	sums->parked.hooks += park->hooks;
-	sums->parked.untaken += park->untaken;
+	store_parked_more(&sums->parked, park);
 	sums->changed = true;
 }
 
@@ -213,7 +210,7 @@ static int moving_put(
 	stmt_bind_int(stmt, 5, park != NULL ? park->hooks : 0);
 	stmt_bind_int(stmt, 6, park != NULL ? park->untaken : 0);
 	stmt_bind_int(stmt, 7, park == NULL);
-	stmt_bind_int(stmt, 8, m->flags);
+	stmt_bind_int(stmt, 8, m->flags | (park != NULL && park->apart ? FLOW_APART : 0));
 	stmt_bind_int(stmt, 9, (int64_t)m->from_seq);
 	stmt_bind_slice(stmt, 10, (struct slice){ all.ptr != NULL ? all.ptr + m->start : NULL, all.len - m->start });
 	if (old->n != 0)

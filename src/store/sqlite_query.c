@@ -164,6 +164,7 @@ void sqlite_walk(struct sqlite_store *s, struct store_walk *w)
 		next.wake_ms = sqlite3_column_type(stmt, 1) == SQLITE_NULL
 			? INT64_MAX
 			: sqlite3_column_int64(stmt, 1);
+		next.apart = (sqlite3_column_int(stmt, 3) & FLOW_APART) != 0;
 		if (walk_ends(w, &next)) {
 			bool due = w->by == STORE_WALK_DUE;
 			w->ret_next_ms = due ? next.wake_ms : INT64_MAX;

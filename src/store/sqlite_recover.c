@@ -185,7 +185,7 @@ const char sqlite_sums_sql[] =
 	" (SELECT coalesce(sum(weight), 0) FROM ended WHERE rowid > ended_last),"
 	" max(ended_last, purged, (SELECT coalesce(max(rowid), 0) FROM ended)),"
 	" parked_last, dead, purged,"
-	" indexed, swept, (SELECT min(rowid) - 1 FROM ended)"
+	" indexed, swept, (SELECT min(rowid) - 1 FROM ended), apart, apart_untaken"
 	" FROM store";
 
 /* Counts in what has ended since the sums were written: no more than a segment's. */
@@ -198,7 +198,9 @@ static int scan_sums(struct sqlite_store *s, struct err *err)
 		s->sums = (struct sums){
 			.parked = { (uint64_t)sqlite3_column_int64(stmt, 1),
 				(uint64_t)sqlite3_column_int64(stmt, 2),
-				(uint64_t)sqlite3_column_int64(stmt, 3) },
+				(uint64_t)sqlite3_column_int64(stmt, 3),
+				(uint64_t)sqlite3_column_int64(stmt, 13),
+				(uint64_t)sqlite3_column_int64(stmt, 14) },
 			.stripped = sqlite3_column_int64(stmt, 4),
 			.ended_bytes = (uint64_t)sqlite3_column_int64(stmt, 5),
 			.ended_last = sqlite3_column_int64(stmt, 6),
@@ -273,9 +275,7 @@ static void parked_less(
 
 	if (!index_older(f) || parked_get(s, &f->flow, &s->old, &old) < 0 || old.awake)
 		return;
-	parked->flows--;
-	parked->hooks -= old.park.hooks;
-	parked->untaken -= old.park.untaken;
+	store_parked_less(parked, &old.park);
 }
 
 /* Resident flows without young rows: all they have has aged. */

@@ -29,7 +29,9 @@ static const char schema_sql[] =
 	"  dead INTEGER NOT NULL DEFAULT 0," /* rows of parked whose flows have ended, … */
 	"  purged INTEGER NOT NULL DEFAULT 0," /* … all after this row of ended */
 	"  indexed INTEGER NOT NULL DEFAULT 0," /* rows of ended up to it are in ended_id */
-	"  swept INTEGER NOT NULL DEFAULT 0" /* those up to it no more */
+	"  swept INTEGER NOT NULL DEFAULT 0," /* those up to it no more */
+	"  apart INTEGER NOT NULL DEFAULT 0," /* of parked those with FLOW_APART, … */
+	"  apart_untaken INTEGER NOT NULL DEFAULT 0" /* … and what these have untaken */
 	");"
 	"INSERT INTO store (one, time_ms) VALUES (1, 0);"
 	"CREATE TABLE mac_key ("
@@ -222,6 +224,21 @@ static int tables_make(struct sqlite_store *s, struct err *err)
 	return 0;
 }
 
+/* Two sums came to format 2 after its first files: in such a file nothing is apart. */
+static int sums_complete(struct sqlite_store *s, struct err *err)
+{
+	int64_t there = 0;
+	int rc = sqlite_number(s,
+		"SELECT count(*) FROM pragma_table_info('store') WHERE name = 'apart'", &there);
+
+	if (rc == SQLITE_OK && there == 0)
+		rc = sqlite_exec(s, "BEGIN EXCLUSIVE;"
+				    "ALTER TABLE store ADD COLUMN apart INTEGER NOT NULL DEFAULT 0;"
+				    "ALTER TABLE store ADD COLUMN apart_untaken INTEGER NOT NULL DEFAULT 0;"
+				    "COMMIT");
+	return rc == SQLITE_OK ? 0 : sqlite_failed(s, err, "cannot complete its tables");
+}
+
 int sqlite_schema(struct sqlite_store *s, struct err *err)
 {
 	bool fresh = false;
@@ -255,6 +272,8 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 	if (fresh && (rc = tables_make(s, err)) < 0)
 		return rc;
 	if (s->migrating != 0 && (rc = sqlite_migrate(s, err)) < 0)
+		return rc;
+	if (!s->migrating && (rc = sums_complete(s, err)) < 0)
 		return rc;
 	return sqlite_keys_read(s, err);
 }

@@ -24,7 +24,8 @@ static const char *const statement_sql[STATEMENTS] = {
 	[ST_ROLLBACK] = "ROLLBACK",
 	[ST_STORE_PUT] = "UPDATE store SET time_ms = ?, parked = ?, hooks = ?, untaken = ?,"
 			 " ended_bytes = ?, stripped = ?, ended_last = ?,"
-			 " parked_last = ?, dead = ?, purged = ?, indexed = ?, swept = ? WHERE one = 1",
+			 " parked_last = ?, dead = ?, purged = ?, indexed = ?, swept = ?,"
+			 " apart = ?, apart_untaken = ? WHERE one = 1",
 	[ST_ENDED_INSERT] = "INSERT INTO ended (" ENDED_ALL ", flags, weight, places, history,"
 			    " parked_n, rowid)"
 			    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -55,10 +56,11 @@ static const char *const statement_sql[STATEMENTS] = {
 	[ST_PARKED_FLOW] = "SELECT flow, awake FROM parked WHERE flow = ?",
 	[ST_PARKED_KEY] = "SELECT flow, awake FROM parked WHERE key = ? AND parent IS NULL",
 	[ST_PARKED_AWAKE] = "SELECT flow FROM parked WHERE awake = 1",
-	[ST_WALK_ALL] = "SELECT flow, wake_ms, awake FROM parked WHERE flow > ? ORDER BY flow",
-	[ST_WALK_CHILDREN] = "SELECT flow, wake_ms, awake FROM parked"
+	[ST_WALK_ALL] = "SELECT flow, wake_ms, awake, flags FROM parked WHERE flow > ?"
+			" ORDER BY flow",
+	[ST_WALK_CHILDREN] = "SELECT flow, wake_ms, awake, flags FROM parked"
 			     " WHERE parent = ? AND flow > ? ORDER BY flow",
-	[ST_WALK_DUE] = "SELECT flow, wake_ms, awake FROM parked WHERE wake_ms > ?"
+	[ST_WALK_DUE] = "SELECT flow, wake_ms, awake, flags FROM parked WHERE wake_ms > ?"
 			" ORDER BY wake_ms",
 	[ST_ID_GET] = "SELECT n FROM ended_id WHERE flow = ?",
 	[ST_ID_PUT] = "INSERT OR REPLACE INTO ended_id (flow, n) VALUES (?, ?)",

@@ -30,6 +30,24 @@ int store_open(struct store **ret, const char *path, const struct store_options 
 	return rc;
 }
 
+void store_parked_more(struct store_parked *sums, const struct store_park *p)
+{
+	sums->flows++;
+	sums->hooks += p->hooks;
+	sums->untaken += p->untaken;
+	sums->apart += p->apart;
+	sums->apart_untaken += p->apart ? p->untaken : 0;
+}
+
+void store_parked_less(struct store_parked *sums, const struct store_park *p)
+{
+	sums->flows--;
+	sums->hooks -= p->hooks;
+	sums->untaken -= p->untaken;
+	sums->apart -= p->apart;
+	sums->apart_untaken -= p->apart ? p->untaken : 0;
+}
+
 /* The request is the store's until its done function is called. */
 static void submit(struct store *s, struct store_request *r, enum store_kind kind)
 {

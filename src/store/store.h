@@ -46,14 +46,18 @@ struct store_park {
 	bool         has_key;    /* key is the hash of its start key */
 	struct id    key;
 	int64_t      wake_ms;    /* its first deadline; INT64_MAX: none */
-	uint32_t     hooks;      /* open ones, and … */
+	bool         apart;      /* nobody's but the owner's: counted in all, and by itself as well */
+	uint32_t     hooks;      /* open ones (none of one that is apart), and … */
 	uint32_t     untaken;    /* … deliveries not taken: for the figures */
 };
 
 /* How many flows are parked, and sums over them. */
 struct store_parked {
 	uint64_t flows, hooks, untaken;
+	uint64_t apart, apart_untaken;      /* of those above */
 };
+void store_parked_more(struct store_parked *sums, const struct store_park *p);
+void store_parked_less(struct store_parked *sums, const struct store_park *p);
 
 /* What is kept of a flow that has ended; written in the same commit as its last row. */
 struct store_ended {
@@ -127,6 +131,7 @@ struct store_walk {
 	struct store_walked {
 		struct id flow;
 		int64_t   wake_ms;
+		bool      apart;
 	}                 *found;   size_t nfound;      /* stand until done returns */
 	bool               ret_more;            /* there were more within the bounds */
 	int64_t            ret_next_ms;         /* DUE: the first wake_ms above the last one handed out, or above

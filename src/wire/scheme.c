@@ -205,6 +205,7 @@ static enum scheme_verdict verify_kind(struct scheme_check *c)
 	case KIND_SNS:    return scheme_sns_verify(c);
 	case KIND_PAYPAL: return scheme_paypal_verify(c);
 	case KIND_HTTP:   return scheme_http_verify(c);
+	case KIND_TOKEN:  return scheme_token_verify(c);
 	}
 	__builtin_unreachable();
 }

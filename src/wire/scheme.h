@@ -126,6 +126,8 @@ enum scheme_verdict scheme_certificate_url(const struct scheme *s, const struct 
 void scheme_told_id(const struct scheme *s, const struct scheme_request *r, struct scheme_result *ret);
 /* Does a signature of this scheme stand in that header? */
 bool scheme_signs_in(const struct scheme *s, struct slice header);
+/* The header in which a secret itself is sent, so that nobody may keep it; empty: in none. */
+struct slice scheme_secret_header(const struct scheme *s);
 
 /* Signs with each of r's secrets (with the first where the scheme has room for one): appends header lines
  * "Name: value\r\n". id: for schemes that sign one. ret_body: what to send if the signature stands in the

@@ -14,7 +14,11 @@ enum {
 	SCHEME_FORM_PAIRS_MAX = 1000,    /* of a form or query that is signed pair by pair */
 };
 
-enum scheme_kind { KIND_MAC, KIND_TWILIO, KIND_SNS, KIND_PAYPAL, KIND_HTTP };   /* HTTP: RFC 9421 */
+enum scheme_kind {
+	KIND_MAC, KIND_TWILIO, KIND_SNS, KIND_PAYPAL,
+	KIND_HTTP,                       /* RFC 9421 */
+	KIND_TOKEN,                      /* nothing is signed: the header is the secret */
+};
 enum scheme_algorithm {
 	ALGORITHM_SHA256, ALGORITHM_SHA1, ALGORITHM_SHA384, ALGORITHM_SHA512,   /* HMAC with it */
 	ALGORITHM_BY_METHOD,             /* one of these, as the header's "method=" says */
@@ -107,6 +111,8 @@ enum scheme_verdict scheme_twilio_verify(struct scheme_check *c);
 enum scheme_verdict scheme_sns_verify(struct scheme_check *c);
 enum scheme_verdict scheme_paypal_verify(struct scheme_check *c);
 enum scheme_verdict scheme_http_verify(struct scheme_check *c);
+enum scheme_verdict scheme_token_verify(struct scheme_check *c);
+int scheme_token_check(const struct scheme_row *row, struct slice token, struct err *err);
 enum scheme_verdict scheme_sns_certificate_url(struct scheme_check *c, struct buf *ret_url);
 enum scheme_verdict scheme_paypal_certificate_url(struct scheme_check *c, struct buf *ret_url);
 int scheme_twilio_sign(struct scheme_check *c, struct buf *ret_lines, struct err *err);

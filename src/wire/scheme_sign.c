@@ -215,6 +215,20 @@ static int sign_mac(struct scheme_check *c, struct slice id, struct buf *ret_lin
 	return rc;
 }
 
+/* There is room for one token. */
+static int sign_token(struct scheme_check *c, struct slice id, struct buf *ret_lines, struct err *err)
+{
+	int rc = check(c, id, err);
+
+	if (rc == 0)
+		rc = scheme_token_check(c->row, c->r->secrets[0], err);
+	if (rc < 0)
+		return rc;
+	put_line(ret_lines, c->row->header, c->r->secrets[0]);
+	put_others(c->row, id, SLICE_NONE, ret_lines);
+	return 0;
+}
+
 static int sign_kind(struct scheme_check *c, struct slice id, struct buf *lines, struct buf *body,
                      struct err *err)
 {
@@ -223,6 +237,8 @@ static int sign_kind(struct scheme_check *c, struct slice id, struct buf *lines,
 		return scheme_twilio_sign(c, lines, err);
 	case KIND_HTTP:
 		return scheme_http_sign(c, id, lines, err);
+	case KIND_TOKEN:
+		return sign_token(c, id, lines, err);
 	case KIND_MAC:
 	case KIND_SNS:
 	case KIND_PAYPAL:

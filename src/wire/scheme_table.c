@@ -122,6 +122,11 @@ const struct scheme_row scheme_rows[] = {
 	  .header = "Signature", .sign = "the signature base", .key = KEY_BASE64,
 	  .encoding = ENCODING_BASE64, .ts = "created", .tolerance_s = 300, .id = "nonce",
 	  .source = "RFC 9421, RFC 9530" },
+	{ .name = "gitlab", .sender = "GitLab, secret token", .kind = KIND_TOKEN, .header = "X-Gitlab-Token",
+	  .sign = "nothing", .id = "X-Gitlab-Event-UUID", .source = "docs.gitlab.com, webhooks" },
+	{ .name = "telegram", .sender = "Telegram bots (secret_token of setWebhook)", .kind = KIND_TOKEN,
+	  .header = "X-Telegram-Bot-Api-Secret-Token", .sign = "nothing", .id = "/update_id",
+	  .source = "core.telegram.org/bots/api, setWebhook" },
 	/* What a user describes begins here: header and the rest are added by options. */
 	{ .name = "hmac-sha256", .sender = "", .sign = "{body}", .source = "" },
 	{ .name = "hmac-sha1", .sender = "", .sign = "{body}", .algorithm = ALGORITHM_SHA1, .source = "" },
@@ -129,6 +134,7 @@ const struct scheme_row scheme_rows[] = {
 	{ .name = "hmac-sha512", .sender = "", .sign = "{body}", .algorithm = ALGORITHM_SHA512, .source = "" },
 	{ .name = "ed25519", .sender = "", .sign = "{body}", .algorithm = ALGORITHM_ED25519, .key = KEY_HEX,
 	  .source = "" },
+	{ .name = "token", .sender = "", .kind = KIND_TOKEN, .sign = "nothing", .source = "" },
 };
 const size_t scheme_nrows = COUNT(scheme_rows);
 
@@ -151,6 +157,8 @@ static const char *algorithm_words(const struct scheme_row *row)
 		return "RSA with SHA-256";
 	case KIND_HTTP:
 		return "by the key: HMAC-SHA256, ed25519, ECDSA, RSA";
+	case KIND_TOKEN:
+		return "none: the secret is sent along";
 	case KIND_MAC:
 	case KIND_TWILIO:
 		break;
@@ -181,9 +189,11 @@ static const char *key_words(const struct scheme_row *row)
 	__builtin_unreachable();
 }
 
-static const char *encoding_words(enum scheme_encoding e)
+static const char *encoding_words(const struct scheme_row *row)
 {
-	switch (e) {
+	if (row->kind == KIND_TOKEN)
+		return "text";
+	switch (row->encoding) {
 	case ENCODING_HEX:          return "hex, lower case";
 	case ENCODING_BASE64:       return "base64";
 	case ENCODING_HEX_ANY_CASE: return "hex";
@@ -209,7 +219,7 @@ bool scheme_about(size_t index, struct scheme_about *ret_about)
 		.sign = row->sign,
 		.algorithm = algorithm_words(row),
 		.key = key_words(row),
-		.encoding = encoding_words(row->encoding),
+		.encoding = encoding_words(row),
 		.source = row->source,
 		.tolerance_s = row->tolerance_s,
 		.past_only = row->window == WINDOW_PAST,

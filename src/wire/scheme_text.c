@@ -202,7 +202,7 @@ static const struct option {
 	unsigned    kinds;               /* bits 1 << enum scheme_kind */
 	setter      set;
 } options[] = {
-	{ "header",    1 << KIND_MAC, set_header },
+	{ "header",    1 << KIND_MAC | 1 << KIND_TOKEN, set_header },
 	{ "prefix",    1 << KIND_MAC, set_prefix },
 	{ "encoding",  1 << KIND_MAC, set_encoding },
 	{ "key",       1 << KIND_MAC, set_key },
@@ -212,7 +212,7 @@ static const struct option {
 	{ "ts",        1 << KIND_MAC, set_ts },
 	{ "time",      1 << KIND_MAC, set_time },
 	{ "window",    1 << KIND_MAC, set_window },
-	{ "id",        1 << KIND_MAC, set_id },
+	{ "id",        1 << KIND_MAC | 1 << KIND_TOKEN, set_id },
 	{ "tolerance", 1 << KIND_MAC | 1 << KIND_PAYPAL | 1 << KIND_HTTP, set_tolerance },
 	{ "require",   1 << KIND_HTTP, set_require },
 	{ "alg",       1 << KIND_HTTP, set_alg },
@@ -306,10 +306,13 @@ static int check_whole(const struct scheme *s, struct err *err)
 	const struct scheme_row *row = &s->row;
 	const struct scheme_row *original = scheme_row_find(slice_of(row->name));
 
-	if (row->kind != KIND_MAC)
+	if (row->kind != KIND_MAC && row->kind != KIND_TOKEN)
 		return 0;
 	if (row->header == NULL)
-		return err_set(err, FISH_EINVAL, "%s needs header=: where the signature is", row->name);
+		return err_set(err, FISH_EINVAL, "%s needs header=: where the %s is", row->name,
+		               row->kind == KIND_MAC ? "signature" : "token");
+	if (row->kind == KIND_TOKEN)
+		return row->header[0] != '/' ? 0 : err_set(err, FISH_EINVAL, "a token stands in a header, not in the body");
 	if (!scheme_signs(row, "{body}") && (original == NULL || row->sign != original->sign))
 		return err_set(err, FISH_EINVAL, "sign has no {body}: anybody could change it");
 	if (row->id == NULL && scheme_signs(row, "{id}"))
@@ -371,6 +374,8 @@ int scheme_check_secret(const struct scheme *s, struct slice secret, struct err 
 		return 0;
 	case KIND_HTTP:
 		return scheme_http_check_secret(s, secret, err);
+	case KIND_TOKEN:
+		return scheme_token_check(&s->row, secret, err);
 	case KIND_MAC:
 	case KIND_TWILIO:
 	case KIND_PAYPAL:

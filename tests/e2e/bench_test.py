@@ -24,7 +24,7 @@ class Bench(unittest.TestCase):
     def rows(self, groups, env=()):
         with tempfile.TemporaryDirectory() as folder:
             ran = bench("--rows", groups, "--runs", "1", "--seconds", "0.1", "--connections", "1,4",
-                        "--waiting", "8", "--parked", "20", "--dir", folder,
+                        "--waiting", "8", "--parked", "20", "--idle", "40", "--dir", folder,
                         "--out", f"{folder}/bench.json", "--json", env=env)
             self.assertEqual(ran.returncode, 0, ran.stderr)
             told = json.loads(ran.stdout)
@@ -32,7 +32,7 @@ class Bench(unittest.TestCase):
             self.assertEqual(os.listdir(folder), ["bench.json"], "the stores are tidied away")
         for row in told["rows"]:
             self.assertLessEqual({"name", "settings", "value", "unit", "ratio"}, set(row))
-            if row["name"] not in ("parked.lost", "parked.rss_each", "parked.disk_each",
+            if row["name"] not in ("idle.rss_each", "parked.lost", "parked.rss_each", "parked.disk_each",
                                    "parked.first_answer_more"):
                 self.assertGreater(row["value"], 0, row)
         return {row["name"]: row for row in told["rows"]}
@@ -50,6 +50,9 @@ class Bench(unittest.TestCase):
         rows = self.rows("parked", {"FISH_TEST_PARK": "1"})
         self.assertEqual(rows["parked.lost"]["value"], 0)
         self.assertEqual(rows["growth.acks"]["of"], "few parked")
+
+    def test_idle_connections(self):
+        self.assertEqual(self.rows("idle")["idle.rss_each"]["settings"], {"connections": 40})
 
     def test_errors_are_words(self):
         for words, said in ((("--rows", "nonsense"), "there are no rows 'nonsense'"),

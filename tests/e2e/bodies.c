@@ -51,10 +51,13 @@ static void mirror(fish_flow *f, const fish_msg *in)
 	fish_done(f, "{messages: %lld}", messages);
 }
 
+/* Whoever posts to the door starts a flow, too. */
+static const fish_door door = { .name = "mirror", .flow = mirror, .open = true };
+static const fish_door *const doors[] = { &door, NULL };
 static const fish_def flows[] = { FISH_FLOW(mirror), FISH_END };
 static const fish_peer *const peers[] = { &partner, NULL };
 
 int main(int argc, char **argv)
 {
-	return fish_main(argc, argv, &(fish_program){ .flows = flows, .peers = peers });
+	return fish_main(argc, argv, &(fish_program){ .flows = flows, .peers = peers, .doors = doors });
 }

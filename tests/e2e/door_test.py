@@ -20,6 +20,7 @@ from crew import UnixConnection
 IDLE = 10000
 IDLE_BYTES_EACH_MAX = 4096
 SLOW = 200
+SOONER_S = 8             # than the default of --rate-grace
 
 
 class Raw:
@@ -57,6 +58,27 @@ class Raw:
 
     def close(self):
         self.socket.close()
+
+
+def drip_until_cut(case, one):
+    """A byte now and then, far too few in any stretch of time."""
+    stop = threading.Event()
+
+    def drip():
+        while not stop.wait(0.01):
+            try:
+                one.send("x")
+            except OSError:
+                return
+    thread = threading.Thread(target=drip)
+    thread.start()
+    try:
+        case.assertIn("HTTP/1.1 408 ", one.rest())
+    except ConnectionResetError:
+        pass                    # it dripped into the closed connection
+    finally:
+        stop.set()
+        thread.join()
 
 
 class DoorCase(MirrorCase):
@@ -184,23 +206,55 @@ class Slow(DoorCase):
         _, url = self.mirror(1)
         one = self.raw(url)
         one.send("POST PATH HTTP/1.1\r\nHost: a\r\nContent-Length: 50000\r\n\r\n")
-        stop = threading.Event()
+        drip_until_cut(self, one)
 
-        def drip():
-            while not stop.wait(0.01):
-                try:
-                    one.send("x")
-                except OSError:
-                    return
-        thread = threading.Thread(target=drip)
-        thread.start()
-        try:
-            self.assertIn("HTTP/1.1 408 ", one.rest())
-        except ConnectionResetError:
-            pass                    # it dripped into the closed connection
-        finally:
-            stop.set()
-            thread.join()
+
+class SlowElsewhere(DoorCase):
+    """At named doors and at the admin listener: the very requests that start flows there."""
+
+    flags = ("--rate-grace", "300ms", "--min-rate", "4k", "--admin", "127.0.0.1:0")
+    env = {"FISH_ADMIN_TOKEN": "t0ken-of-16-chars"}
+
+    def places(self):
+        address, port = self.server.port.getsockname()
+        admin = poll(lambda: re.search(r"admin on (http://\S+), its token", self.server.log.read_text()), PATIENCE_S,
+                     "no admin listener")[1]
+        return {f"http://{address}:{port}/in/mirror": "", f"{admin}/flows/mirror": "Authorization: Bearer t0ken-of-16-chars\r\n"}
+
+    def setUp(self):
+        super().setUp()
+        self.begun = time.monotonic()
+
+    def cut(self, one):
+        self.assertRegex(one.rest(), r"\AHTTP/1\.1 408 (.*\r\n)*Connection: close\r\n")
+
+    def test_heads_and_bodies_are_cut(self):
+        for url, line in self.places().items():
+            with self.subTest(url):
+                head = f"POST PATH HTTP/1.1\r\nHost: a\r\n{line}"
+                slow = [self.raw(url) for _ in range(4)]
+                slow[0].send("P")
+                slow[1].send(head)
+                slow[2].send(head + "Content-Length: 50000\r\n\r\n" + "x" * 100)
+                slow[3].send(head + "Transfer-Encoding: chunked\r\n\r\n10\r\n{")
+                good = self.raw(url)
+                good.send(head + "Content-Length: 15\r\n\r\n{\"messages\": 0}")
+                self.assertRegex(good.answer(), r"\AHTTP/1\.1 20[02] ")
+                for one in slow:
+                    self.cut(one)
+        poll(lambda: len(self.server.flows()) == 2 and not self.server.flows(everything=False), PATIENCE_S,
+             "not each good one started a flow, and no other")
+        self.assertLess(time.monotonic() - self.begun, SOONER_S)
+
+    def test_a_drip_wins_no_time(self):
+        for url, line in self.places().items():
+            for begins in ("", "Content-Length: 50000\r\n\r\n"):
+                with self.subTest(url, begins=begins):
+                    one = self.raw(url)
+                    one.send(f"POST PATH HTTP/1.1\r\nHost: a\r\n{line}{begins or 'X: '}")
+                    drip_until_cut(self, one)
+        self.assertEqual(self.server.flows(), [])
+        self.assertLess(time.monotonic() - self.begun, SOONER_S)
 
 
 class FewFiles(DoorCase):

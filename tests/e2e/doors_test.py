@@ -188,6 +188,38 @@ class Doors(unittest.TestCase):
         self.assertEqual(ran.returncode, 1)
         self.assertIn(b"the program has no door 'none'", ran.stderr)
 
+    def test_boxes_are_nobodys_flows(self):
+        self.assertEqual([self.event(f"evt_{n}", f"pi_{n}") for n in (3, 4)], [200] * 2)
+        self.assertEqual(self.order("7"), 200)
+        self.wait_waiting("7")
+        for again in (False, True):
+            if again:
+                self.restart()
+            self.assertEqual([flow["flow"] for flow in self.server.flows()], ["pay"])
+            told = self.server.command("ls")
+            self.assertIn("\n1 flow live, 1 waiting; 1 URL out, 0 calls under way, 0 messages not yet taken\n"
+                          "3 boxes of named doors, with 2 messages that nobody waits for yet\n", told)
+            self.assertNotIn("/in/", told)
+            boxes = json.loads(self.server.command("ls", "--boxes", "--json"))["flows"]
+            self.assertEqual([one["flow"] for one in boxes].count("/in/stripe"), 3)
+            self.assertEqual(len(boxes), 4)
+        self.assertEqual(self.event("evt_1", "pi_7"), 200)
+        self.wait_results([self.paid("7")])
+        self.assertEqual(self.server.figures()["ended"], 1)
+        waiting = next(one["id"] for one in boxes if one["flow"] == "/in/stripe" and not one["untaken"])
+        told = self.server.command("show", waiting)
+        self.assertRegex(told, r"(?s)\n  box      of a named door: .*\nHooks\n  in  open, 1 received\n  claims  open, 1 received\n")
+        self.assertNotIn("without an answer", told)
+        self.assertIn("events  open, 1 received, waits at /in/stripe for pi_8\n", self.shown_of("8"))
+
+    def shown_of(self, name):
+        self.assertEqual(self.event("evt_9", f"pi_{name}", "payment_intent.payment_failed"), 200)
+        self.assertEqual(self.order(name), 200)
+        self.wait_waiting(name)
+        flow, = (flow["id"] for flow in self.server.flows(everything=False))
+        poll(lambda: self.server.flow(flow)["hooks"][0]["received"] == 1, PATIENCE_S, "it was not handed on")
+        return self.server.command("show", flow)
+
     def command(self, *words, given=None):
         return subprocess.run([self.server.program, *words], input=given, capture_output=True, timeout=PATIENCE_S)
 

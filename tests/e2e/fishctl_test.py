@@ -71,6 +71,22 @@ class Verify(Folder):
                                "--now", str(NOW)], capture_output=True, timeout=60)
         self.assertEqual(done.stdout, f"Stripe-Signature: t={NOW},v1={mac}\n".encode())
 
+    def test_tokens_of_senders_that_sign_nothing(self):
+        old, new = self.file("old", "t0ken of old\n"), self.file("new", "t0ken of now\n")
+        for scheme, header in (("gitlab", "X-Gitlab-Token"), ("telegram", "X-Telegram-Bot-Api-Secret-Token"),
+                               ("token header=X-Own", "X-Own")):
+            with self.subTest(scheme):
+                self.assertEqual(self.run_it("sign", scheme, "--secret-file", old, "--body", self.body).stdout,
+                                 f"{header}: t0ken of old\n")
+                self.file("headers", f"{header}: t0ken of old\n")
+                both = ("--secret-file", new, "--secret-file", old)
+                said = self.verify(scheme, *both, "--headers", self.folder / "headers", "--body", self.body).stdout
+                self.assertRegex(said, r"(?s)\Avalid\n.*secret   of \S+/old\n")
+                said = self.verify(scheme, "--secret-file", new, "--headers", self.folder / "headers",
+                                   "--body", self.body, status=1).stdout
+                self.assertIn(f"the token in {header} is none of the configured secrets", said)
+                self.assertNotIn("t0ken", said)
+
     def test_a_refusal_says_what_was_missing(self):
         self.file("headers", "POST /h HTTP/1.1\r\nHost: x\r\nwebhook-id: msg_1\r\nwebhook-timestamp: 1750000000\r\n\r\n")
         said = self.judge("standard-webhooks", status=1).stdout

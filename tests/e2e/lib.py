@@ -121,13 +121,14 @@ class MirrorCase(unittest.TestCase):
     """Each test has a crew, a partner, and a server of its own that runs tests/e2e/bodies.c."""
 
     flags = ()
+    env = {}
 
     def setUp(self):
         self.crew = self.enterContext(Crew(keep_on_failure=False))
         self.partner = Partner()
         self.addCleanup(self.partner.close)
         self.server = Broker(self.crew, program("bodies"), "bodies",
-                             {"PARTNER_URL": self.partner.url}, flags=self.flags)
+                             {"PARTNER_URL": self.partner.url, **self.env}, flags=self.flags)
         self.server.start()
 
     def mirror(self, messages, name="m"):

@@ -1,5 +1,5 @@
-/* senders.c - flows whose hooks name their sender, two named doors, and a call with a token. Each hook's URL is
- * published, and a flow ends with what it was sent. */
+/* senders.c - flows whose hooks name their sender, three named doors, and a call with a token. Each hook's URL is
+ * published, and a flow ends with what it was sent. At one door each CloudEvent starts a flow, as docs/senders.md has it. */
 #include <fish.h>
 
 #include <string.h>
@@ -13,6 +13,7 @@ static const fish_sender slack = { .name = "slack", .scheme = "slack", .secrets 
 static const fish_sender standard = { .name = "standard", .scheme = "standard-webhooks", .secrets = whsec };
 static const fish_sender svix = { .name = "svix", .scheme = "svix", .secrets = whsec };
 static const fish_sender zoom = { .name = "zoom", .scheme = "zoom", .secrets = shared };
+static const fish_sender gitlab = { .name = "gitlab", .scheme = "gitlab", .secrets = shared };
 static const fish_sender own = {
 	.name = "own", .secrets = shared,
 	.scheme = "hmac-sha256 header=X-Own prefix=v= encoding=hex sign={ts}.{url}.{body} ts=X-Own-Time tolerance=60" };
@@ -22,7 +23,7 @@ static const fish_sender probe = { .name = "probe", .handshake = "probe" };
 static const fish_sender mailgun = { .name = "mailgun", .scheme = "mailgun", .secrets = shared };
 static const fish_sender twilio = { .name = "twilio", .scheme = "twilio", .secrets = shared };
 static const fish_sender *const senders[] = {
-	&github, &stripe, &slack, &standard, &svix, &zoom, &own, &meta, &cloudevents, &probe, &mailgun,
+	&github, &stripe, &slack, &standard, &svix, &zoom, &gitlab, &own, &meta, &cloudevents, &probe, &mailgun,
 	&twilio, NULL };
 static const fish_peer partner = {
 	.name = "partner", .url = "${PARTNER_URL}", .token = "${PARTNER_TOKEN}", .secret = "${PARTNER_SECRET}", .give_up_ms = 1000 };
@@ -60,10 +61,17 @@ static void call(fish_flow *f, const fish_msg *in)
 	fish_done(f, "null");
 }
 
-static const fish_def flows[] = { FISH_FLOW(take), FISH_FLOW(start), FISH_FLOW(call), FISH_END };
+static void on_event(fish_flow *f, const fish_msg *in)
+{
+	fish_done(f, "{id: %s, type: %s, data: %-s}", fish_header(in, "ce-id"), fish_header(in, "ce-type"),
+	          fish_raw(in, ""));
+}
+
+static const fish_def flows[] = { FISH_FLOW(take), FISH_FLOW(start), FISH_FLOW(call), FISH_FLOW(on_event), FISH_END };
 static const fish_door keyed = { .name = "stripe", .from = &stripe, .key = "/id" };
 static const fish_door starting = { .name = "github", .from = &github, .flow = start };
-static const fish_door *const doors[] = { &keyed, &starting, NULL };
+static const fish_door events = { .name = "events", .from = &cloudevents, .flow = on_event, .open = true };
+static const fish_door *const doors[] = { &keyed, &starting, &events, NULL };
 
 int main(int argc, char **argv)
 {

@@ -8,6 +8,7 @@ import json
 import re
 import time
 import unittest
+from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from lib import PATIENCE_S, Partner, program, send_raw
@@ -107,6 +108,27 @@ class Senders(unittest.TestCase):
         self.assertEqual(self.post(url, b'{"n": 2}', standard(b'{"n": 2}', "msg_2")), 200)
         self.wait_end(flow, {"n": 2})
 
+    def test_a_token_is_kept_nowhere(self):
+        flow, url = self.take("gitlab", messages=3)
+        self.assertEqual(self.post(url, b"{}", {}), 401)
+        self.assertEqual(self.post(url, b"{}", {"X-Gitlab-Token": SECRET + "!"}), 401)
+        event = {"X-Gitlab-Event": "Push Hook", "X-Gitlab-Event-UUID": "e-1"}
+        for _ in range(2):
+            self.assertEqual(self.post(url, b'{"n": 1}', {"X-Gitlab-Token": SECRET, **event}), 200)
+        self.assertEqual(self.post(url, b'{"n": 2}', {"X-Gitlab-Token": OLD_SECRET, **event}), 200)
+        exported = self.server.command("export", flow)
+        self.assertIn("Push Hook", exported)
+        told = exported + self.server.command("show", flow) + json.dumps(self.server.flow(flow))
+        self.assertEqual(self.post(url, b'{"n": 3}', {"X-Gitlab-Token": SECRET}), 200)
+        self.wait_end(flow, {"n": 3})
+        self.server.kill()
+        kept = b"".join(path.read_bytes() for path in Path(self.server.store).parent.glob(
+            Path(self.server.store).name + "*"))
+        self.assertIn(b"Push Hook", kept)
+        for secret in (SECRET, OLD_SECRET):
+            self.assertNotIn(secret, told + self.server.log.read_text())
+            self.assertNotIn(secret.encode(), kept)
+
     def test_a_url_is_signed_as_it_is_configured(self):
         flow, url = self.take("own")
         ts = now()
@@ -160,6 +182,24 @@ class Senders(unittest.TestCase):
         status, text, _ = self.ask(url, zoom(body), body)
         self.assertEqual((status, json.loads(text)),
                          (200, {"plainToken": "qgg8vl", "encryptedToken": mac(b"qgg8vl").hexdigest()}))
+
+    def test_a_cloudevent_at_a_door_starts_one_flow(self):
+        url = "http://%s:%d/in/events" % self.server.port.getsockname()
+        status, _, headers = self.ask(url, {"WebHook-Request-Origin": "emitter.example.com"}, method="OPTIONS")
+        self.assertEqual((status, headers["WebHook-Allowed-Origin"]), (200, "*"))
+        event = {"ce-specversion": "1.0", "ce-type": "com.example.made", "ce-source": "/made"}
+        for ident in ("a", "a", "b", "a"):
+            self.assertEqual(self.post(url, b'{"n": 1}', {**event, "ce-id": ident}), 200)
+        self.server.kill()
+        self.server.start()
+        url = "http://%s:%d/in/events" % self.server.port.getsockname()
+        self.assertEqual(self.post(url, b'{"n": 1}', {**event, "ce-id": "b"}), 200)
+        poll(lambda: not self.server.flows(everything=False), PATIENCE_S, "they do not end")
+        told = [self.server.flow(flow["id"])["result"] for flow in self.server.flows()]
+        self.assertCountEqual(told, [{"id": ident, "type": event["ce-type"], "data": {"n": 1}} for ident in "ab"])
+        for _ in range(2):                      # nobody could know these for the same
+            self.assertEqual(self.post(url, b"{}", event), 200)
+        self.assertEqual(len(self.server.flows()), 4)
 
     def test_what_was_refused_is_put_back(self):
         flow, url = self.take("github", messages=2)

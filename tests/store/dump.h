@@ -46,9 +46,9 @@ static inline void dump_loaded(struct store_load *l, int rc)
 	for (size_t i = 0; i < l->nrows; i++)
 		rc = l->rows[i].last ? FISH_ENOTFOUND : rc;
 	if (l->parked)
-		buf_printf(d->out, "parked: parent %u key %d %u wake %lld hooks %u untaken %u ",
+		buf_printf(d->out, "parked: parent %u key %d %u wake %lld hooks %u untaken %u%s ",
 			flow_number(&p->parent), p->has_key, flow_number(&p->key),
-			(long long)p->wake_ms, p->hooks, p->untaken);
+			(long long)p->wake_ms, p->hooks, p->untaken, p->apart ? " apart" : "");
 	if (rc == 0)
 		CHECK(d->recovered[number] == !l->parked);
 	else
@@ -81,10 +81,12 @@ static inline void dump_below(struct fixture *fx, unsigned flows, struct buf *ou
 
 	d->out = out;
 	CHECK(store_recover(fx->s, &r, NULL) == 0);
-	buf_printf(out, "parked %llu hooks %llu untaken %llu\n",
+	buf_printf(out, "parked %llu hooks %llu untaken %llu apart %llu %llu\n",
 		(unsigned long long)r.ret_parked.flows,
 		(unsigned long long)r.ret_parked.hooks,
-		(unsigned long long)r.ret_parked.untaken);
+		(unsigned long long)r.ret_parked.untaken,
+		(unsigned long long)r.ret_parked.apart,
+		(unsigned long long)r.ret_parked.apart_untaken);
 	for (unsigned n = 0; n < flows; n++) {
 		d->load = (struct store_load){ .flow = flow_id(n), .done = dump_loaded };
 		store_load(fx->s, &d->load);

@@ -204,8 +204,8 @@ static void walk_done(struct store_walk *w, int rc)
 
 	assert_int_equal(rc, 0);
 	for (size_t i = 0; i < w->nfound; i++)
-		len += (size_t)snprintf(sync->text + len, sizeof sync->text - len, "%u ",
-			flow_number(&w->found[i].flow));
+		len += (size_t)snprintf(sync->text + len, sizeof sync->text - len, "%u%s ",
+			flow_number(&w->found[i].flow), w->found[i].apart ? "-apart" : "");
 	if (w->nfound > 0)
 		w->after = w->found[w->nfound - 1].flow;
 	snprintf(sync->text + len, sizeof sync->text - len, w->ret_more ? "…" : ".");
@@ -249,6 +249,37 @@ static void parked_flows_are_walked_through(void **state)
 		assert_walk(fx, &children, "3 9 .");
 		fx->kind->reopen(fx);
 	}
+}
+
+static void those_apart_are_counted_and_marked(void **state)
+{
+	struct fixture *fx = *state;
+	struct recovered got;
+	struct sync_load load;
+	struct store_park apart = park_of(2, 88);
+
+	apart.apart = true;
+	apart.hooks = 0;
+	apart.untaken = 5;
+	born_parked(fx, 1, park_of(1, 77));
+	born_parked(fx, 2, apart);
+	struct sync_walk all = { .w = { .by = STORE_WALK_ALL, .limit = 3 } };
+
+	assert_walk(fx, &all, "1 2-apart .");
+	assert_int_equal(load_text(fx, flow_id(2), &load), 0);
+	assert_true(load.l.park.apart);
+	recover_text(fx, &got);
+	assert_int_equal(got.r.ret_parked.flows, 2);
+	assert_int_equal(got.r.ret_parked.hooks, 2);
+	assert_int_equal(got.r.ret_parked.untaken, 6);
+	assert_int_equal(got.r.ret_parked.apart, 1);
+	assert_int_equal(got.r.ret_parked.apart_untaken, 5);
+	/* It wakes, ends, and is one no more. */
+	end_flow(fx, ended_of(2, 9), 1);
+	recover_text(fx, &got);
+	assert_int_equal(got.r.ret_parked.apart, 0);
+	assert_int_equal(got.r.ret_parked.apart_untaken, 0);
+	assert_int_equal(got.r.ret_parked.untaken, 1);
 }
 
 static void deadlines_are_walked_through(void **state)
@@ -430,6 +461,7 @@ int main(void)
 			T(a_row_makes_a_flow_resident),
 			T(parked_flows_are_found),
 			T(parked_flows_are_walked_through),
+			T(those_apart_are_counted_and_marked),
 			T(deadlines_are_walked_through),
 			T(what_lies_below_from_seq_is_not_needed),
 			T(history_outlives_the_end),

@@ -92,6 +92,7 @@ static inline size_t random_parks(struct random_run *run, struct store_park *par
 			: (int64_t)random_below(run, 30);
 		f->park.hooks = (uint32_t)random_below(run, 4);
 		f->park.untaken = (uint32_t)random_below(run, 3);
+		f->park.apart = random_below(run, 3) == 0;
 		parks[n++] = f->park;
 	}
 	return n;
@@ -185,10 +186,14 @@ static inline void random_recover(struct random_run *run)
 		parked.flows += f->parked;
 		parked.hooks += f->parked ? f->park.hooks : 0;
 		parked.untaken += f->parked ? f->park.untaken : 0;
+		parked.apart += f->parked && f->park.apart;
+		parked.apart_untaken += f->parked && f->park.apart ? f->park.untaken : 0;
 	}
 	RANDOM_CHECK(run, r.ret_parked.flows == parked.flows);
 	RANDOM_CHECK(run, r.ret_parked.hooks == parked.hooks);
 	RANDOM_CHECK(run, r.ret_parked.untaken == parked.untaken);
+	RANDOM_CHECK(run, r.ret_parked.apart == parked.apart);
+	RANDOM_CHECK(run, r.ret_parked.apart_untaken == parked.apart_untaken);
 	for (unsigned i = 0; i < run->nflows; i++) {
 		struct random_flow *f = &run->flows[i];
 		f->recovered = false;

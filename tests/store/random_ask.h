@@ -32,7 +32,7 @@ static inline bool random_park_eq(const struct store_park *a, const struct store
 	return id_eq(&a->flow, &b->flow) && id_eq(&a->parent, &b->parent) &&
 		a->has_key == b->has_key && id_eq(&a->key, &b->key) &&
 		a->wake_ms == b->wake_ms && a->hooks == b->hooks &&
-		a->untaken == b->untaken;
+		a->untaken == b->untaken && a->apart == b->apart;
 }
 
 /* The first row that a living flow may not do without, among the first nrows rows. */
@@ -151,7 +151,8 @@ static inline void random_walk_done(struct store_walk *w, int rc)
 		RANDOM_CHECK(run, w->found[i].wake_ms == ask->walked[i].wake_ms);
 		/* Flows of one millisecond come in any order. */
 		RANDOM_CHECK(run,
-			due || id_eq(&w->found[i].flow, &ask->walked[i].flow));
+			due || (id_eq(&w->found[i].flow, &ask->walked[i].flow) &&
+				w->found[i].apart == ask->walked[i].apart));
 	}
 	run->answers++;
 	free(ask);
@@ -190,7 +191,7 @@ static inline void random_walked(struct random_ask *ask)
 			in = wake_ms > w->after_ms && wake_ms <= w->until_ms &&
 				wake_ms < INT64_MAX;
 		if (in)
-			ask->walked[ask->nwalked++] = (struct store_walked){ f->id, wake_ms };
+			ask->walked[ask->nwalked++] = (struct store_walked){ f->id, wake_ms, f->park.apart };
 		else if (wake_ms > w->until_ms && wake_ms < ask->next_ms)
 			ask->next_ms = wake_ms;
 	}

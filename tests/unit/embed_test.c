@@ -136,6 +136,22 @@ static void refusals_have_their_codes(void **state)
 	up_end(&up);
 }
 
+/* Was: SIGSEGV, in whoever goes on after an open that failed. */
+static void no_server_is_no_crash(void **state)
+{
+	char id[FISH_ID_SIZE] = "as it was";
+	char *result = id;
+
+	(void)state;
+	assert_int_equal(fish_start(NULL, id, "greet", NULL, "{"), FISH_EINVAL);
+	assert_string_equal(id, "as it was");
+	assert_int_equal(fish_wait(NULL, "01m83zy3091fg89j2kh2zvngk9", FISH_FOREVER, &result), FISH_EINVAL);
+	assert_null(result);
+	assert_int_equal(fish_server_run(NULL), FISH_EINVAL);
+	fish_server_stop(NULL);
+	fish_server_close(NULL);
+}
+
 static void a_flow_cannot_ask_its_own_server(void **state)
 {
 	(void)state;
@@ -212,6 +228,7 @@ int main(void)
 		cmocka_unit_test(a_wait_tells_each_end),
 		cmocka_unit_test(a_wait_ends_in_time),
 		cmocka_unit_test(refusals_have_their_codes),
+		cmocka_unit_test(no_server_is_no_crash),
 		cmocka_unit_test(a_flow_cannot_ask_its_own_server),
 		cmocka_unit_test(a_flow_cannot_close_its_own_server),
 	};

@@ -244,7 +244,7 @@ static void a_box_goes_when_nothing_can_come_of_it(void **state)
 	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":1,\"text\":\"a\"}"), 200);
 	kit_pass(&k, 23 * FISH_HOUR);
 	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":2,\"text\":\"b\"}"), 200);
-	assert_int_equal(kit_figures(&k).flows, 1);
+	assert_int_equal(kit_figures(&k).boxes, 1);
 	kit_pass(&k, 2 * FISH_HOUR);
 	kit_crash(&k, KIT_KEPT);
 	struct id id = kit_start(&k, "waits", "{\"key\":\"k\"}");
@@ -254,11 +254,11 @@ static void a_box_goes_when_nothing_can_come_of_it(void **state)
 	assert_string_equal(kit_end(&k, id), "done \"bc\"");
 	for (int days = 0; days < 8; days++)
 		kit_pass(&k, FISH_DAY);
-	assert_int_equal(kit_figures(&k).flows, 0);
+	assert_int_equal(kit_figures(&k).boxes, 0);
 	assert_int_equal(post(&k, "shop", "{\"for\":\"k\",\"id\":4,\"text\":\"d\"}"), 200);
-	assert_int_equal(kit_figures(&k).flows, 1);
+	assert_int_equal(kit_figures(&k).boxes, 1);
 	kit_pass(&k, 25 * FISH_HOUR);
-	assert_int_equal(kit_figures(&k).flows, 0);
+	assert_int_equal(kit_figures(&k).boxes, 0);
 	kit_close(&k);
 }
 
@@ -416,14 +416,14 @@ static void keys_are_headers_or_members(void **state)
 	come(&k, &n, "header", "x-for: me\n", "anything");
 	kit_turn(&k);
 	assert_int_equal(n.status, 200);
-	assert_int_equal(kit_figures(&k).flows, 1);
+	assert_int_equal(kit_figures(&k).boxes, 1);
 	assert_int_equal(post(&k, "header", "{}"), 200);
 	assert_int_equal(post(&k, "shop", "{\"for\":17}"), 200);
-	assert_int_equal(kit_figures(&k).flows, 2);
+	assert_int_equal(kit_figures(&k).boxes, 2);
 	assert_int_equal(post(&k, "shop", "{\"for\":1.5}"), 200);
 	assert_int_equal(post(&k, "shop", "{\"for\":\"\"}"), 200);
 	assert_int_equal(post(&k, "shop", "no json"), 200);
-	assert_int_equal(kit_figures(&k).flows, 2);
+	assert_int_equal(kit_figures(&k).boxes, 2);
 	assert_int_equal(count(k.events.ptr, "door.nobody door=shop"), 3);
 	assert_int_equal(post(&k, "no-such", "{}"), 404);
 	kit_close(&k);

@@ -422,17 +422,22 @@ static inline void kit_rolled(struct roll *r, int rc, struct slice json, size_t 
 	buf_put_slice(&x->kit->words, json);
 }
 
-/* The live flows above that id; their JSON is in k->words. */
-static inline size_t kit_list(struct kit *k, struct id after, size_t limit, struct id *ret_last)
+static inline size_t kit_roll(struct kit *k, struct roll roll, struct id *ret_last)
 {
-	struct rolled x = { .kit = k, .n = SIZE_MAX,
-	                    .roll = { .after = after, .limit = limit, .done = kit_rolled } };
+	struct rolled x = { .kit = k, .n = SIZE_MAX, .roll = roll };
 
+	x.roll.done = kit_rolled;
 	engine_list(k->engine, &x.roll);
 	kit_turn(k);
 	assert_int_not_equal(x.n, SIZE_MAX);
 	*ret_last = x.last;
 	return x.n;
+}
+
+/* The live flows above that id; their JSON is in k->words. */
+static inline size_t kit_list(struct kit *k, struct id after, size_t limit, struct id *ret_last)
+{
+	return kit_roll(k, (struct roll){ .after = after, .limit = limit }, ret_last);
 }
 
 static inline int kit_cancel(struct kit *k, struct id id)

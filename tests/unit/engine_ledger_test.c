@@ -6,8 +6,9 @@ static const fish_sender github = { .name = "github", .scheme = "github", .secre
 static const fish_sender stripe = { .name = "stripe", .scheme = "stripe", .secrets = secrets };
 static const fish_sender own = {
 	.name = "own", .secrets = secrets, .scheme = "hmac-sha256 header=X-Check encoding=hex sign={body}" };
+static const fish_sender gitlab = { .name = "gitlab", .scheme = "gitlab", .secrets = secrets };
 static const fish_sender meta = { .name = "meta", .handshake = "meta", .token = "let me in" };
-static const fish_sender *const senders[] = { &github, &stripe, &own, &meta, NULL };
+static const fish_sender *const senders[] = { &github, &stripe, &own, &gitlab, &meta, NULL };
 
 /* Takes two messages from the sender that its input names, then ends. */
 static void two(fish_flow *f, const fish_msg *in)
@@ -252,6 +253,66 @@ static void no_signature_is_ever_shown(void **state)
 	kit_close(&k);
 }
 
+/* All that the store has of the flow. */
+struct reading {
+	struct store_load load;
+	struct buf        bytes;
+};
+
+static void read_rows(struct store_load *l, int rc)
+{
+	struct reading *r = container_of(l, struct reading, load);
+
+	assert_int_equal(rc, 0);
+	for (size_t i = 0; i < l->nrows; i++)
+		buf_put_slice(&r->bytes, l->rows[i].bytes);
+}
+
+static bool has(struct buf *bytes, const char *text)
+{
+	return memmem(bytes->ptr, bytes->len, text, strlen(text)) != NULL;
+}
+
+static void assert_kept_without(struct kit *k, struct id id, const char *kept, const char *lacks)
+{
+	struct reading r = { .load = { .flow = id, .done = read_rows } };
+
+	buf_init(&r.bytes, SIZE_MAX);
+	store_load(k->store, &r.load);
+	kit_turn(k);
+	assert_true(has(&r.bytes, kept));
+	assert_false(has(&r.bytes, lacks));
+	buf_fini(&r.bytes);
+}
+
+/* The header is the secret itself: not even the journal has it. */
+static void a_token_is_kept_nowhere(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "two", "{\"from\": \"gitlab\", \"closes\": true}");
+
+	assert_int_equal(ask(&k, "POST", "x-gitlab-token: guessed 4711\n", "{\"n\": 1}"), 401);
+	assert_int_equal(ask(&k, "POST", "x-first: 1\nx-gitlab-token: It's a Secret to Everybody\n"
+	                                 "x-gitlab-event-uuid: e-1\n", "{\"n\": 2}"), 200);
+	assert_int_equal(ask(&k, "POST", "x-gitlab-token: It's a Secret to Everybody\nx-gitlab-event-uuid: e-1\n",
+	                     "{\"n\": 2}"), 200);
+	assert_shows(&k, id, "\"duplicates\": 1");
+	assert_put(&k, id, 1, 0, "");
+	assert_shows(&k, id, "\"last\": {\"body\": {\"n\": 1}");
+	assert_int_equal(ask(&k, "POST", "x-gitlab-token: It's a Secret to Everybody\n", "{\"n\": 3}"), 410);
+	const char *const secret[] = { secrets[0], "4711", "x-gitlab-token" };
+
+	for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
+		assert_true(i == 2 || !strstr(kit_show(&k, id), secret[i]));
+		assert_null(strstr(k.log.ptr, secret[i]));
+		assert_null(strstr(k.events.ptr, secret[i]));
+		assert_kept_without(&k, id, "x-first: 1\nx-gitlab-event-uuid: e-1\n", secret[i]);
+	}
+	kit_close(&k);
+}
+
 static void nobody_hears_of_it_before_it_is_durable(void **state)
 {
 	struct kit k;
@@ -365,6 +426,7 @@ static void what_is_stored_is_told_with_what_is_not(void **state)
 	STORY(no_signature_is_ever_shown, park), \
 	STORY(what_is_late_can_go_to_another_hook, park), \
 	STORY(what_is_stored_is_told_with_what_is_not, park), \
+	STORY(a_token_is_kept_nowhere, park), \
 	STORY(nobody_hears_of_it_before_it_is_durable, park)
 
 int main(void)

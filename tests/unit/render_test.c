@@ -320,7 +320,7 @@ static void test_list(void **state)
 		0, &where);
 	json_t *figures = json_loads(
 		"{\"flows\":1,\"waiting\":1,\"stopped\":2,\"hooks_open\":1,\"calls\":3,"
-		"\"untaken\":0,\"parked\":7,\"memory\":1610612736,\"bodies\":1,\"refused\":4}",
+		"\"untaken\":0,\"boxes\":2,\"boxes_untaken\":1,\"parked\":7,\"memory\":1610612736,\"bodies\":1,\"refused\":4}",
 		0, &where);
 	struct buf out;
 	buf_init(&out, 1 << 16);
@@ -335,6 +335,7 @@ static void test_list(void **state)
 		"   1      1        0\n"
 		"y                           order             done       12 s ago        -\n"
 		"1 flow live, 1 waiting, 2 stopped; 1 URL out, 3 calls under way, 0 messages not yet taken\n"
+		"2 boxes of named doors, with 1 message that nobody waits for yet\n"
 		"7 parked, the others take 1.5 GiB of memory; 1 byte of bodies in flight; 4 requests refused for "
 		"want of memory\n");
 	buf_fini(&out);

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 static const char body[] =
-	"{\"id\":\"evt_1\",\"event_id\":\"evt_1\",\"webhookTimestamp\":1750000000000}";
+	"{\"id\":\"evt_1\",\"event_id\":\"evt_1\",\"update_id\":\"evt_1\",\"webhookTimestamp\":1750000000000}";
 
 /* A secret to sign with, and what verifies it. */
 static const char *signer_of(const struct scheme_about *a)
@@ -19,6 +19,12 @@ static const char *signer_of(const struct scheme_about *a)
 static const char *verifier_of(const struct scheme_about *a)
 {
 	return strcmp(a->key, "hex") == 0 ? KIT_ED_PUBLIC : signer_of(a);
+}
+
+/* Mailgun leaves its event unsigned, who sends a token along leaves all. */
+static bool signs_body(const struct scheme_about *a)
+{
+	return strcmp(a->name, "mailgun") != 0 && strcmp(a->sign, "nothing") != 0;
 }
 
 static bool can_be_signed(const struct scheme_about *a)
@@ -108,7 +114,6 @@ static void each_bent_header_is_refused(void **state)
 	}
 }
 
-/* Mailgun's event is the one thing that a sender leaves unsigned. */
 static void each_changed_body_is_refused(void **state)
 {
 	(void)state;
@@ -118,7 +123,7 @@ static void each_changed_body_is_refused(void **state)
 		char bent[sizeof(body)];
 		struct kit k;
 
-		if (!can_be_signed(&a) || strcmp(a.name, "mailgun") == 0)
+		if (!can_be_signed(&a) || !signs_body(&a))
 			continue;
 		init_signed(&k, &a);
 		for (size_t j = 0; j < sizeof(body) - 1; j++) {
@@ -488,6 +493,53 @@ static void json_as_deep_as_a_forger_likes_is_not_read(void **state)
 	free(deep);
 }
 
+/* The secret itself is sent along: it matches whole or not at all, and can be what a header can carry. */
+static void a_token_is_compared_whole(void **state)
+{
+	(void)state;
+	static const char *const others[] = { "t0ken-1", "t0ken-12", "t0ken-1234", "T0KEN-123", "x", "t0ken-124" };
+	static const char *const unfit[] = { "", " t0ken", "t0ken ", "t0\tken", "t0ken\n", "t0\x7fken" };
+	struct err err = { .text = "" };
+	struct kit k;
+
+	kit_init(&k, "gitlab", "t0ken-123", body);
+	kit_header(&k, "x-gitlab-token", "t0ken-123");
+	kit_header(&k, "X-Gitlab-Event-UUID", "e-1");
+	assert_verdict(&k, SCHEME_VALID);
+	assert_string_equal(k.result.id, "e-1");
+	assert_int_equal(k.result.id_from, SCHEME_ID_UNSIGNED);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		k.headers[0].value = slice_of(others[i]);
+		assert_verdict(&k, SCHEME_NO_MATCH);
+		assert_null(strstr(k.result.why, others[i][1] != '\0' ? others[i] : "t0ken"));
+	}
+	for (size_t i = 0; i < sizeof(unfit) / sizeof(unfit[0]); i++)
+		assert_int_equal(scheme_check_secret(k.scheme, slice_of(unfit[i]), &err), FISH_EINVAL);
+	assert_true(slice_eq(scheme_secret_header(k.scheme), SLICE_LIT("X-Gitlab-Token")));
+	kit_fini(&k);
+}
+
+/* While a token is rolled over both are good, and the sender has room for one. */
+static void each_of_several_tokens_is_good(void **state)
+{
+	(void)state;
+	static const char *const tokens[] = { "new", "old", "older" };
+	struct kit k;
+
+	kit_init(&k, "telegram", tokens[0], body);
+	kit_sign(&k, "");
+	assert_int_equal(k.r.nheaders, 1);
+	for (size_t i = 0; i < 3; i++)
+		k.secrets[i] = slice_of(tokens[i]);
+	k.r.nsecrets = 3;
+	for (size_t i = 0; i < 3; i++) {
+		k.headers[0].value = slice_of(tokens[i]);
+		assert_verdict(&k, SCHEME_VALID);
+		assert_int_equal(k.result.secret, i);
+	}
+	kit_fini(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -508,6 +560,8 @@ int main(void)
 		cmocka_unit_test(twilio_signs_a_sorted_set_of_parameters),
 		cmocka_unit_test(a_list_has_one_timestamp),
 		cmocka_unit_test(twilio_covers_every_body),
+		cmocka_unit_test(a_token_is_compared_whole),
+		cmocka_unit_test(each_of_several_tokens_is_good),
 		cmocka_unit_test(json_as_deep_as_a_forger_likes_is_not_read),
 	};
 

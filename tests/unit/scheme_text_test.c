@@ -53,6 +53,21 @@ static void an_ed25519_key_can_be_described_too(void **state)
 	kit_fini(&k);
 }
 
+static void a_token_can_be_described_too(void **state)
+{
+	(void)state;
+	struct kit k;
+
+	kit_init(&k, "token header=X-My-Token id=/n", "t0ken", "{\"n\": 4711}");
+	kit_sign(&k, "");
+	assert_verdict(&k, SCHEME_VALID);
+	assert_string_equal(k.result.id, "4711");
+	assert_true(slice_eq(scheme_secret_header(k.scheme), SLICE_LIT("X-My-Token")));
+	k.secrets[0] = SLICE_LIT("other");
+	assert_verdict(&k, SCHEME_NO_MATCH);
+	kit_fini(&k);
+}
+
 static void what_does_not_hold_together_is_refused_in_words(void **state)
 {
 	(void)state;
@@ -91,6 +106,9 @@ static void what_does_not_hold_together_is_refused_in_words(void **state)
 		{ "sns tolerance=5", "sns has no option tolerance" },
 		{ "github require=@method", "github has no option require" },
 		{ "rfc9421 alg=none", "RFC 9421" },
+		{ "token", "needs header=: where the token is" },
+		{ "token header=/value/0/clientState", "not in the body" },
+		{ "gitlab prefix=Bearer%20", "gitlab has no option prefix" },
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct scheme *s = NULL;
@@ -171,6 +189,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(described_schemes_sign_and_verify),
 		cmocka_unit_test(a_described_hmac_is_the_one_of_the_rfc),
+		cmocka_unit_test(a_token_can_be_described_too),
 		cmocka_unit_test(an_ed25519_key_can_be_described_too),
 		cmocka_unit_test(what_does_not_hold_together_is_refused_in_words),
 		cmocka_unit_test(too_long_a_text_is_refused),
