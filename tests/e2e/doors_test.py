@@ -208,7 +208,7 @@ class Doors(unittest.TestCase):
         self.assertEqual(self.server.figures()["ended"], 1)
         waiting = next(one["id"] for one in boxes if one["flow"] == "/in/stripe" and not one["untaken"])
         told = self.server.command("show", waiting)
-        self.assertRegex(told, r"(?s)\n  box      of a named door: .*\nHooks\n  in  open, 1 received\n  claims  open, 1 received\n")
+        self.assertRegex(told, r"(?s)\n  box      of a named door: .*\nHooks\n  in  hook 0, open, 1 received\n  claims  hook 1, open, 1 received\n")
         self.assertNotIn("without an answer", told)
         self.assertIn("events  open, 1 received, waits at /in/stripe for pi_8\n", self.shown_of("8"))
 

@@ -257,8 +257,9 @@ class Senders(unittest.TestCase):
             if sender == "mailgun":
                 self.post(url, b'{"signature": {"timestamp": "1700000000", "token": "m4ilgun", "signature": "m4ilgun"}}', {})
             for request in self.server.flow(flow)["ledger"][0]["requests"]:
-                with contextlib.suppress(Failed):           # some were repeated by a good one
-                    self.server.command("redeliver", flow, str(request["number"]))
+                if request["fate"] not in ("stored", "taken"):
+                    with contextlib.suppress(Failed):       # some were repeated by a good one
+                        self.server.command("redeliver", flow, str(request["number"]))
         base = url.partition("/h/")[0]
         for door, sign in (("github", github), ("stripe", stripe)):
             private |= self.forge(f"{base}/in/{door}", door, sign)

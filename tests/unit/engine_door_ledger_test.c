@@ -195,7 +195,7 @@ static void what_is_stored_says_where(void **state)
 	assert_shows(&k, "open", "\"stored\": 1, \"duplicates\": 1, ");
 	struct id box;
 
-	(void)kit_list(&k, (struct id){ { 0 } }, 10, &box);
+	(void)kit_roll(&k, (struct roll){ .limit = 10, .boxes = true }, &box);
 	id_text(&box, text);
 	snprintf(words, sizeof words, "\"fate\": \"stored\", \"status\": 200, \"method\": \"POST\", \"flow\": \"%s\"", text);
 	assert_shows(&k, "open", words);
