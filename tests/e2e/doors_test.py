@@ -210,7 +210,7 @@ class Doors(unittest.TestCase):
         told = self.server.command("show", waiting)
         self.assertRegex(told, r"(?s)\n  box      of a named door: .*\nHooks\n  in  hook 0, open, 1 received\n  claims  hook 1, open, 1 received\n")
         self.assertNotIn("without an answer", told)
-        self.assertIn("events  open, 1 received, waits at /in/stripe for pi_8\n", self.shown_of("8"))
+        self.assertIn("events  hook 0, open, 1 received, waits at /in/stripe for pi_8\n", self.shown_of("8"))
 
     def shown_of(self, name):
         self.assertEqual(self.event("evt_9", f"pi_{name}", "payment_intent.payment_failed"), 200)
