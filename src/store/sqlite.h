@@ -24,7 +24,7 @@ enum {
 	SEGMENT_ROW_BYTES       = 32,           /* of a row beside its bytes, about */
 	BIG_BYTES_MIN           = 64 << 10,     /* longer rows lie in the table big, once */
 	GROUP_ROW_BYTES_MAX     = 4 << 10,      /* rows of a commit that are no longer lie in groups, … */
-	GROUP_BYTES_MAX         = 32 << 10,     /* … each of about so many bytes at most */
+	GROUP_BYTES_MAX         = 4 << 10,      /* … each ends with the row that brings it there */
 	PARKED_BYTES_MAX        = 2 << 10,      /* of the rows that lie in a parked flow's own row */
 	CHUNK_BYTES_MAX         = 256 << 10,    /* of those that go to one row of chunk, about */
 	AGE_FLOWS_MAX           = 256,          /* survivors that move after one commit, … */
@@ -39,7 +39,7 @@ enum {
 	IDS_MERGE_MAX           = 250,          /* that many after each commit */
 	IDS_SWEEP_MIN           = 1000,         /* so many ids have no row any more before they go, … */
 	IDS_SWEEP_READ          = 5000,         /* … looked for among so many after each commit */
-	THIN_ROWS_MAX           = 200,          /* rows of a retired segment looked at after one commit */
+	THIN_ROWS_MAX           = 64,           /* rows and groups of a retired segment looked at after one commit */
 	WAL_FRAMES_MAX          = 1000,         /* then its pages are copied home */
 	LIST_BYTES_MAX          = 4 << 20,      /* then a page of the list ends early */
 };
@@ -107,6 +107,7 @@ struct placed_bytes {
 struct segment {
 	uint32_t      number;          /* N, from 1 */
 	uint64_t      bytes;
+	int64_t       n_last;          /* the greatest n in it */
 	uint64_t      rows, ended_rows;/* of these, of flows that have ended */
 	struct list   flows;           /* struct flow_rows whose oldest place is here */
 	sqlite3_stmt *insert, *select; /* prepared at first use */
@@ -117,7 +118,8 @@ struct retired {
 	uint32_t number;
 	int64_t  retired_ms;
 	uint64_t bytes;
-	int64_t  thin_next;        /* rows below it have been thinned; 0: it is not thinned */
+	int64_t  thin_next;        /* rows with an n below it have been thinned; 0: it is not thinned */
+	int64_t  n_last;           /* the greatest n in it, while it is thinned */
 	uint64_t rows, ended_rows; /* while it is thinned */
 };
 

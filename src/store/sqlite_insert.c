@@ -94,6 +94,7 @@ static int put(struct sqlite_store *s, struct segment *seg, int64_t *ret_rowid)
 
 	*ret_rowid = sqlite3_last_insert_rowid(s->db);
 	CHECK(rc != SQLITE_OK || place_fits(*ret_rowid));
+	seg->n_last = *ret_rowid;
 	return rc;
 }
 

@@ -111,6 +111,7 @@ static int scan_row(
 
 	if (sqlite3_column_int64(stmt, 4) > s->time_ms)
 		s->time_ms = sqlite3_column_int64(stmt, 4);
+	seg->n_last = rowid;
 	if (place_fits(rowid) && last != ROW_MORE && last != ROW_LAST)
 		return scan_own(s, seg, stmt, err);
 	if (!place_fits(rowid) || !stmt_id(stmt, 1, &row.flow) || id_is_zero(&row.flow))

@@ -144,6 +144,7 @@ int segment_retire(struct sqlite_store *s)
 		.retired_ms = s->time_ms,
 		.bytes = seg->bytes,
 		.thin_next = is_to_thin(seg) ? 1 : 0,
+		.n_last = seg->n_last,
 		.rows = seg->rows,
 		.ended_rows = seg->ended_rows,
 	};
@@ -210,7 +211,7 @@ static int thin_write(struct sqlite_store *s, const struct retired *r, uint64_t 
  * rest: it is a matter of room only. */
 int retired_thin(struct sqlite_store *s, struct retired *r)
 {
-	bool done = r->thin_next + THIN_ROWS_MAX > (int64_t)r->rows;
+	bool done = r->thin_next + THIN_ROWS_MAX > r->n_last;
 	uint64_t bytes = done ? r->bytes / r->rows * r->ended_rows : r->bytes;
 
 	if (thin_write(s, r, bytes) != SQLITE_OK || sqlite_end(s) != SQLITE_OK)

@@ -223,6 +223,31 @@ static void history_is_kept_up_to_a_size(void **state)
 	assert_int_equal(retained_bytes(s), before);
 }
 
+/* A thousand short rows are a few rows of the table, and as few pieces of work. */
+static void a_segment_of_groups_is_soon_thinned(void **state)
+{
+	enum { N = 1000 };
+	struct fixture *fx = *state;
+	static struct store_row rows[N];
+	static struct store_park parks[N - 1];
+	struct store_ended e = ended_of(N - 1, 5);
+
+	open_small(fx);
+	for (unsigned i = 0; i < N; i++)
+		rows[i] = row_of(i, 0, "short");
+	rows[N - 1].last = true;
+	assert_int_equal(commit_both(fx, rows, N, &e, 1, 5), 0);
+	for (unsigned i = 0; i < N - 1; i++)
+		parks[i] = (struct store_park){ .flow = flow_id(i) };
+	assert_int_equal(
+		commit_all(fx, (struct store_commit){ .parks = parks, .nparks = N - 1 }), 0);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(commit_row(fx, row_of(N, i, "x"), 5), 0);
+	assert_int_equal(sqlite_store_counts(fx->s).retired, 1);
+	assert_int_equal(pragma(fx, "SELECT count(*) FROM journal_1"), 1);
+	assert_true(pragma(fx, "SELECT bytes FROM retired") < 100);
+}
+
 static void a_little_history_does_not_hold_a_segment(void **state)
 {
 	struct fixture *fx = *state;
@@ -439,6 +464,7 @@ int main(void)
 		T(dead_rows_go_together),
 		T(history_is_kept_for_a_while),
 		T(history_is_kept_up_to_a_size),
+		T(a_segment_of_groups_is_soon_thinned),
 		T(a_little_history_does_not_hold_a_segment),
 		T(from_seq_lets_long_bytes_go),
 		T(an_ended_flow_may_have_let_long_bytes_go),

@@ -146,7 +146,9 @@ static void many_rows_are_several_groups(void **state)
 		rows[i] = bytes_row(i, 0, long_bytes(i % 100));
 	assert_int_equal(commit_both(fx, rows, N, NULL, 0, 1), 0);
 	assert_true(pragma(fx, "SELECT max(length(bytes)) FROM journal_1") <= GROUP_BYTES_MAX);
-	assert_true(pragma(fx, "SELECT count(*) FROM journal_1") <= 16);
+	/* Who reads one of its rows reads no page but one. */
+	assert_true(pragma(fx, "SELECT max(length(bytes)) FROM journal_1") < SQLITE_STORE_PAGE_BYTES / 2);
+	assert_true(pragma(fx, "SELECT count(*) FROM journal_1") <= 128);
 	expect_all(fx, rows, N);
 }
 
