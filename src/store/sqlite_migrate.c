@@ -4,8 +4,8 @@
  * and a mark (last = 2) said of a flow that the row with its end went with its segment.
  * Invariant: all of it is one transaction, which begins in the schema and ends when the
  * journal has been scanned; a kill before that leaves format 1. Surprise: rows are not
- * moved; those of living flows age in the course of the next commits, as any do. Format 2 had no groups,
- * and this one takes what it had as it is. */
+ * moved; those of living flows age in the course of the next commits, as any do. Format 2 had no groups
+ * and nothing that is apart, and its rows are taken as they are. */
 #include "store/sqlite.h"
 
 #include <stdlib.h>
@@ -22,8 +22,6 @@ static const char tables_sql[] =
 	"ALTER TABLE store ADD COLUMN purged INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE store ADD COLUMN indexed INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE store ADD COLUMN swept INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE store ADD COLUMN apart INTEGER NOT NULL DEFAULT 0;"
-	"ALTER TABLE store ADD COLUMN apart_untaken INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ended ADD COLUMN parked_n INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ended ADD COLUMN flags INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ended ADD COLUMN weight INTEGER NOT NULL DEFAULT 0;"
@@ -80,7 +78,10 @@ static int from_1(struct sqlite_store *s)
 
 int sqlite_migrate(struct sqlite_store *s, struct err *err)
 {
-	if (sqlite_exec(s, "BEGIN EXCLUSIVE") != SQLITE_OK || (s->migrating == 1 && from_1(s) < 0))
+	if (sqlite_exec(s, "BEGIN EXCLUSIVE") != SQLITE_OK || (s->migrating == 1 && from_1(s) < 0) ||
+		sqlite_exec(s,
+			"ALTER TABLE store ADD COLUMN apart INTEGER NOT NULL DEFAULT 0;"
+			"ALTER TABLE store ADD COLUMN apart_untaken INTEGER NOT NULL DEFAULT 0") != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot bring it to the present format");
 	return 0;
 }

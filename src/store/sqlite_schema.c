@@ -224,21 +224,6 @@ static int tables_make(struct sqlite_store *s, struct err *err)
 	return 0;
 }
 
-/* Two sums came to format 2 after its first files: in such a file nothing is apart. */
-static int sums_complete(struct sqlite_store *s, struct err *err)
-{
-	int64_t there = 0;
-	int rc = sqlite_number(s,
-		"SELECT count(*) FROM pragma_table_info('store') WHERE name = 'apart'", &there);
-
-	if (rc == SQLITE_OK && there == 0)
-		rc = sqlite_exec(s, "BEGIN EXCLUSIVE;"
-				    "ALTER TABLE store ADD COLUMN apart INTEGER NOT NULL DEFAULT 0;"
-				    "ALTER TABLE store ADD COLUMN apart_untaken INTEGER NOT NULL DEFAULT 0;"
-				    "COMMIT");
-	return rc == SQLITE_OK ? 0 : sqlite_failed(s, err, "cannot complete its tables");
-}
-
 int sqlite_schema(struct sqlite_store *s, struct err *err)
 {
 	bool fresh = false;
@@ -272,8 +257,6 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 	if (fresh && (rc = tables_make(s, err)) < 0)
 		return rc;
 	if (s->migrating != 0 && (rc = sqlite_migrate(s, err)) < 0)
-		return rc;
-	if (!s->migrating && (rc = sums_complete(s, err)) < 0)
 		return rc;
 	return sqlite_keys_read(s, err);
 }

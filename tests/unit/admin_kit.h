@@ -19,7 +19,8 @@ struct engine {
 	struct watch *forgetting; /* unwatched, and not let go of yet */
 	void (*forgotten)(struct watch *w);
 	bool holds_forgetting;
-	size_t live; /* flows that engine_list tells of */
+	size_t live; /* flows that engine_list tells of; … */
+	bool boxes; /* … was it to tell of boxes? */
 	int64_t hook; /* redeliver: to this one instead; -1: not */
 	char name[64], input[64], key[64];
 };
@@ -94,6 +95,7 @@ void engine_list(struct engine *e, struct roll *r)
 	struct buf out;
 	size_t n = 0;
 
+	e->boxes = r->boxes;
 	buf_init(&out, SIZE_MAX);
 	for (size_t i = r->after.b[15]; i < e->live && n < r->limit; i++, n++) {
 		buf_printf(&out, "%s{\"live\": %zu}", n > 0 ? ", " : "", i);
@@ -111,17 +113,17 @@ void engine_figures(const struct engine *e, struct engine_figures *ret)
 
 bool engine_away(const struct engine *e) { return e->away; }
 
-/* Three ended flows: places 3, 2 and 1. */
+/* Three ended flows: places 3, 2 and 1; and for who asks from above it one that was a box, at place 4. */
 void store_list(struct store *s, struct store_list *l)
 {
-	struct store_ended ended[3] = { 0 };
+	struct store_ended ended[4] = { 0 };
 	uint64_t place = l->before == 0 ? 3 : l->before - 1;
 	(void)s;
 	l->ended = ended;
 	for (; place > 0 && l->nended < l->limit; place--) {
 		ended[l->nended++] = (struct store_ended){
 			.flow = { { (uint8_t)place } },
-			.name = SLICE_LIT("f"),
+			.name = place == 4 ? SLICE_LIT("/in/d") : SLICE_LIT("f"),
 			.status = place == 2 ? END_FAILED : END_DONE,
 			.result = place == 2 ? SLICE_LIT("say \"why\"")
 					     : SLICE_LIT("{\"n\": 1}"),

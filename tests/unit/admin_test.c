@@ -488,6 +488,15 @@ static void test_pages(void **state)
 	told(&d, 200, "\"status\": \"done\", \"result\": {\"n\": 1}}], \"next\": null");
 	ask(&d, "GET /flows?limit=1&all=1&before=3", "", 200,
 		"\"next\": \"/flows?limit=1&all=1&before=2\"");
+	assert_false(d.engine.boxes);
+	ask(&d, "GET /flows?limit=2&all=1&before=5", "", 200, "\"flows\": [{\"id\": \"03");
+	told(&d, 200, "}], \"next\": \"/flows?limit=2&all=1&before=3\"");
+	ask(&d, "GET /flows?limit=2&all=1&boxes=1&before=5", "", 200,
+		"\"next\": \"/flows?limit=2&boxes=1&all=1&before=3\"");
+	told(&d, 200, "\"flow\": \"/in/d\", \"state\": \"ended\"");
+	ask(&d, "GET /flows?limit=1&boxes=1", "", 200,
+		"\"next\": \"/flows?limit=1&boxes=1&after=00000000000000000000000001\"");
+	assert_true(d.engine.boxes);
 	ask(&d, "GET /flows?limit=0", "", 400, "limit");
 	ask(&d, "GET /flows?before=x", "", 400, "before");
 	ask(&d, "GET /flows?after=x", "", 400, "after");
