@@ -69,35 +69,8 @@ static void foreign_and_newer_files_are_refused(void **state)
 	sql_on_file(fx, "PRAGMA user_version = 7");
 	assert_refused(
 		fx->path, FISH_EFORMAT, "format 7, this program knows formats up to 3");
-	sql_on_file(fx, "PRAGMA user_version = 2");
+	sql_on_file(fx, "PRAGMA user_version = 3");
 	open_small(fx);
-}
-
-/* Format 2 had two sums less at first. */
-static void a_file_without_the_last_sums_gets_them(void **state)
-{
-	struct fixture *fx = *state;
-	struct store_park p = { .flow = flow_id(1), .wake_ms = INT64_MAX, .hooks = 2, .untaken = 3, .apart = true };
-
-	open_small(fx);
-	assert_int_equal(commit_row(fx, row_of(1, 0, "start"), 1), 0);
-	assert_int_equal(commit_row(fx, row_of(2, 0, "start"), 1), 0);
-	assert_int_equal(commit_all(fx, (struct store_commit){ .parks = &p, .nparks = 1 }), 0);
-	fx->s = store_close(fx->s);
-	sql_on_file(fx, "UPDATE parked SET flags = 0; ALTER TABLE store DROP COLUMN apart;"
-			"ALTER TABLE store DROP COLUMN apart_untaken");
-	open_small(fx);
-	for (int i = 0; i < 2; i++) {
-		struct recovered got;
-
-		recover_text(fx, &got);
-		assert_int_equal(got.r.ret_parked.untaken, 3 + i);
-		assert_int_equal(got.r.ret_parked.apart, i);
-		assert_int_equal(got.r.ret_parked.apart_untaken, i);
-		p = (struct store_park){ .flow = flow_id(2), .wake_ms = INT64_MAX, .untaken = 1, .apart = true };
-		assert_int_equal(commit_all(fx, (struct store_commit){ .parks = &p, .nparks = 1 }), 0);
-		reopen_small(fx);
-	}
 }
 
 static void damaged_files_are_refused(void **state)
@@ -484,7 +457,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(wrong_places_are_refused),
 		T(foreign_and_newer_files_are_refused),
-		T(a_file_without_the_last_sums_gets_them),
 		T(damaged_files_are_refused),
 		T(unwritable_places_are_refused),
 		T(second_opener_is_refused),
