@@ -259,6 +259,8 @@ static void a_little_history_does_not_hold_a_segment(void **state)
 	open_small(fx);
 	for (unsigned i = 0; i < 60; i++)
 		rows[i] = bytes_row(i, 0, many_bytes(300));
+	/* One lies by itself. */
+	rows[10].bytes = many_bytes(GROUP_ROW_BYTES_MAX + 1);
 	rows[30].last = true;
 	assert_int_equal(commit_both(fx, rows, 60, &e, 1, 5), 0);
 	for (unsigned i = 0; i < 59; i++)

@@ -221,28 +221,75 @@ static const struct damage {
 	{ "DROP INDEX parked_wake; DROP TABLE chunk", "tables are not as they should be", 0 },
 };
 
+static void expect_found(void (*make_store)(struct fixture *fx), const struct damage *d)
+{
+	struct fixture *fx = xalloc(sizeof *fx);
+	struct said said;
+
+	fixture_init(fx);
+	make_store(fx);
+	if (check(fx->path, false, &said) != 0)
+		fail_msg("before any damage: %s", said.words);
+	sql_on_file(fx, d->sql);
+	int rc = check(fx->path, false, &said);
+	if (rc != 1 || strstr(said.words, d->words) == NULL)
+		fail_msg("%s: %d: %s", d->sql, rc, said.words);
+	struct id flow = d->flow != 0 ? flow_id(d->flow) : said.flow;
+	if (!id_eq(&flow, &said.flow))
+		fail_msg("%s: another flow is blamed: %s", d->sql, said.words);
+	fixture_fini(fx);
+	free(fx);
+}
+
 static void each_planted_damage_is_found(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof damages / sizeof *damages; i++) {
-		const struct damage *d = &damages[i];
-		struct fixture *fx = xalloc(sizeof *fx);
-		struct said said;
+	for (size_t i = 0; i < sizeof damages / sizeof *damages; i++)
+		expect_found(make, &damages[i]);
+}
 
-		fixture_init(fx);
-		make(fx);
-		if (check(fx->path, false, &said) != 0)
-			fail_msg("before any damage: %s", said.words);
-		sql_on_file(fx, d->sql);
-		int rc = check(fx->path, false, &said);
-		if (rc != 1 || strstr(said.words, d->words) == NULL)
-			fail_msg("%s: %d: %s", d->sql, rc, said.words);
-		struct id flow = d->flow != 0 ? flow_id(d->flow) : said.flow;
-		if (!id_eq(&flow, &said.flow))
-			fail_msg("%s: another flow is blamed: %s", d->sql, said.words);
-		fixture_fini(fx);
-		free(fx);
-	}
+/* Flows 1 and 2 have begun in one commit, and in the next one 1 has ended while 2 went on. */
+static void make_groups(struct fixture *fx)
+{
+	struct store_ended ended = ended_of(1, 5);
+	struct buf end;
+	struct buf more;
+
+	open_with(fx, NULL);
+	add_two(fx, 1, 2);
+	buf_init(&end, SIZE_MAX);
+	buf_init(&more, SIZE_MAX);
+	entry_put(&end, &(struct entry){ .kind = ENTRY_END, .time_ms = 5, .status = END_DONE });
+	entry_put(&more, &(struct entry){ .kind = ENTRY_HOOK, .time_ms = 5, .number = 1, .name = SLICE_LIT("x") });
+	struct store_row rows[2] = { bytes_row(1, 1, buf_slice(&end)), bytes_row(2, 1, buf_slice(&more)) };
+	rows[0].last = true;
+	assert_int_equal(commit_both(fx, rows, 2, &ended, 1, 5), 0);
+	buf_fini(&end);
+	buf_fini(&more);
+	fx->s = store_close(fx->s);
+}
+
+#define RETIRE_1 \
+	"CREATE TABLE journal_2 (n INTEGER PRIMARY KEY, flow BLOB NOT NULL, seq INTEGER NOT NULL," \
+	" last INTEGER NOT NULL, now_ms INTEGER, from_seq INTEGER, big INTEGER, bytes BLOB NOT NULL);" \
+	"INSERT INTO retired VALUES (1, 5, 100);"
+
+/* Segment 1 has nothing but these two groups. */
+static const struct damage group_damages[] = {
+	{ "UPDATE journal_1 SET seq = 1, bytes = zeroblob(16) WHERE n = 1", "not as it was written", 0 },
+	{ "UPDATE journal_1 SET seq = 3 WHERE n = 1", "not as it was written", 0 },
+	{ "DELETE FROM ended; UPDATE store SET ended_bytes = 0, ended_last = 1",
+		"its row in ended is missing", 1 },
+	{ "UPDATE ended SET places = x'0101'", "a row of its journal is not as it was written", 1 },
+	{ RETIRE_1 "UPDATE journal_1 SET bytes = substr(bytes, 1, 20)",
+		"a row of its journal is not as it was written", 1 },
+};
+
+static void damage_to_groups_is_found(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof group_damages / sizeof *group_damages; i++)
+		expect_found(make_groups, &group_damages[i]);
 }
 
 /* Where the file's pages end, as its header tells; behind them there may be room for more. */
@@ -299,6 +346,7 @@ static void what_cannot_be_judged_is_said(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(random_histories_are_clean),
 	cmocka_unit_test(each_planted_damage_is_found),
+	cmocka_unit_test(damage_to_groups_is_found),
 	cmocka_unit_test_setup_teardown(a_torn_page_is_found, setup, teardown),
 	cmocka_unit_test_setup_teardown(what_cannot_be_judged_is_said, setup, teardown),
 };

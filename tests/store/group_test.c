@@ -2,6 +2,7 @@
  *
  * Surprise: which rows went together is seen in the file alone; whoever loads does not notice. */
 #include "sqlite_kit.h"
+#include "wire/pack.h"
 
 static const struct store_row three[] = {
 	{ .flow = { { 1 } }, .seq = 0, .bytes = { "one", 3 } },
@@ -56,6 +57,33 @@ static void a_cut_is_seen(void **state)
 		free(cut);
 	}
 	assert_int_equal(whole, 2);
+	buf_fini(&b);
+}
+
+/* A place is written as two numbers; what no place can be is refused. */
+static void a_place_that_none_can_be_is_damage(void **state)
+{
+	static const place places[] = { (place)1 << PLACE_SEGMENT_SHIFT | 1 << PLACE_NUMBER_BITS, UINT64_MAX };
+	struct buf b;
+	place got = 0;
+
+	(void)state;
+	buf_init(&b, SIZE_MAX);
+	for (size_t i = 0; i < 2; i++) {
+		buf_reset(&b);
+		place_put(&b, places[i]);
+		struct slice rest = buf_slice(&b);
+		assert_int_equal(place_next(&rest, &got), 1);
+		assert_true(got == places[i]);
+		assert_int_equal(rest.len, 0);
+	}
+	for (unsigned which = 0; which < 2; which++) {
+		buf_reset(&b);
+		varint_put(&b, which == 0 ? UINT64_C(1) << 24 : 1);
+		varint_put(&b, which == 0 ? 1 : UINT64_C(1) << PLACE_SEGMENT_SHIFT);
+		struct slice rest = buf_slice(&b);
+		assert_int_equal(place_next(&rest, &got), FISH_EFORMAT);
+	}
 	buf_fini(&b);
 }
 
@@ -181,6 +209,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_was_put_comes_again),
 		cmocka_unit_test(a_cut_is_seen),
+		cmocka_unit_test(a_place_that_none_can_be_is_damage),
 		T(rows_of_all_lengths_go_in_one_commit),
 		T(many_rows_are_several_groups),
 		T(a_roll_back_is_not_remembered),
