@@ -22,8 +22,9 @@ from crew import Broker, Crew, Failed, poll  # noqa: E402
 PATIENCE_S = 60
 HISTOGRAM_BUCKETS = 2048            # as in bench/histogram.h
 HISTOGRAM_STEP_BITS = 5
+# One process, as with worker_processes 1; a worker would outlive its master when that is killed.
 NGINX = """
-daemon off; worker_processes 1; pid %(folder)s/nginx.pid; error_log %(folder)s/nginx.log;
+daemon off; master_process off; pid %(folder)s/nginx.pid; error_log %(folder)s/nginx.log;
 events { worker_connections 1024; }
 http {
     access_log off; keepalive_requests 100000000; client_body_temp_path %(folder)s/body;

@@ -1,8 +1,10 @@
 """The bench still runs: every group of rows once, as small as can be. What it measures here is not
 looked at: a figure is never passed or failed."""
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -14,10 +16,29 @@ from lib import ROOT
 BUILD = Path(os.environ.get("FISH_BUILD", ROOT / "build" / "release"))
 
 
+def in_session(session):
+    """The command lines of its processes."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):      # it has ended since
+            if int((process / "stat").read_text().rpartition(")")[2].split()[3]) == session:
+                found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
 def bench(*words, env=()):
-    return subprocess.run([sys.executable, "-B", ROOT / "bench" / "bench.py", "--build", BUILD, *words],
-                          text=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=120,
-                          env={**os.environ, "ROWS": "", "RUNS": "", **dict(env)})
+    """In a session of its own, in which nobody is left."""
+    child = subprocess.Popen([sys.executable, "-B", ROOT / "bench" / "bench.py", "--build", BUILD, *words],
+                             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                             env={**os.environ, "ROWS": "", "RUNS": "", **dict(env)}, start_new_session=True)
+    try:
+        out, err = child.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        raise
+    if left := in_session(child.pid):
+        raise AssertionError(f"these were left behind: {left}")
+    return subprocess.CompletedProcess(child.args, child.returncode, out, err)
 
 
 class Bench(unittest.TestCase):
