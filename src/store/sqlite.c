@@ -95,6 +95,12 @@ static int file_make(const char *path, struct err *err)
 	return 0;
 }
 
+static void copy_home_at_close(struct sqlite_store *s, int yes)
+{
+	int rc = sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !yes, NULL);
+	CHECK(rc == SQLITE_OK);
+}
+
 /* Opens the connection; whether the file is a store is not known yet. */
 static int file_open(struct sqlite_store *s, struct err *err)
 {
@@ -118,6 +124,8 @@ static int file_open(struct sqlite_store *s, struct err *err)
 	 * later. */
 	if (sqlite3_db_readonly(s->db, "main") == 1)
 		return err_set(err, FISH_EIO, "store %s is not writable", s->path);
+	/* Who refuses the file leaves it, and a log beside it, as they were. */
+	copy_home_at_close(s, 0);
 	return 0;
 }
 
@@ -203,6 +211,7 @@ int sqlite_store_open(struct store **ret, const char *path, const struct sqlite_
 	/* Not before the schema is made: what is copied home is the store thread's
 	 * business. */
 	sqlite3_wal_hook(s->db, wal_frames, s);
+	copy_home_at_close(s, 1);
 	room_open(s);
 	if ((rc = sqlite_thread_start(s, err)) < 0)
 		goto close;

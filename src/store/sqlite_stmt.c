@@ -203,7 +203,13 @@ static int wal_errno(sqlite3 *db)
 void sqlite_die(struct sqlite_store *s, const char *doing)
 {
 	int system_errno = wal_errno(s->db);
+	int code = sqlite3_errcode(s->db);
 
+	/* SQLite has read all of it; what it read is not what was written. */
+	if (code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) {
+		fprintf(stderr, "store %s: %s: the file is damaged, its check tells where\n", s->path, doing);
+		abort();
+	}
 	fprintf(stderr,
 		"store %s: %s: %s (SQLite code %d%s%s); "
 		"what is durable is read back at the next start\n",

@@ -73,6 +73,42 @@ static void foreign_and_newer_files_are_refused(void **state)
 	open_small(fx);
 }
 
+/* With a log beside it, as a kill leaves it. */
+static void stamp_in_log(const struct fixture *fx, const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(fx->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void what_is_refused_keeps_its_log(void **state)
+{
+	struct fixture *fx = *state;
+	char log[128];
+	struct stat file[2];
+	struct stat wal[2];
+
+	snprintf(log, sizeof log, "%s-wal", fx->path);
+	open_small(fx);
+	fx->s = store_close(fx->s);
+	stamp_in_log(fx, "PRAGMA user_version = 7");
+	assert_int_equal(stat(log, &wal[0]), 0);
+	assert_int_equal(stat(fx->path, &file[0]), 0);
+	assert_refused(fx->path, FISH_EFORMAT, "format 7");
+	assert_int_equal(stat(log, &wal[1]), 0);
+	assert_int_equal(wal[1].st_size, wal[0].st_size);
+	assert_int_equal(stat(fx->path, &file[1]), 0);
+	assert_memory_equal(&file[1].st_mtim, &file[0].st_mtim, sizeof file[0].st_mtim);
+	/* Who is not refused takes it home. */
+	stamp_in_log(fx, "PRAGMA user_version = 3");
+	open_small(fx);
+	fx->s = store_close(fx->s);
+	assert_int_equal(stat(log, &wal[1]), -1);
+}
+
 static void damaged_files_are_refused(void **state)
 {
 	struct fixture *fx = *state;
@@ -320,6 +356,32 @@ static void doubtful_write_ends_the_process(void **state)
 	assert_string_equal(got.text, "0:a");
 }
 
+static void load_damaged(struct fixture *fx)
+{
+	struct sync_load got;
+
+	open_small(fx);
+	load_text(fx, flow_id(1), &got);
+}
+
+/* SQLite has no word for it: the words are ours. */
+static void damage_that_a_load_meets_ends_the_process(void **state)
+{
+	struct fixture *fx = *state;
+	const struct store_park park = { .flow = flow_id(1), .wake_ms = INT64_MAX };
+	char said[600];
+
+	open_small(fx);
+	assert_int_equal(commit_row(fx, bytes_row(1, 0, SLICE_LIT("a")), 1), 0);
+	assert_int_equal(commit_all(fx, (struct store_commit){ .parks = &park, .nparks = 1, .now_ms = 1 }), 0);
+	fx->s = store_close(fx->s);
+	sql_on_file(fx, "UPDATE parked SET bytes = x'81'");
+	run_child(load_damaged, fx, SIGABRT, said, sizeof said);
+	assert_non_null(strstr(said, fx->path));
+	assert_non_null(strstr(said, "its rows are damaged: the file is damaged, its check tells where"));
+	assert_null(strstr(said, "not an error"));
+}
+
 static void time_outlives_the_rows(void **state)
 {
 	struct fixture *fx = *state;
@@ -457,6 +519,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(wrong_places_are_refused),
 		T(foreign_and_newer_files_are_refused),
+		T(what_is_refused_keeps_its_log),
 		T(damaged_files_are_refused),
 		T(unwritable_places_are_refused),
 		T(second_opener_is_refused),
@@ -466,6 +529,7 @@ int main(void)
 		T(a_commit_that_fails_late_leaves_nothing),
 		T(half_written_log_is_rolled_back),
 		T(doubtful_write_ends_the_process),
+		T(damage_that_a_load_meets_ends_the_process),
 		T(time_outlives_the_rows),
 		T(rolled_back_expiry_is_tried_again),
 		T(kill_switch_hits_before_or_after),
