@@ -14,6 +14,8 @@ from crew import Broker, Crew, Failed, poll  # noqa: E402
 
 SECRET = "geheim: s3cr3t"
 WHSEC = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+# The program's peer, which none of these tests asks for anything.
+NOBODY = {"PARTNER_URL": "http://127.0.0.1:1", "PARTNER_TOKEN": "none", "PARTNER_SECRET": "none"}
 NODE = Path(os.environ.get("FISH_INTEROP", HERE)) / "node_modules"
 
 
@@ -23,7 +25,7 @@ class Case(unittest.TestCase):
     def setUp(self):
         self.crew = self.enterContext(Crew(keep_on_failure=False))
         self.server = Broker(self.crew, program("senders"), "senders",
-                             {"SECRET": SECRET, "OLD_SECRET": SECRET, "WHSEC": WHSEC}, flags=self.flags)
+                             {"SECRET": SECRET, "OLD_SECRET": SECRET, "WHSEC": WHSEC, **NOBODY}, flags=self.flags)
         self.server.start()
 
     def take(self, sender, messages=1):

@@ -22,7 +22,7 @@ MARK = b"\r\nx-fish-mark: "
 STATUS = re.compile(rb"HTTP/1\.1 [2-9]\d\d ")    # 100 Continue is no answer
 
 NGINX = """
-daemon off; worker_processes 1; pid %(folder)s/nginx.pid; error_log %(folder)s/nginx.log;
+daemon off; master_process off; pid %(folder)s/nginx.pid; error_log %(folder)s/nginx.log;
 events { worker_connections 512; }
 http {
     access_log off; client_body_temp_path %(folder)s/b; proxy_temp_path %(folder)s/p;
