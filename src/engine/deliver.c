@@ -84,7 +84,7 @@ void delivery_note(struct delivery *d, enum fate fate, int status, const char *w
 	d->fate = fate;
 	if (!d->put_back)
 		ledger_note(d->engine->ledger, &(struct ledger_request){
-			.flow = door ? &door->book : &d->flow, .hook = door ? 0 : d->hook, .number = d->number, 
+			.flow = door ? &door->book : &d->flow, .hook = door ? 0 : d->hook, .number = d->number,
 			.time_ms = d->engine->now_ms, .fate = fate, .status = status, .why = slice_of(why), .message_id = d->message_id, .method = d->method,
 			.meta = d->meta, .body = d->body });
 }

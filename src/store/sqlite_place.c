@@ -94,7 +94,7 @@ static int take_number(struct sqlite_store *s, uint64_t number, struct placed *r
 	return 1;
 }
 
-/* A young segment has its statement; of a retired one there is a thousandth as much to read. */
+/* A young segment keeps its statement; rows of a retired one are read for people alone. */
 static int read_row(struct sqlite_store *s, place at, struct placed *ret)
 {
 	struct segment old = { .number = place_segment(at) };
