@@ -288,6 +288,41 @@ static void damage_to_groups_is_found(void **state)
 		expect_found(make_groups, &group_damages[i]);
 }
 
+static void on_progress(void *owner, uint64_t done, uint64_t all)
+{
+	bool *half_way = owner;
+
+	assert_true(done <= all);
+	*half_way = *half_way || (done > 0 && done < all);
+}
+
+static void on_surprise(void *owner, const struct id *flow, const char *words)
+{
+	(void)owner;
+	(void)flow;
+	fail_msg("%s", words);
+}
+
+/* Flows that have no row but in the journal count as well. */
+static void progress_is_told_of_resident_flows(void **state)
+{
+	enum { N = 600 };
+	struct fixture *fx = *state;
+	static struct store_row rows[N];
+	bool half_way = false;
+	struct err err = { 0 };
+	const struct store_check asked = {
+		.found = on_surprise, .progress = on_progress, .owner = &half_way, .opaque = true };
+
+	open_with(fx, NULL);
+	for (unsigned i = 0; i < N; i++)
+		rows[i] = row_of(i, 0, "young");
+	assert_int_equal(commit_both(fx, rows, N, NULL, 0, 1), 0);
+	fx->s = store_close(fx->s);
+	assert_int_equal(store_check_file(fx->path, &asked, &err), 0);
+	assert_true(half_way);
+}
+
 /* Where the file's pages end, as its header tells; behind them there may be room for more. */
 static off_t pages_end(const char *path)
 {
@@ -343,6 +378,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(random_histories_are_clean),
 	cmocka_unit_test(each_planted_damage_is_found),
 	cmocka_unit_test(damage_to_groups_is_found),
+	cmocka_unit_test_setup_teardown(progress_is_told_of_resident_flows, setup, teardown),
 	cmocka_unit_test_setup_teardown(a_torn_page_is_found, setup, teardown),
 	cmocka_unit_test_setup_teardown(what_cannot_be_judged_is_said, setup, teardown),
 };
