@@ -70,7 +70,13 @@ enum row_flags { FLOW_CHUNKS = 1, FLOW_BIGS = 2, FLOW_HAS = FLOW_CHUNKS | FLOW_B
 /* Where a row is: the segment's number, the rowid there, and its number in that row if it is a group,
  * else 0: in one number that rises with arrival. */
 typedef uint64_t place;
-enum { PLACE_NUMBER_BITS = 16, PLACE_ROWID_BITS = 24, PLACE_SEGMENT_SHIFT = 40 };
+enum {
+	PLACE_NUMBER_BITS = 11, PLACE_ROWID_BITS = 22,
+	PLACE_SEGMENT_SHIFT = PLACE_NUMBER_BITS + PLACE_ROWID_BITS,
+	PLACE_FILE_BITS = 24,      /* of the rowid in ended.places */
+};
+/* Of the smallest segments there are, a quarter of a mebibyte, this is half a pebibyte. */
+#define SEGMENT_NUMBER_MAX  (UINT32_MAX >> 1)
 static inline uint32_t place_segment(place p) { return (uint32_t)(p >> PLACE_SEGMENT_SHIFT); }
 static inline int64_t place_rowid(place p)
 {
@@ -320,6 +326,7 @@ int  group_next(struct slice *rest, struct store_row *ret);
 int  group_function(struct sqlite_store *s);                /* fish_thinned(bytes), for SQL; SQLite's code */
 
 /* sqlite_place.c */
+/* segment: at most SEGMENT_NUMBER_MAX. */
 place place_of(uint32_t segment, int64_t rowid, uint64_t number);
 bool  place_fits(int64_t rowid);
 void  place_put(struct buf *out, place p);

@@ -4,7 +4,7 @@
  * as groups, but for long rows and one that is alone. */
 #include "store/sqlite.h"
 
-enum { GROUP_ROWS_MAX = UINT16_MAX };
+enum { GROUP_ROWS_MAX = (1 << PLACE_NUMBER_BITS) - 1 };
 
 void segment_insert_release(struct segment *seg)
 {

@@ -21,7 +21,7 @@ bool place_fits(int64_t rowid)
 void place_put(struct buf *out, place p)
 {
 	varint_put(out, place_segment(p));
-	varint_put(out, (uint64_t)place_rowid(p) | place_number(p) << PLACE_ROWID_BITS);
+	varint_put(out, (uint64_t)place_rowid(p) | place_number(p) << PLACE_FILE_BITS);
 }
 
 int place_next(struct slice *rest, place *ret)
@@ -29,11 +29,13 @@ int place_next(struct slice *rest, place *ret)
 	uint64_t segment = 0;
 	uint64_t low = 0;
 
-	if (varint_next(rest, &segment) != 1 || varint_next(rest, &low) != 1 ||
-		segment >> (64 - PLACE_SEGMENT_SHIFT) != 0 || low >> PLACE_SEGMENT_SHIFT != 0)
+	if (varint_next(rest, &segment) != 1 || varint_next(rest, &low) != 1)
 		return FISH_EFORMAT;
-	*ret = place_of((uint32_t)segment, (int64_t)(low & ((UINT64_C(1) << PLACE_ROWID_BITS) - 1)),
-		low >> PLACE_ROWID_BITS);
+	int64_t rowid = (int64_t)(low & ((UINT64_C(1) << PLACE_FILE_BITS) - 1));
+	uint64_t number = low >> PLACE_FILE_BITS;
+	if (segment > SEGMENT_NUMBER_MAX || !place_fits(rowid) || number >> PLACE_NUMBER_BITS != 0)
+		return FISH_EFORMAT;
+	*ret = place_of((uint32_t)segment, rowid, number);
 	return 1;
 }
 

@@ -85,7 +85,7 @@ static int scan_own(struct sqlite_store *s, struct segment *seg, sqlite3_stmt *s
 	int last = sqlite3_column_int(stmt, 3);
 	size_t bytes = SEGMENT_ROW_BYTES + (size_t)sqlite3_column_int64(stmt, 7);
 
-	if (last == ROW_GROUP && seq <= UINT16_MAX)
+	if (last == ROW_GROUP && seq >> PLACE_NUMBER_BITS == 0)
 		return scan_group(s, seg, sqlite3_column_int64(stmt, 0), stmt_slice(stmt, 8), seq, err);
 	if ((last != ROW_PARKED && last != ROW_AGED) ||
 		!scan_moved(s, stmt_slice(stmt, 8), (enum row_last)last, seq))
@@ -172,8 +172,11 @@ static int scan_young(struct sqlite_store *s, struct err *err)
 	if (rc != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot read its tables");
 	rc = 0;
-	while (rc == 0 && sqlite3_step(stmt) == SQLITE_ROW)
-		rc = scan_segment(s, (uint32_t)sqlite3_column_int64(stmt, 0), err);
+	while (rc == 0 && sqlite3_step(stmt) == SQLITE_ROW) {
+		int64_t number = sqlite3_column_int64(stmt, 0);
+		rc = number <= SEGMENT_NUMBER_MAX ? scan_segment(s, (uint32_t)number, err)
+						  : sqlite_damaged(s, err, "a segment has a number that none can have");
+	}
 	if (rc == 0 && sqlite3_reset(stmt) != SQLITE_OK)
 		rc = sqlite_failed(s, err, "cannot read its tables");
 	stmt_free(stmt);

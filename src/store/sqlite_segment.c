@@ -102,6 +102,7 @@ int segment_begin_next(struct sqlite_store *s)
 {
 	uint32_t number = segment_newest(s)->number + 1;
 
+	CHECK(number <= SEGMENT_NUMBER_MAX);
 	if (sqlite_begin(s) != SQLITE_OK || sums_put(s, s->time_ms) != SQLITE_OK ||
 		segment_create_table(s, number) != SQLITE_OK || sqlite_end(s) != SQLITE_OK)
 		/* No room: this segment grows on, and the next commit tries again. */

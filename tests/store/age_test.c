@@ -223,6 +223,32 @@ static void history_is_kept_up_to_a_size(void **state)
 	assert_int_equal(retained_bytes(s), before);
 }
 
+/* After terabytes, that is: rows of segments behind the 16,777,216th are found as any are. */
+static void segments_have_numbers_for_long(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_ended e = ended_of(1, 5);
+	struct store_row two[2] = { row_of(1, 1, "end"), row_of(2, 1, "more") };
+	struct sync_load got;
+
+	open_small(fx);
+	assert_int_equal(commit_row(fx, row_of(1, 0, "start"), 1), 0);
+	assert_int_equal(commit_row(fx, row_of(2, 0, "start"), 1), 0);
+	fx->s = store_close(fx->s);
+	sql_on_file(fx, "ALTER TABLE journal_1 RENAME TO journal_16777214");
+	open_small(fx);
+	fill(fx, 100, 12, 1);
+	assert_true(pragma(fx, "SELECT max(CAST(substr(name, 9) AS INTEGER)) FROM sqlite_master"
+			       " WHERE name GLOB 'journal_[1-9]*'") > 1 << 24);
+	two[0].last = true;
+	assert_int_equal(commit_both(fx, two, 2, &e, 1, 5), 0);
+	reopen_small(fx);
+	assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+	assert_string_equal(got.text, "0:start 1:end!");
+	assert_int_equal(load_text(fx, flow_id(2), &got), 0);
+	assert_string_equal(got.text, "0:start 1:more");
+}
+
 /* A thousand short rows are a few rows of the table, and as few pieces of work. */
 static void a_segment_of_groups_is_soon_thinned(void **state)
 {
@@ -466,6 +492,7 @@ int main(void)
 		T(dead_rows_go_together),
 		T(history_is_kept_for_a_while),
 		T(history_is_kept_up_to_a_size),
+		T(segments_have_numbers_for_long),
 		T(a_segment_of_groups_is_soon_thinned),
 		T(a_little_history_does_not_hold_a_segment),
 		T(from_seq_lets_long_bytes_go),

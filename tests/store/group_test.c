@@ -77,10 +77,12 @@ static void a_place_that_none_can_be_is_damage(void **state)
 		assert_true(got == places[i]);
 		assert_int_equal(rest.len, 0);
 	}
-	for (unsigned which = 0; which < 2; which++) {
+	static const uint64_t none[][2] = { { (uint64_t)SEGMENT_NUMBER_MAX + 1, 1 }, { 1, 0 },
+		{ 1, 1 << PLACE_ROWID_BITS }, { 1, UINT64_C(1) << (PLACE_FILE_BITS + PLACE_NUMBER_BITS) | 1 } };
+	for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
 		buf_reset(&b);
-		varint_put(&b, which == 0 ? UINT64_C(1) << 24 : 1);
-		varint_put(&b, which == 0 ? 1 : UINT64_C(1) << PLACE_SEGMENT_SHIFT);
+		varint_put(&b, none[i][0]);
+		varint_put(&b, none[i][1]);
 		struct slice rest = buf_slice(&b);
 		assert_int_equal(place_next(&rest, &got), FISH_EFORMAT);
 	}
