@@ -128,14 +128,13 @@ void co_yield(struct co *co)
 	san_arrive(&co->san);
 }
 
-/* A wait's frames and its flow's. */
-enum { NEAR_BYTES = 640, LINE_BYTES = 64 };
+/* A wait's frames and its flow's, and a little below them. */
+enum { NEAR_BYTES = 640, NEAR_BELOW_BYTES = 64 };
 
 void co_near(const struct co *co)
 {
-	for (size_t at = 0; at < NEAR_BYTES; at += LINE_BYTES)
-		__builtin_prefetch(co->left_at - LINE_BYTES + at);
-	__builtin_prefetch(co->stack.low);    /* where its canary is */
+	bytes_near(co->left_at - NEAR_BELOW_BYTES, NEAR_BYTES);
+	bytes_near(co->stack.low, 1);         /* where its canary is */
 }
 
 size_t co_stack_used(const struct co *co)

@@ -326,7 +326,7 @@ static void next_near(const struct engine *e)
 	if (run->co)
 		co_near(run->co);
 	if (after != &e->ready)
-		__builtin_prefetch(container_of(after, struct flow, ready)->run->co);
+		bytes_near(container_of(after, struct flow, ready)->run->co, 1);
 }
 
 /* Starved flows are tried once a turn: a stack may have come free. */

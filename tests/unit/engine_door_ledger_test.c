@@ -56,32 +56,12 @@ static void assert_shows(struct kit *k, const char *door, const char *words)
 	buf_fini(&out);
 }
 
-struct putting {
-	struct redeliver redeliver;
-	struct buf       room;
-	int              rc;
-	char             why[240];
-};
-
-static void put_done(struct redeliver *r, int rc, const char *why)
-{
-	struct putting *p = container_of(r, struct putting, redeliver);
-
-	assert_int_equal(p->rc, UNTOLD);
-	p->rc = rc;
-	snprintf(p->why, sizeof p->why, "%s", why);
-	buf_fini(&p->room);
-}
-
 static void put_begin(struct kit *k, struct putting *p, const char *door, uint64_t number)
 {
 	char name[80];
 
 	snprintf(name, sizeof name, "%s", door);
-	*p = (struct putting){ .rc = UNTOLD };
-	buf_init(&p->room, SIZE_MAX);
-	p->redeliver = (struct redeliver){ .door = slice_of(name), .number = number, .room = &p->room, .done = put_done };
-	engine_redeliver(k->engine, &p->redeliver);
+	kit_put_begin(k, p, &(struct redeliver){ .door = slice_of(name), .number = number });
 	memset(name, 'x', sizeof name);           /* it is borrowed no longer */
 }
 
@@ -91,9 +71,7 @@ static struct id assert_put(struct kit *k, const char *door, uint64_t number, in
 	struct putting p;
 
 	put_begin(k, &p, door, number);
-	kit_turn(k);
-	if (p.rc != rc || !strstr(p.why, why))
-		fail_msg("%llu: %d %s", (unsigned long long)number, p.rc, p.why);
+	kit_put_told(k, &p, rc, why);
 	return p.redeliver.to;
 }
 

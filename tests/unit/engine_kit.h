@@ -458,6 +458,42 @@ static inline struct engine_figures kit_figures(struct kit *k)
 	return f;
 }
 
+/* ---- putting back ---- */
+
+struct putting {
+	struct redeliver redeliver;
+	struct buf       room;
+	int              rc;
+	char             why[240];
+};
+
+static inline void put_done(struct redeliver *r, int rc, const char *why)
+{
+	struct putting *p = container_of(r, struct putting, redeliver);
+
+	assert_int_equal(p->rc, UNTOLD);
+	p->rc = rc;
+	snprintf(p->why, sizeof p->why, "%s", why);
+	buf_fini(&p->room);
+}
+
+/* which: the request. */
+static inline void kit_put_begin(struct kit *k, struct putting *p, const struct redeliver *which)
+{
+	*p = (struct putting){ .redeliver = *which, .rc = UNTOLD };
+	buf_init(&p->room, SIZE_MAX);
+	p->redeliver.room = &p->room;
+	p->redeliver.done = put_done;
+	engine_redeliver(k->engine, &p->redeliver);
+}
+
+static inline void kit_put_told(struct kit *k, const struct putting *p, int rc, const char *why)
+{
+	kit_turn(k);
+	if (p->rc != rc || !strstr(p->why, why))
+		fail_msg("%llu: %d %s", (unsigned long long)p->redeliver.number, p->rc, p->why);
+}
+
 /* ---- the partner ---- */
 
 static inline void kit_answer_after(struct kit *k, size_t n, int status, const char *body,

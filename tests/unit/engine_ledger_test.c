@@ -85,31 +85,11 @@ static int ask(struct kit *k, const char *method, const char *lines, const char 
 	return n.status;
 }
 
-struct putting {
-	struct redeliver redeliver;
-	struct buf       room;
-	int              rc;
-	char             why[200];
-};
-
-static void put_done(struct redeliver *r, int rc, const char *why)
-{
-	struct putting *p = container_of(r, struct putting, redeliver);
-
-	assert_int_equal(p->rc, UNTOLD);
-	p->rc = rc;
-	snprintf(p->why, sizeof p->why, "%s", why);
-	buf_fini(&p->room);
-}
-
 /* hook: -1: the one that it came to. */
 static void put_begin(struct kit *k, struct putting *p, struct id id, uint64_t number, int hook)
 {
-	*p = (struct putting){ .rc = UNTOLD };
-	buf_init(&p->room, SIZE_MAX);
-	p->redeliver = (struct redeliver){
-		.id = id, .number = number, .elsewhere = hook >= 0, .hook = (uint32_t)hook, .room = &p->room, .done = put_done };
-	engine_redeliver(k->engine, &p->redeliver);
+	kit_put_begin(k, p, &(struct redeliver){
+		.id = id, .number = number, .elsewhere = hook >= 0, .hook = (uint32_t)hook });
 }
 
 static void assert_put_at(struct kit *k, struct id id, uint64_t number, int hook, int rc, const char *why)
@@ -117,9 +97,7 @@ static void assert_put_at(struct kit *k, struct id id, uint64_t number, int hook
 	struct putting p;
 
 	put_begin(k, &p, id, number, hook);
-	kit_turn(k);
-	if (p.rc != rc || !strstr(p.why, why))
-		fail_msg("%llu: %d %s", (unsigned long long)number, p.rc, p.why);
+	kit_put_told(k, &p, rc, why);
 	if (!rc)
 		assert_memory_equal(&p.redeliver.to, &id, sizeof id);
 }
