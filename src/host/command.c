@@ -1,4 +1,4 @@
-/* command.c - the commands that talk to a running server over its unix socket.
+/* command.c - the commands that talk to a running server over its unix socket, and the choice among all.
  *
  * Invariant: stdout carries what was asked for and nothing else; every error goes to
  * stderr with the program's name in front. Surprise: the server's error words are printed

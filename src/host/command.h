@@ -1,5 +1,5 @@
-/* command.h - start, ls, show and cancel: they ask the running server and print its
- * answer. */
+/* command.h - all commands but serve: most ask the running server and print its answer; backup and
+ * export open the store when none runs, check always opens a file. */
 #ifndef FISH_COMMAND_H
 #define FISH_COMMAND_H
 

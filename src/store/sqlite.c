@@ -1,6 +1,6 @@
 /* sqlite.c - opens and closes the SQLite store, and says in words why it cannot.
  *
- * Invariant: the file is ours alone from open to close, mode 0600. Surprise: an existing
+ * Invariant: the file is ours alone from open to close; one that is made here has mode 0600. Surprise: an existing
  * file is never opened here beside SQLite: closing any descriptor of a file drops all the
  * process's POSIX locks on it, and with them another store's hold of it. */
 #include "store/sqlite.h"

@@ -51,7 +51,7 @@ static const struct rule {
 	{ "SELECT NULL WHERE (SELECT count(*) FROM store) != 1", "the row of store is missing" },
 	{ "SELECT NULL WHERE NOT EXISTS (SELECT 1 FROM mac_key)", "there is no key of URLs" },
 	{ "SELECT NULL FROM mac_key WHERE typeof(secret) != 'blob' OR length(secret) != 32"
-	  " OR id NOT BETWEEN 0 AND 255",
+	  " OR id NOT BETWEEN 1 AND 255",
 		"a key of URLs is not whole" },
 	{ "SELECT flow FROM parked WHERE length(flow) != 16 OR length(parent) != 16"
 	  " OR length(key) != 16 OR awake NOT IN (0, 1) OR flags NOT BETWEEN 0 AND 7"
@@ -62,6 +62,8 @@ static const struct rule {
 		"its row in ended is damaged" },
 	{ "SELECT flow FROM ended, store WHERE ended.rowid <= indexed AND fish_ended(flow) != ended.rowid",
 	  "ended_id does not lead to its row of ended" },
+	{ "SELECT i.flow FROM ended_id i JOIN ended e ON e.rowid = i.n WHERE e.flow != i.flow",
+	  "ended_id leads to the row of another flow" },
 	{ "SELECT flow FROM ended GROUP BY flow HAVING count(*) > 1", "it stands in ended twice" },
 	{ "SELECT p.flow FROM parked p JOIN ended e ON e.flow = p.flow, store"
 	  " WHERE p.awake = 1 OR e.rowid <= purged OR e.parked_n != p.n",

@@ -3,7 +3,7 @@
  * Format 1 had journals alone: nothing parked, a segment went when all its flows had ended,
  * and a mark (last = 2) said of a flow that the row with its end went with its segment.
  * Invariant: all of it is one transaction, which begins in the schema and ends when the
- * journal has been scanned; a kill before that leaves format 1. Surprise: rows are not
+ * journal has been scanned; a kill before that leaves the old format. Surprise: rows are not
  * moved; those of living flows age in the course of the next commits, as any do. Format 2 had no groups
  * and nothing that is apart, and its rows are taken as they are. */
 #include "store/sqlite.h"

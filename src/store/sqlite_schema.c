@@ -19,7 +19,7 @@ static const char schema_sql[] =
 	"CREATE TABLE store (" /* one row */
 	"  one INTEGER PRIMARY KEY CHECK (one = 1),"
 	"  time_ms INTEGER NOT NULL," /* the store's time when the row was written */
-	"  parked INTEGER NOT NULL DEFAULT 0," /* rows of parked with awake 0, … */
+	"  parked INTEGER NOT NULL DEFAULT 0," /* rows of parked with awake 0 whose flows live, … */
 	"  hooks INTEGER NOT NULL DEFAULT 0," /* … sums over these */
 	"  untaken INTEGER NOT NULL DEFAULT 0,"
 	"  ended_bytes INTEGER NOT NULL DEFAULT 0," /* weight of ended up to ended_last */

@@ -73,7 +73,7 @@ int segment_create_table(struct sqlite_store *s, uint32_t number)
 		"  seq INTEGER NOT NULL,"
 		"  last INTEGER NOT NULL," /* enum row_last */
 		"  now_ms INTEGER," /* in the first row of each commit */
-		"  from_seq INTEGER," /* where it rises */
+		"  from_seq INTEGER," /* null: 0 */
 		"  big INTEGER," /* the row of big that has the bytes */
 		"  bytes BLOB NOT NULL"
 		")",

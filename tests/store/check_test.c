@@ -217,7 +217,9 @@ static const struct damage {
 		"it lives in parked and has ended", 2 },
 	{ "INSERT INTO retired VALUES (5, 1, 1)", "not older than all young", 0 },
 	{ "UPDATE mac_key SET secret = x'00'", "a key of URLs is not whole", 0 },
+	{ "UPDATE mac_key SET id = 0", "a key of URLs is not whole", 0 },
 	{ "DELETE FROM mac_key", "there is no key", 0 },
+	{ "INSERT INTO ended_id VALUES (zeroblob(16), 1)", "leads to the row of another flow", 0 },
 	{ "DROP INDEX parked_wake; DROP TABLE chunk", "tables are not as they should be", 0 },
 };
 
