@@ -16,12 +16,16 @@ static bool counts(const struct hook *h)
 
 static void hook_put(struct buf *out, const struct hook *h)
 {
+	struct hook_options left = h->options;
 	struct buf options;
 	struct buf seen;
 
+	/* What it has had stands below RENEW, and is not read again. */
+	if (!h->closed)
+		left.shots = h->shots_left;
 	buf_init(&options, SIZE_MAX);
 	buf_init(&seen, SIZE_MAX);
-	options_put(&options, &h->options);
+	options_put(&options, &left);
 	if (h->seen)
 		seen_keep(&seen, h->seen);
 	entry_door_hook_put(out, &(struct entry_door_hook){
@@ -68,6 +72,7 @@ static int hook_take(struct flow *f, const struct entry_door_hook *d)
 	o.key.ptr = o.key.len ? xstrndup(o.key.ptr, o.key.len) : NULL;
 	o.reply_lines.ptr = o.reply_given ? xstrndup(o.reply_lines.ptr, o.reply_lines.len) : NULL;
 	h->options = o;
+	h->shots_left = o.shots;
 	h->each = d->each.len ? xstrndup(d->each.ptr, d->each.len) : NULL;
 	h->closed = d->closed;
 	h->expires_ms = d->expires_ms;

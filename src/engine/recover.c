@@ -131,17 +131,51 @@ int engine_rebuild(struct engine *e, struct err *err)
 	return 0;
 }
 
-bool engine_reached(struct engine *e, const struct id *flow, struct reached *ret)
+/* It goes back to the store, where it is as it was. */
+static void push_back(struct flow *f)
+{
+	if (f->stored)
+		store_parked_more(&f->engine->parked, &f->park);
+	flow_free(f);
+}
+
+/* A parked flow and all above it, up to one that is in memory: all of them come, or none. */
+static void line_in(struct engine *e, const struct id *flow)
 {
 	struct err err = { .code = 0 };
 	struct recovery rec = { .engine = e, .err = &err };
-	struct flow *f = map_get(&e->flows, flow);
+	struct list came;
+	int rc = 0;
 
-	if (!f && pull(&rec, flow) == 0 && (f = map_get(&e->flows, flow))) {
-		parents_in(&rec);
+	list_init(&came);
+	while (rc == 0 && !map_get(&e->flows, flow)) {
+		rc = pull(&rec, flow);
+		struct flow *f = map_get(&e->flows, flow);
+
+		if (!f)
+			break;
+		list_push(&came, &f->idle);
+		if (!f->parent_source)
+			break;
+		flow = &f->parent_id;
+	}
+	for (struct list *l; (l = list_shift(&came));) {
+		struct flow *f = container_of(l, struct flow, idle);
+
+		if (rc < 0) {
+			push_back(f);
+			continue;
+		}
 		flow_link(f);
 		flow_idle(f);
 	}
+}
+
+bool engine_reached(struct engine *e, const struct id *flow, struct reached *ret)
+{
+	line_in(e, flow);
+	const struct flow *f = map_get(&e->flows, flow);
+
 	if (!f || f->state == FLOW_ENDED)
 		return false;
 	*ret = (struct reached){

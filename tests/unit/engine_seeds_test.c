@@ -89,7 +89,42 @@ static void renews(fish_flow *f, const fish_msg *in)
 	while (fish_next(h, FISH_FOREVER)) {}
 }
 
+/* Takes one delivery a life. */
+static void three_shots(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *h = fish_spawn_with(f, "h", &(fish_hook_options){ .shots = 3 });
+	long long n = fish_int(in, "/n", 0);
+
+	if (n == 0)
+		fish_log(f, "%s", fish_url(h));
+	fish_next(h, FISH_FOREVER);
+	fish_renew(f, "{n: %lld}", n + 1);
+}
+
+static void grandchild(fish_flow *f, const fish_msg *in)
+{
+	fish_hook *h = fish_spawn(f, "h");
+
+	(void)in;
+	fish_log(f, "%s", fish_url(h));
+	fish_next(h, FISH_FOREVER);
+}
+
+static void child(fish_flow *f, const fish_msg *in)
+{
+	(void)in;
+	fish_next(fish_child(f, grandchild, "{}"), FISH_FOREVER);
+}
+
+static void grandparent(fish_flow *f, const fish_msg *in)
+{
+	(void)in;
+	fish_next(fish_child(f, child, "{}"), FISH_FOREVER);
+	fish_done(f, "'the end'");
+}
+
 static const fish_def flows[] = {
+	FISH_FLOW(three_shots), FISH_FLOW(grandchild), FISH_FLOW(child), FISH_FLOW(grandparent),
 	FISH_FLOW(works), FISH_FLOW(works_and_says_so), FISH_FLOW(two_shots), FISH_FLOW(teller), FISH_FLOW(kid), FISH_FLOW(shop), FISH_FLOW(curt),
 	FISH_FLOW(renews), FISH_END };
 static const fish_program program = { .flows = flows };
@@ -282,6 +317,54 @@ static void a_hook_expires_between_two_lives(void **state)
 	kit_close(&k);
 }
 
+/* Was: a hook that had come through fish_renew had none left after a restart, and closed at the next delivery. */
+static void shots_are_left_after_a_renewal_and_a_crash(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	kit_start(&k, "three_shots", "null");
+	for (int n = 1; n <= 4; n++) {
+		assert_int_equal(kit_post(&k, kit_log_text(&k), "1", NULL), n <= 3 ? 200 : 410);
+		kit_crash(&k, KIT_LOST);
+	}
+	kit_close(&k);
+}
+
+static struct id only(struct kit *k, const char *flow)
+{
+	const struct flow *f;
+	struct id id = { { 0 } };
+
+	for (size_t i = 0; (f = map_each(&k->engine->flows, &i));)
+		if (strcmp(f->name, flow) == 0)
+			id = f->id;
+	return id;
+}
+
+/* Was: flows that came into memory above one that may have crashed did not know of each other. */
+static void a_flow_that_crashed_tells_all_above_it(void **state)
+{
+	struct kit k;
+	struct reached reached;
+
+	kit_open(&k, &program, 1000);
+	struct id id = kit_start(&k, "grandparent", "null");
+	struct id last = only(&k, "grandchild");
+
+	assert_false(id_is_zero(&last));
+	for (int n = 0; n < 9 && park_of(state) < 0; n++)
+		kit_pass(&k, 10000);
+	kit_crash(&k, KIT_LOST);
+	assert_int_equal(kit_figures(&k).parked, park_of(state) < 0 ? 3 : 0);
+	assert_true(engine_reached(k.engine, &last, &reached));
+	assert_int_equal(kit_post(&k, kit_log_text(&k), "1", NULL), 200);
+	assert_string_equal(kit_end(&k, id), "done \"the end\"");
+	kit_pass(&k, 10000);
+	assert_int_equal(kit_figures(&k).flows, 0);
+	kit_close(&k);
+}
+
 #define SEEN(fn, park) { #fn, fn, NULL, NULL, (void *)&(park) }
 #define SEEN_ALL(park) \
 	SEEN(what_is_told_is_a_shot_too, park), \
@@ -290,7 +373,9 @@ static void a_hook_expires_between_two_lives(void **state)
 	SEEN(work_that_ends_while_its_run_awaits_a_commit_is_over, park), \
 	SEEN(a_result_before_a_cancel_is_taken, park), \
 	SEEN(work_that_ends_before_its_flow_runs_is_over, park), \
-	SEEN(a_hook_expires_between_two_lives, park)
+	SEEN(a_hook_expires_between_two_lives, park), \
+	SEEN(shots_are_left_after_a_renewal_and_a_crash, park), \
+	SEEN(a_flow_that_crashed_tells_all_above_it, park)
 
 int main(void)
 {
