@@ -216,8 +216,13 @@ static int tables_make(struct sqlite_store *s, struct err *err)
 		segment_create_table(s, 1) != SQLITE_OK || sqlite_key_make(s) != SQLITE_OK ||
 		sqlite_exec(s, stamp) != SQLITE_OK || sqlite_exec(s, "COMMIT") != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot make its tables");
-	/* The MAC keys in it are secret; a file that somebody made beforehand may be open
-	 * to all. */
+	return 0;
+}
+
+/* The MAC keys in it are secret; a file that somebody made beforehand may be open to all. Its log, which
+ * has them first, takes its mode when it is made. */
+static int make_private(const struct sqlite_store *s, struct err *err)
+{
 	if (s->vfs == NULL && chmod(s->path, 0600) != 0)
 		return err_set(err, FISH_EIO, "store %s: cannot make it private: %s",
 			s->path, strerror(errno));
@@ -243,6 +248,8 @@ int sqlite_schema(struct sqlite_store *s, struct err *err)
 		sizeof size, size, "PRAGMA page_size = %d", SQLITE_STORE_PAGE_BYTES);
 	if (fresh && sqlite_exec(s, size) != SQLITE_OK)
 		return sqlite_failed(s, err, size);
+	if (fresh && (rc = make_private(s, err)) < 0)
+		return rc;
 	if ((rc = wal_begin(s, err)) < 0 || (rc = lock_take(s, err)) < 0 ||
 		(rc = sqlite_log_secure(s, err)) < 0 ||
 		(rc = pragma(s, "PRAGMA synchronous = FULL", "PRAGMA synchronous", 2,

@@ -197,6 +197,16 @@ static void second_opener_is_refused(void **state)
 	reopen_small(fx);
 }
 
+static void assert_private(const struct fixture *fx, const char *end)
+{
+	char path[sizeof fx->path + 8];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s%s", fx->path, end);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
 static void file_is_set_up_as_designed(void **state)
 {
 	struct fixture *fx = *state;
@@ -210,9 +220,8 @@ static void file_is_set_up_as_designed(void **state)
 		assert_int_equal(pragma(fx, "PRAGMA journal_mode"), 1);
 		assert_int_equal(pragma(fx, "PRAGMA application_id"), SQLITE_STORE_ID);
 		assert_int_equal(pragma(fx, "PRAGMA user_version"), SQLITE_STORE_FORMAT);
-		struct stat st;
-		assert_int_equal(stat(fx->path, &st), 0);
-		assert_int_equal(st.st_mode & 0777, 0600);
+		assert_private(fx, "");
+		assert_private(fx, "-wal");
 		fx->s = store_close(fx->s);
 	}
 }
