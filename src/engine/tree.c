@@ -148,6 +148,7 @@ void tree_cancel(struct flow *f)
 struct walk {
 	struct store_walk request;
 	struct engine    *engine;
+	uint64_t          resets;      /* the engine's, when it was begun */
 	struct id         parent, after;
 	bool              more;
 	size_t            pending;     /* children that are being fetched, and one for the walk itself */
@@ -161,6 +162,12 @@ struct walked {
 
 static void parked_walk(struct flow *f, struct id after);
 
+/* The cancel that it serves may have been rolled back since, and its parent read anew. */
+static bool walk_stands(const struct walk *w)
+{
+	return !engine_away(w->engine) && w->resets == w->engine->resets;
+}
+
 static void walk_step_over(struct walk *w)
 {
 	struct flow *f = map_get(&w->engine->flows, &w->parent);
@@ -168,7 +175,7 @@ static void walk_step_over(struct walk *w)
 	if (--w->pending)
 		return;
 	list_remove(&w->link);
-	if (f && f->walking && !engine_away(w->engine)) {
+	if (f && f->walking && walk_stands(w)) {
 		f->walking = false;
 		if (w->more)
 			parked_walk(f, w->after);
@@ -184,7 +191,7 @@ static void child_there(struct wanted *wanted, struct flow *child)
 	struct walk *w = x->walk;
 
 	free(x);
-	if (child && !child->cancelled && !engine_away(w->engine)) {
+	if (child && !child->cancelled && walk_stands(w)) {
 		flow_settle(child);
 		tree_cancel(child);
 	}
@@ -200,7 +207,7 @@ static void walked(struct store_walk *request, int rc)
 	w->pending = 1;
 	if (w->more)
 		w->after = request->found[request->nfound - 1].flow;
-	for (size_t i = 0; i < request->nfound && map_get(&w->engine->flows, &w->parent); i++) {
+	for (size_t i = 0; i < request->nfound && walk_stands(w) && map_get(&w->engine->flows, &w->parent); i++) {
 		struct walked *x = xalloc(sizeof *x);
 
 		x->walk = w;
@@ -217,6 +224,7 @@ static void parked_walk(struct flow *f, struct id after)
 
 	f->walking = true;
 	w->engine = f->engine;
+	w->resets = f->engine->resets;
 	w->parent = f->id;
 	w->request = (struct store_walk){
 		.by = STORE_WALK_CHILDREN, .parent = f->id, .after = after, .limit = CANCELS_PER_TURN, .done = walked };

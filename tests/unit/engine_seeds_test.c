@@ -365,6 +365,41 @@ static void a_flow_that_crashed_tells_all_above_it(void **state)
 	kit_close(&k);
 }
 
+/* Was: a look for parked children that the store was slow with went on after the cancel had been refused. */
+static void a_cancel_that_was_refused_reaches_nobody(void **state)
+{
+	struct kit k;
+
+	(void)state;
+	kit_open(&k, &program, 1000);
+	kit_start(&k, "grandparent", "null");
+	struct id above = only(&k, "child");
+	struct id below = only(&k, "grandchild");
+
+	kit_pass(&k, 10000);
+	assert_int_equal(kit_figures(&k).parked, 1);
+	store_memory_hold(k.store, true);
+
+	struct launch other;
+	struct look l = { .kit = &k, .rc = UNTOLD, .cancel = { .id = above, .done = look_cancelled } };
+
+	kit_launch(&k, &other, "three_shots", "null", NULL);
+	kit_until_commit(&k);                 /* that one is under way … */
+	engine_cancel(k.engine, &l.cancel);
+	engine_turn(k.engine);                /* … and behind it the look for children */
+	store_memory_complete(k.store, MEMORY_COMMIT_FAILS);
+	engine_turn(k.engine);
+	assert_int_equal(l.rc, FISH_ESTORE);
+	k.now_ms += 1000;
+	engine_turn(k.engine);                /* the store is back, and that look is still to come */
+	assert_int_not_equal(store_memory_pending(k.store), 0);
+	store_memory_hold(k.store, false);
+	kit_pass(&k, 1000);
+	assert_string_equal(kit_end(&k, below), "lives");
+	assert_string_equal(kit_end(&k, above), "lives");
+	kit_close(&k);
+}
+
 #define SEEN(fn, park) { #fn, fn, NULL, NULL, (void *)&(park) }
 #define SEEN_ALL(park) \
 	SEEN(what_is_told_is_a_shot_too, park), \
@@ -375,7 +410,8 @@ static void a_flow_that_crashed_tells_all_above_it(void **state)
 	SEEN(work_that_ends_before_its_flow_runs_is_over, park), \
 	SEEN(a_hook_expires_between_two_lives, park), \
 	SEEN(shots_are_left_after_a_renewal_and_a_crash, park), \
-	SEEN(a_flow_that_crashed_tells_all_above_it, park)
+	SEEN(a_flow_that_crashed_tells_all_above_it, park), \
+	SEEN(a_cancel_that_was_refused_reaches_nobody, park)
 
 int main(void)
 {
