@@ -36,12 +36,12 @@ static inline bool slice_eq_nocase(struct slice a, struct slice b)
 	return a.len == b.len && bytes_eq_nocase(a.ptr, b.ptr, a.len);
 }
 
-/* Asks memory for what will soon be read, and goes on: one line after the other. */
+/* Asks memory for what will soon be read, and goes on: one line after the other. NULL is let pass. */
 static inline void bytes_near(const void *at, size_t len)
 {
 	enum { LINE_BYTES = 64 };
 
-	for (size_t i = 0; i < len; i += LINE_BYTES)
+	for (size_t i = 0; at && i < len; i += LINE_BYTES)
 		__builtin_prefetch((const char *)at + i);
 }
 
