@@ -28,8 +28,8 @@ struct token {
 /* By which two stores can tell that they have the same key, and which gives nothing away of it. */
 void token_key_mark(const struct token_key *key, char ret_text[TOKEN_MARK_SIZE]);
 
-/* Keys made ready to write and check tokens with: to make HMAC ready costs five times what it costs to
- * use it. It keeps a copy of the keys; free takes NULL and gives NULL. */
+/* Keys made ready to write and check tokens with. It keeps what it makes of them; free takes NULL and
+ * gives NULL. */
 struct token_ring;
 struct token_ring *token_ring_new(const struct token_key *keys, size_t nkeys);
 struct token_ring *token_ring_free(struct token_ring *c);
