@@ -27,6 +27,7 @@ enum {
 	GROUP_BYTES_MAX         = 4 << 10,      /* … each ends with the row that brings it there */
 	PARKED_BYTES_MAX        = 2 << 10,      /* of the rows that lie in a parked flow's own row */
 	CHUNK_BYTES_MAX         = 256 << 10,    /* of those that go to one row of chunk, about */
+	KEPT_BYTES_MAX          = 16 << 20,     /* of unpacked groups; a segment's, with what goes with them */
 	AGE_FLOWS_MAX           = 256,          /* survivors that move after one commit, … */
 	AGE_BYTES_MAX           = 1 << 20,      /* … and their bytes, about */
 	DEAD_ROWS_MIN           = 500,          /* so many rows of parked have died at least … */
@@ -107,6 +108,15 @@ struct placed_bytes {
 	struct buf bytes;
 	place      group;          /* whose bytes they are; 0: no group's */
 	struct buf rows;           /* struct store_row of it */
+};
+
+/* Groups of the segment that ages. Its rows are asked for flow by flow, and each group has some of many
+ * flows: so those that were read stay unpacked. */
+struct kept_groups {
+	uint32_t           segment;   /* 0: of none */
+	int64_t            n;         /* the greatest rowid there may be */
+	struct kept_group **groups;   /* by rowid; NULL: not read yet */
+	size_t             bytes;     /* at most KEPT_BYTES_MAX */
 };
 
 /* One table journal_N that a restart reads. */
@@ -216,6 +226,7 @@ struct sqlite_store {
 	int64_t           migrating;       /* the older format that it has, while it is opened; else 0 */
 	struct buf        packed, places, moved, group; /* scratch: nothing stands in them from call to call */
 	struct placed_bytes read;          /* what place_read gave last */
+	struct kept_groups kept;
 	struct buf        old;             /* scratch of parked_get's callers */
 
 	/* Test only: SIGKILL at the k-th commit or write, see sqlite_stmt.c. */
@@ -338,6 +349,8 @@ struct placed {
 /* 1, and bytes stand until the next read; 0: nothing is there; FISH_EFORMAT: it is not as it was written;
  * FISH_EIO: SQLite knows more. */
 int   place_read(struct sqlite_store *s, place at, struct placed *ret);
+/* From now on groups of seg that are read stay unpacked, till another's do or place_forget. */
+void  place_keep(struct sqlite_store *s, const struct segment *seg);
 void  place_forget(struct sqlite_store *s);
 void  place_fini(struct sqlite_store *s);
 

@@ -84,6 +84,8 @@ static int age(struct sqlite_store *s)
 	const struct sums before = s->sums;
 	size_t n = 0;
 	struct flow_rows **all = survivors(s, seg, &n);
+
+	place_keep(s, seg);
 	int rc = age_write(s, seg, all, n, &n);
 
 	if (rc == SQLITE_OK)

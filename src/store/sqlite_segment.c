@@ -153,6 +153,7 @@ int segment_retire(struct sqlite_store *s)
 	CHECK(s->nsegments > 1);
 	CHECK(list_empty(&seg->flows));
 	segment_release(seg); /* a table that statements know cannot be dropped */
+	place_forget(s);
 	int rc = sqlite_begin(s);
 	if (rc == SQLITE_OK)
 		rc = drop ? exec_numbered(s, "DROP TABLE journal_%u", seg->number)

@@ -104,6 +104,48 @@ static void what_lives_on_ages(void **state)
 	assert_int_equal(pragma(fx, "SELECT parked FROM store"), 2);
 }
 
+/* "seq:flow.seq" of each, as load_text has it. */
+static void expect_text(unsigned flow, unsigned rows, char *ret_text, size_t size)
+{
+	size_t len = 0;
+
+	for (unsigned seq = 0; seq < rows; seq++)
+		len += (size_t)snprintf(ret_text + len, size - len, "%s%u:%u.%u", seq ? " " : "", seq, flow, seq);
+	assert_true(len < size);
+}
+
+/* Each group has a row of each flow, so that a flow's rows are taken out of many groups, and each group is
+ * asked for by many flows. */
+static void rows_keep_their_bytes_when_they_age(void **state)
+{
+	enum { FLOWS = 9, ROUNDS = 4, COMMITS = 8 };
+	struct fixture *fx = *state;
+
+	open_small(fx);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (unsigned i = 0; i < COMMITS; i++) {
+			char texts[FLOWS][16];
+			struct store_row rows[FLOWS];
+
+			for (unsigned flow = 0; flow < FLOWS; flow++) {
+				snprintf(texts[flow], sizeof texts[flow], "%u.%u", flow, round * COMMITS + i);
+				rows[flow] = bytes_row(flow, round * COMMITS + i, slice_of(texts[flow]));
+			}
+			assert_int_equal(commit_both(fx, rows, FLOWS, NULL, 0, 1), 0);
+		}
+		fill(fx, 100 + 100 * round, 30, 1);
+		assert_int_equal(pragma(fx, "SELECT count(*) FROM parked WHERE awake = 1"), FLOWS);
+		for (unsigned flow = 0; flow < FLOWS; flow++) {
+			struct sync_load got;
+			char expected[sizeof got.text];
+
+			expect_text(flow, (round + 1) * COMMITS, expected, sizeof expected);
+			assert_int_equal(load_text(fx, flow_id(flow), &got), 0);
+			assert_string_equal(got.text, expected);
+		}
+	}
+}
+
 /* Rows of parked by what the store's sums say of them. */
 static void assert_sums(struct fixture *fx)
 {
@@ -489,6 +531,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(what_parks_leaves_no_segment_behind),
 		T(what_lives_on_ages),
+		T(rows_keep_their_bytes_when_they_age),
 		T(dead_rows_go_together),
 		T(history_is_kept_for_a_while),
 		T(history_is_kept_up_to_a_size),
