@@ -234,7 +234,8 @@ void deliver_live(struct delivery *d, struct flow *f)
 {
 	struct engine *e = d->engine;
 
-	if (engine_crowded(e)) {
+	/* Of one that cannot be read nobody knows which hooks it has: its store may be brought back. */
+	if (engine_crowded(e) || f->unread) {
 		delivery_tell(d, 503);
 		return;
 	}
