@@ -181,7 +181,8 @@ enum statement {
 
 struct sqlite_store {
 	struct store      base;
-	char             *path;
+	char             *path;            /* as it was given, for words */
+	char             *file;            /* the same without links, as SQLite has it: its log lies beside that */
 	const char       *vfs;             /* NULL: the system's */
 	sqlite3          *db;
 	sqlite3_stmt     *statements[STATEMENTS];
@@ -237,6 +238,8 @@ int  sqlite_store_open(struct store **ret, const char *path, const struct sqlite
                        struct err *err);
 /* Without a connection; store_close frees it. */
 struct sqlite_store *sqlite_store_new(const char *path, const struct sqlite_options *o);
+/* Sets file; the file is there. */
+int  sqlite_file_find(struct sqlite_store *s, struct err *err);
 /* Test only: the file grows to so many pages and no further; 0: without bound. */
 void sqlite_store_pages_max(struct store *s, int64_t pages);
 /* Test only: how many segments stand. */

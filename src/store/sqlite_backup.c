@@ -91,8 +91,8 @@ static int check_name(struct sqlite_store *s, const char *path, enum store_backu
 		return err_set(err, FISH_EINVAL,
 			"the backup %s: the name must begin with '/'", path);
 	bool there = lstat(path, &st) == 0;
-	char *log = path_with(s->path, "-wal");
-	bool ours = there && (same_file(&st, s->path) || same_file(&st, log));
+	char *log = path_with(s->file, "-wal");
+	bool ours = there && (same_file(&st, s->file) || same_file(&st, log));
 	free(log);
 	if (ours)
 		return err_set(err, FISH_EINVAL,

@@ -145,8 +145,47 @@ static void a_name_that_is_taken_meanwhile_fails_it(void **state)
 	unlink(copy);
 }
 
+static void refuses(struct fixture *fx, const char *name, int code, const char *words)
+{
+	struct err err = { 0 };
+
+	assert_int_equal(store_backup_begin(fx->s, name, STORE_BACKUP_REPLACES, &err), code);
+	if (strstr(err.text, words) == NULL)
+		fail_msg("\"%s\" does not say \"%s\"", err.text, words);
+}
+
+/* Under whatever name it, or its log, is known. */
+static void a_store_that_is_a_link_is_not_overwritten(void **state)
+{
+	struct fixture *fx = *state;
+	struct store *s = NULL;
+	struct err err = { 0 };
+	char link[200];
+	char other[200];
+
+	snprintf(link, sizeof link, "%s/link.db", fx->dir);
+	snprintf(other, sizeof other, "%s/other.db", fx->dir);
+	assert_int_equal(symlink("x.db", link), 0);
+	open_with(fx, NULL);
+	fx->s = store_close(fx->s);
+	assert_int_equal(store_open_sqlite(&s, link, NULL, &err), 0);
+	fixture_adopt(fx, s);
+	add(fx, 1);
+	snprintf(other, sizeof other, "%s-wal", fx->path);
+	refuses(fx, fx->path, FISH_EINVAL, "is the store itself");
+	refuses(fx, other, FISH_EINVAL, "is the store itself");
+	refuses(fx, link, FISH_EINVAL, "");
+	/* Nor is another link. */
+	snprintf(other, sizeof other, "%s/other.db", fx->dir);
+	assert_int_equal(symlink("nowhere.db", other), 0);
+	refuses(fx, other, FISH_EINVAL, "is no file");
+	unlink(other);
+	unlink(link);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(what_is_committed_meanwhile_does_no_harm, setup, teardown),
+	cmocka_unit_test_setup_teardown(a_store_that_is_a_link_is_not_overwritten, setup, teardown),
 	cmocka_unit_test_setup_teardown(a_close_in_the_middle_leaves_nothing, setup, teardown),
 	cmocka_unit_test_setup_teardown(a_name_that_is_taken_meanwhile_fails_it, setup, teardown),
 };
