@@ -205,7 +205,9 @@ struct sqlite_store {
 	int64_t           time_ms;         /* greatest now_ms that is durable */
 	int64_t           expire_ms;       /* no ended row is old enough to go before this … */
 	int64_t           strip_ms;        /* … or to lose what it keeps */
-	size_t            commit_rows;     /* of the last commit: how much a tidy has to do */
+	size_t            commit_rows;     /* of the last commit, and … */
+	uint64_t          commit_bytes;    /* … by how much it made the young more: how much a tidy has to do */
+	uint64_t          moved_bytes;     /* that parked_move has written last */
 	int               wal_frames, wal_frames_max;
 	uint64_t          log_bytes;       /* as in store_options */
 	bool              grows;           /* the file is made long enough before each COMMIT … */
