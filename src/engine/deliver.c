@@ -234,7 +234,8 @@ void deliver_live(struct delivery *d, struct flow *f)
 {
 	struct engine *e = d->engine;
 
-	if (engine_crowded(e)) {
+	/* Of one that cannot be read nobody knows which hooks it has: its store may be brought back. */
+	if (engine_crowded(e) || f->unread) {
 		delivery_tell(d, 503);
 		return;
 	}
@@ -320,7 +321,11 @@ static void fetched(struct wanted *w, struct flow *f)
 		deliver_live(d, f);
 		return;
 	}
-	d->find = (struct store_find){ .by = STORE_BY_FLOW, .what = d->flow, .done = found };
+	/* Without an id of its own and without senders it is nobody's duplicate. */
+	bool may_be_seen = d->has_key || d->engine->senders.n > 0;
+
+	d->find = (struct store_find){ .by = STORE_BY_FLOW, .what = d->flow, .wants = may_be_seen ? STORE_SEEN : 0,
+	                               .done = found };
 	store_find(d->engine->store, &d->find);
 }
 

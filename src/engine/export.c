@@ -92,7 +92,8 @@ void export_ask(struct store *s, struct export *x)
 	x->store = s;
 	buf_init(&x->untaken, SIZE_MAX);
 	buf_init(&x->seen, SIZE_MAX);
-	x->find = (struct store_find){ .by = STORE_BY_FLOW, .what = x->flow, .done = found };
+	x->find = (struct store_find){ .by = STORE_BY_FLOW, .what = x->flow,
+	                               .wants = STORE_UNTAKEN | STORE_SEEN, .done = found };
 	x->load = (struct store_load){ .flow = x->flow, .done = loaded };
 	store_find(s, &x->find);
 	store_load(s, &x->load);

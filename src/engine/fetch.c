@@ -77,6 +77,18 @@ static void parent_there(struct wanted *w, struct flow *f)
 		ask(x);
 }
 
+/* Nobody knows what its last entries say: what would be told to it fits nothing, and it rings no more. It can be
+ * cancelled. */
+static void unread(struct flow *f)
+{
+	f->unread = true;
+	f->ndeadlines = 0;
+	flow_deadlines_changed(f);
+	f->children_live = 0;
+	for (size_t i = 0; i < f->nhooks; i++)
+		f->hooks[i].closed = true;
+}
+
 static void build(struct fetch *x, const struct store_load *l)
 {
 	struct engine *e = x->engine;
@@ -91,6 +103,8 @@ static void build(struct fetch *x, const struct store_load *l)
 	f->stored = true;
 	f->park = l->park;
 	store_parked_less(&e->parked, &l->park);
+	if (!fits)
+		unread(f);
 	if (fits && flow_feed_run(f, l) == 0)
 		flow_idle(f);
 	else

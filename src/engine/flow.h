@@ -68,6 +68,7 @@ struct flow {
 	enum flow_state   state;
 	char             *why;          /* FLOW_STOPPED */
 	struct buf        untaken;      /* FLOW_STOPPED: packed deliveries nobody took, for the ended row */
+	bool              unread;       /* FLOW_STOPPED: nobody could read its journal to the end; it takes nothing */
 	struct list       stopped;      /* in batch->stopped: its watchers hear of it after that */
 	int64_t           started_ms;
 	uint64_t          build;        /* that wrote the last PROGRESS, START's at first */

@@ -24,6 +24,8 @@ struct seen {
 	size_t             cap, head, len;
 	size_t             told;      /* bytes that replies take */
 	bool               unsorted;  /* some entry is older than the one before it */
+	bool               mixed;     /* some seq, of those that are not 0, is below one before it; … */
+	uint64_t           seq_last;  /* … else the last of them, or it is gone */
 };
 
 struct seen *seen_new(void)
@@ -132,7 +134,18 @@ static int by_time(const void *a, const void *b)
 	const struct seen_entry *x = a;
 	const struct seen_entry *y = b;
 
-	return x->time_ms < y->time_ms ? -1 : x->time_ms > y->time_ms;
+	if (x->time_ms != y->time_ms)
+		return x->time_ms < y->time_ms ? -1 : 1;
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* Of the entry that comes behind all others; births have none. */
+static void note_seq(struct seen *s, uint64_t seq)
+{
+	if (seq && seq < s->seq_last)
+		s->mixed = true;
+	else if (seq)
+		s->seq_last = seq;
 }
 
 /* Positions change, so the index is made anew. */
@@ -141,8 +154,12 @@ static void sort(struct seen *s)
 	lay_out(s, s->cap);
 	qsort(s->ring, s->len, sizeof *s->ring, by_time);
 	memset(s->index, 0, 2 * s->cap * sizeof *s->index);
-	for (size_t i = 0; i < s->len; i++)
+	s->mixed = false;
+	s->seq_last = 0;
+	for (size_t i = 0; i < s->len; i++) {
 		index_add(s, i);
+		note_seq(s, s->ring[i].seq);
+	}
 	s->unsorted = false;
 }
 
@@ -197,7 +214,7 @@ static void add_again(struct seen *s, struct seen_entry *known, const struct see
 		return;
 	reply_set(s, known, NULL);
 	*known = *entry;
-	s->unsorted = true;
+	s->unsorted = s->mixed = true;
 }
 
 void seen_add(struct seen *s, const struct seen_entry *entry)
@@ -217,6 +234,7 @@ void seen_add(struct seen *s, const struct seen_entry *entry)
 		s->unsorted = true;
 	s->ring[pos] = *entry;
 	index_add(s, pos);
+	note_seq(s, entry->seq);
 	s->len++;
 	/* The window is the finder's to keep; here only the count is bounded. */
 	if (s->len > (s->unsorted ? UNSORTED_MAX : SEEN_PER_HOOK_MAX))
@@ -357,19 +375,51 @@ static void thin_out(struct seen *s)
 	}
 }
 
-/* The newest are looked at first: a reply mostly follows its message soon. */
+static struct seen_entry *nth(const struct seen *s, size_t i)
+{
+	return &s->ring[(s->head + i) & (s->cap - 1)];
+}
+
+/* By halves: a flow may reply to any number of messages long after they came, or to those without an id, and all
+ * of that is fed when it is loaded. */
+static struct seen_entry *by_seq(const struct seen *s, uint64_t seq)
+{
+	size_t from = 0;
+	size_t to = s->len;
+
+	while (from < to) {
+		size_t mid = from + (to - from) / 2;
+		size_t at = mid;
+
+		while (at > from && !nth(s, at)->seq)
+			at--;
+		if (nth(s, at)->seq == seq)
+			return nth(s, at);
+		if (nth(s, at)->seq < seq)
+			from = mid + 1;
+		else
+			to = at;
+	}
+	return NULL;
+}
+
+static struct seen_entry *by_seq_mixed(const struct seen *s, uint64_t seq)
+{
+	for (size_t i = s->len; i > 0; i--)
+		if (nth(s, i - 1)->seq == seq)
+			return nth(s, i - 1);
+	return NULL;
+}
+
 void seen_reply(struct seen *s, uint64_t seq, uint64_t batch, const struct reply *told)
 {
-	for (size_t i = s->len; i > 0; i--) {
-		struct seen_entry *e = &s->ring[(s->head + i - 1) & (s->cap - 1)];
+	struct seen_entry *e = s->mixed ? by_seq_mixed(s, seq) : by_seq(s, seq);
 
-		if (e->seq != seq)
-			continue;
-		reply_set(s, e, reply_keep(told, batch));
-		if (s->told > REPLIES_PER_HOOK_BYTES_MAX)
-			thin_out(s);
+	if (!e)
 		return;
-	}
+	reply_set(s, e, reply_keep(told, batch));
+	if (s->told > REPLIES_PER_HOOK_BYTES_MAX)
+		thin_out(s);
 }
 
 /* Takes one id and what was told off *rest. FISH_EFORMAT when they are cut; else 1. */

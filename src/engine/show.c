@@ -370,7 +370,8 @@ static void loaded(struct store_load *load, int rc)
 		view_free(v);
 		return;
 	}
-	s->find = (struct store_find){ .by = STORE_BY_FLOW, .what = s->id, .done = ended_found };
+	s->find = (struct store_find){ .by = STORE_BY_FLOW, .what = s->id,
+	                               .wants = STORE_RESULT | STORE_UNTAKEN, .done = ended_found };
 	store_find(e->store, &s->find);
 }
 

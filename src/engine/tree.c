@@ -111,6 +111,8 @@ void tree_child_ended(struct flow *child, enum end_status status, struct slice r
 		return;
 	list_remove(&child->sibling);
 	child->parent = NULL;
+	if (parent->unread)
+		return;
 	parent->children_ended++;
 	count_later(parent);
 	if (child->parent_source == SOURCE_CHILD)

@@ -42,7 +42,7 @@ static void watched_fetched(struct wanted *want, struct flow *f)
 	} else if (f) {
 		list_push(&f->watches, &w->link);
 	} else {
-		w->find = (struct store_find){ .by = STORE_BY_FLOW, .what = w->id, .done = watched_found };
+		w->find = (struct store_find){ .by = STORE_BY_FLOW, .what = w->id, .wants = STORE_RESULT, .done = watched_found };
 		store_find(e->store, &w->find);
 	}
 }

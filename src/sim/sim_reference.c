@@ -58,7 +58,7 @@ void reference_run(struct sim *s, struct past *p)
 {
 	struct found x = {
 		.sim = s, .past = p,
-		.find = { .by = STORE_BY_FLOW, .what = p->id, .done = found_done },
+		.find = { .by = STORE_BY_FLOW, .what = p->id, .wants = STORE_RESULT | STORE_UNTAKEN, .done = found_done },
 	};
 	struct store *store = NULL;
 	struct engine *engine = NULL;

@@ -121,6 +121,13 @@ int memory_ended_find(const struct memory_ended *t, struct store_find *f)
 	if (row == NULL)
 		return FISH_ENOTFOUND;
 	f->ended = row->ended;
+	/* Nothing is saved here; but who forgets to ask is to learn it from any store. */
+	if ((f->wants & STORE_RESULT) == 0)
+		f->ended.result = SLICE_NONE;
+	if ((f->wants & STORE_UNTAKEN) == 0)
+		f->ended.untaken = SLICE_NONE;
+	if ((f->wants & STORE_SEEN) == 0)
+		f->ended.seen = SLICE_NONE;
 	return 0;
 }
 

@@ -95,6 +95,23 @@ static int file_make(const char *path, struct err *err)
 	return 0;
 }
 
+int sqlite_file_find(struct sqlite_store *s, struct err *err)
+{
+	struct buf b;
+
+	if (s->vfs == NULL) {
+		s->file = realpath(s->path, NULL);
+		if (s->file == NULL)
+			return err_set(err, FISH_EIO, "store %s: %s", s->path, strerror(errno));
+		return 0;
+	}
+	/* What names mean is another VFS's affair; but one that begins with "file:" SQLite may read as a URI. */
+	buf_init(&b, SIZE_MAX);
+	buf_printf(&b, "%s%s", s->path[0] == '/' ? "" : "./", s->path);
+	s->file = buf_take(&b);
+	return 0;
+}
+
 static void copy_home_at_close(struct sqlite_store *s, int yes)
 {
 	int rc = sqlite3_db_config(s->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !yes, NULL);
@@ -107,17 +124,14 @@ static int file_open(struct sqlite_store *s, struct err *err)
 	int rc = s->vfs == NULL ? file_make(s->path, err) : 0;
 	int make = s->vfs == NULL ? 0 : SQLITE_OPEN_CREATE;
 
-	if (rc < 0)
+	if (rc < 0 || (rc = sqlite_file_find(s, err)) < 0)
 		return rc;
 	if (sqlite3_threadsafe() == 0)
 		return err_set(err, FISH_EIO, "this SQLite was built without threads");
-	/* A path never begins with "file:" then, which SQLite may read as a URI. */
-	char *path = sqlite3_mprintf("%s%s", s->path[0] == '/' ? "" : "./", s->path);
-	rc = sqlite3_open_v2(path, &s->db,
+	rc = sqlite3_open_v2(s->file, &s->db,
 		SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
 			make,
 		s->vfs);
-	sqlite3_free(path);
 	if (rc != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot open it");
 	/* SQLite falls back to reading when it may not write, and would say so only much
@@ -270,6 +284,7 @@ static void sqlite_close(struct store *base)
 	pthread_cond_destroy(&s->wake);
 	pthread_cond_destroy(&s->idle);
 	free(s->path);
+	free(s->file);
 	free(s);
 }
 

@@ -191,7 +191,8 @@ enum statement {
 
 struct sqlite_store {
 	struct store      base;
-	char             *path;
+	char             *path;            /* as it was given, for words */
+	char             *file;            /* the same without links, as SQLite has it: its log lies beside that */
 	const char       *vfs;             /* NULL: the system's */
 	sqlite3          *db;
 	sqlite3_stmt     *statements[STATEMENTS];
@@ -214,7 +215,9 @@ struct sqlite_store {
 	int64_t           time_ms;         /* greatest now_ms that is durable */
 	int64_t           expire_ms;       /* no ended row is old enough to go before this … */
 	int64_t           strip_ms;        /* … or to lose what it keeps */
-	size_t            commit_rows;     /* of the last commit: how much a tidy has to do */
+	size_t            commit_rows;     /* of the last commit, and … */
+	uint64_t          commit_bytes;    /* … by how much it made the young more: how much a tidy has to do */
+	uint64_t          moved_bytes;     /* that parked_move has written last */
 	int               wal_frames, wal_frames_max;
 	uint64_t          log_bytes;       /* as in store_options */
 	bool              grows;           /* the file is made long enough before each COMMIT … */
@@ -248,6 +251,8 @@ int  sqlite_store_open(struct store **ret, const char *path, const struct sqlite
                        struct err *err);
 /* Without a connection; store_close frees it. */
 struct sqlite_store *sqlite_store_new(const char *path, const struct sqlite_options *o);
+/* Sets file; the file is there. */
+int  sqlite_file_find(struct sqlite_store *s, struct err *err);
 /* Test only: the file grows to so many pages and no further; 0: without bound. */
 void sqlite_store_pages_max(struct store *s, int64_t pages);
 /* Test only: how many segments stand. */

@@ -57,16 +57,18 @@ static struct flow_rows **survivors(
 static int age_write(struct sqlite_store *s, struct segment *seg, struct flow_rows **all,
 	size_t n, size_t *ret_n)
 {
+	/* As with survivors: what came with the last commit must be able to go. */
+	uint64_t most = AGE_BYTES_MAX + 2 * s->commit_bytes;
 	int rc = sqlite_begin(s);
-	size_t bytes = 0;
+	uint64_t bytes = 0;
 	size_t done = 0;
 
 	buf_reset(&s->moved);
-	while (done < n && bytes < AGE_BYTES_MAX && rc == SQLITE_OK) {
+	while (done < n && bytes < most && rc == SQLITE_OK) {
 		struct flow_rows *f = all[done++];
 		rc = parked_move(s, &f->flow, f, NULL, seg->number);
 		buf_put(&s->moved, f->flow.b, sizeof f->flow.b);
-		bytes += s->packed.len;
+		bytes += s->moved_bytes;
 	}
 	struct store_row row = { .seq = seg->number, .bytes = buf_slice(&s->moved) };
 	if (rc == SQLITE_OK)

@@ -6,7 +6,9 @@
  * commits, the last of which came before the last page. A second thread brings the copy to
  * the disk as it grows and gives it its name at the end. Invariant: whatever stands at the
  * asked name is whole and durable. Surprise: copying stops and waits when the disk falls
- * behind, or the commits' own syncs would queue up behind megabytes of copy. */
+ * behind, or the commits' own syncs would queue up behind megabytes of copy; and the copy is locked while it
+ * grows, at a byte that SQLite has no use for, or another backup to the same name would take it for one that
+ * was killed. */
 #include "store/sqlite.h"
 
 #include <errno.h>
@@ -23,6 +25,7 @@ enum {
 	BACKUP_SYNC_BYTES = 4 << 20,   /* brought to the disk at one go, about … */
 	BACKUP_AHEAD_BYTES = 16 << 20, /* … and copied at most so far ahead of it */
 };
+#define BACKUP_LOCK_AT (INT64_MAX - 1)
 
 struct sqlite_backup {
 	struct store_backup told; /* guarded by the store's mutex, as all up to stopped */
@@ -81,6 +84,17 @@ static int refuse_log(const char *path, const char *more, struct err *err)
 	return rc;
 }
 
+/* Does the name stand for the store, or its log? */
+static bool is_store(const struct sqlite_store *s, const char *path)
+{
+	struct stat st;
+	char *log = path_with(s->file, "-wal");
+	bool is = lstat(path, &st) == 0 && (same_file(&st, s->file) || same_file(&st, log));
+
+	free(log);
+	return is;
+}
+
 /* May the copy stand there? */
 static int check_name(struct sqlite_store *s, const char *path, enum store_backup_mode mode,
 	struct err *err)
@@ -91,10 +105,7 @@ static int check_name(struct sqlite_store *s, const char *path, enum store_backu
 		return err_set(err, FISH_EINVAL,
 			"the backup %s: the name must begin with '/'", path);
 	bool there = lstat(path, &st) == 0;
-	char *log = path_with(s->path, "-wal");
-	bool ours = there && (same_file(&st, s->path) || same_file(&st, log));
-	free(log);
-	if (ours)
+	if (is_store(s, path))
 		return err_set(err, FISH_EINVAL,
 			"the backup %s is the store itself: choose another name", path);
 	if (there && !S_ISREG(st.st_mode))
@@ -110,17 +121,71 @@ static int check_name(struct sqlite_store *s, const char *path, enum store_backu
 	return rc < 0 ? rc : refuse_log(path, "-journal", err);
 }
 
-/* Makes the file that the copy grows in; one that a killed backup left is removed. */
-static int part_open(struct sqlite_backup *b, struct err *err)
+/* Is the name still that of the file behind fd? */
+static bool names_file(const char *path, int fd)
 {
+	struct stat named;
 	struct stat st;
 
-	if (lstat(b->part, &st) == 0 && S_ISREG(st.st_mode))
+	return lstat(path, &named) == 0 && fstat(fd, &st) == 0 && named.st_dev == st.st_dev &&
+		named.st_ino == st.st_ino;
+}
+
+/* The lock goes with the process. Not every file system has locks: there only names are compared. */
+static bool part_lock(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = BACKUP_LOCK_AT, .l_len = 1 };
+
+	return fcntl(fd, F_OFD_SETLK, &lock) == 0 || (errno != EAGAIN && errno != EACCES);
+}
+
+static int part_busy(const struct sqlite_backup *b, struct err *err)
+{
+	return err_set(err, FISH_EBUSY,
+		"another backup to %s is under way: wait until it is done, or choose another name", b->path);
+}
+
+/* Removes what a backup that was killed has left. */
+static int part_clear(const struct sqlite_backup *b, struct err *err)
+{
+	struct stat st;
+	int rc = 0;
+
+	/* To close a descriptor of the store itself would lose its locks. */
+	if (is_store(b->store, b->part))
+		return err_set(err, FISH_EINVAL,
+			"the backup %s would grow in %s, which is the store itself: choose another name",
+			b->path, b->part);
+	if (lstat(b->part, &st) != 0 || !S_ISREG(st.st_mode))
+		return 0;
+	if ((rc = refuse_log(b->part, "-wal", err)) < 0)
+		return rc;
+	int fd = open(b->part, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return err_set(err, FISH_EIO, "the backup %s cannot be made: %s", b->part, strerror(errno));
+	if (!part_lock(fd) || !names_file(b->part, fd))
+		rc = part_busy(b, err);
+	else
 		unlink(b->part);
+	close(fd);
+	return rc;
+}
+
+/* Makes the file that the copy grows in. */
+static int part_open(struct sqlite_backup *b, struct err *err)
+{
+	int rc = part_clear(b, err);
+
+	if (rc < 0)
+		return rc;
 	b->fd = open(b->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (b->fd < 0)
 		return err_set(err, FISH_EIO, "the backup %s cannot be made: %s", b->part,
 			strerror(errno));
+	if (!part_lock(b->fd) || !names_file(b->part, b->fd))
+		return part_busy(b, err);
 	/* Nobody reads it before it is whole, and a kill leaves it to the next backup: it
 	 * needs neither a journal nor syncs of SQLite's. */
 	if (sqlite3_open_v2(b->part, &b->db,
@@ -133,6 +198,13 @@ static int part_open(struct sqlite_backup *b, struct err *err)
 		return err_set(err, FISH_EIO, "the backup %s cannot be made: %s", b->part,
 			sqlite3_errmsg(b->db));
 	return 0;
+}
+
+/* Unless it is somebody else's by now. */
+static void part_remove(const struct sqlite_backup *b)
+{
+	if (b->fd >= 0 && names_file(b->part, b->fd))
+		unlink(b->part);
 }
 
 /* No thread of its own is left. */
@@ -173,6 +245,8 @@ static int give_name(struct sqlite_backup *b, struct err *err)
 
 	if (rc < 0)
 		return rc;
+	if (!names_file(b->part, b->fd))
+		return err_set(err, FISH_EIO, "the backup's file %s was taken away while it grew", b->part);
 	if (b->mode == STORE_BACKUP_NEW) {
 		rc = renameat2(AT_FDCWD, b->part, AT_FDCWD, b->path, RENAME_NOREPLACE);
 		/* Not every file system can tell; the name was free a moment ago. */
@@ -223,7 +297,7 @@ static void secure_failed(struct sqlite_backup *b, const struct err *err)
 	pthread_cond_signal(&b->store->wake);
 	while (b->open && !b->stopped)
 		pthread_cond_wait(&b->news, &b->store->mutex);
-	unlink(b->part);
+	part_remove(b);
 }
 
 static void *secure_main(void *arg)
@@ -283,15 +357,18 @@ void backup_piece(struct sqlite_store *s)
 	int64_t began_us = now_us();
 	int rc = SQLITE_OK;
 
+	pthread_mutex_lock(&s->mutex);
+	bool failed = b->failed;
+	pthread_mutex_unlock(&s->mutex);
 	if (b->copy == NULL)
 		b->copy = sqlite3_backup_init(b->db, "main", s->db, "main");
 	if (b->copy == NULL)
 		rc = sqlite3_extended_errcode(b->db);
 	else
 		rc = sqlite3_backup_step(b->copy, BACKUP_PIECE_PAGES);
-	uint64_t pages = (uint64_t)sqlite3_backup_pagecount(b->copy);
-	uint64_t left = (uint64_t)sqlite3_backup_remaining(b->copy);
-	bool over = rc != SQLITE_OK || b->failed;
+	uint64_t pages = b->copy != NULL ? (uint64_t)sqlite3_backup_pagecount(b->copy) : 0;
+	uint64_t left = b->copy != NULL ? (uint64_t)sqlite3_backup_remaining(b->copy) : 0;
+	bool over = rc != SQLITE_OK || failed;
 	if (over)
 		copy_end(b);
 	if (rc != SQLITE_OK && rc != SQLITE_DONE)
@@ -376,8 +453,7 @@ int sqlite_backup_begin(struct store *base, const char *path, enum store_backup_
 				strerror(failed));
 	}
 	if (rc < 0) {
-		if (b->fd >= 0)
-			unlink(b->part);
+		part_remove(b);
 		backup_free(b);
 		return rc;
 	}

@@ -304,13 +304,13 @@ static void check_flows(struct check *c)
 
 /* ---- the file ---- */
 
-/* The path as a URI; the caller's to sqlite3_free. */
+/* The path as a URI; the caller frees. */
 static char *uri_of(const char *path)
 {
 	struct buf b;
 
 	buf_init(&b, SIZE_MAX);
-	buf_puts(&b, path[0] == '/' ? "file:" : "file:./");
+	buf_puts(&b, "file:");
 	for (; *path != '\0'; path++) {
 		if (strchr("%?#", *path) != NULL)
 			buf_printf(&b, "%%%02x", (unsigned char)*path);
@@ -333,14 +333,12 @@ static bool has_log(const char *path)
 
 static int file_read(struct sqlite_store *s, bool log, struct err *err)
 {
-	char *name = log ? sqlite3_mprintf("%s%s", s->path[0] == '/' ? "" : "./", s->path) : NULL;
-	char *uri = log ? NULL : uri_of(s->path);
-	int rc = sqlite3_open_v2(log ? name : uri, &s->db,
+	char *uri = log ? NULL : uri_of(s->file);
+	int rc = sqlite3_open_v2(log ? s->file : uri, &s->db,
 		(log ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY | SQLITE_OPEN_URI) |
 			SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE,
 		NULL);
 
-	sqlite3_free(name);
 	free(uri);
 	if (rc != SQLITE_OK)
 		return sqlite_failed(s, err, "cannot open it");
@@ -400,7 +398,6 @@ static void check_all(struct check *c)
 int store_check_file(const char *path, const struct store_check *asked, struct err *err)
 {
 	struct stat st;
-	bool log = has_log(path);
 
 	if (stat(path, &st) != 0)
 		return err_set(err, FISH_ENOTFOUND, "store %s: %s", path, strerror(errno));
@@ -409,14 +406,17 @@ int store_check_file(const char *path, const struct store_check *asked, struct e
 	struct sqlite_store *s =
 		sqlite_store_new(path, &(struct sqlite_options){ .wal_frames_max = 0 });
 	struct check c = { .store = s, .asked = asked };
-	int rc = file_read(s, log, err);
+	int rc = sqlite_file_find(s, err);
+	bool log = rc == 0 && has_log(s->file);
 
+	if (rc == 0)
+		rc = file_read(s, log, err);
 	if (rc == 0)
 		rc = stamp_read(s, err);
 	if (rc == 0)
 		check_all(&c);
 	/* What was read without a lock may have been changed meanwhile. */
-	if (rc == 0 && !log && has_log(path))
+	if (rc == 0 && !log && has_log(s->file))
 		rc = err_set(err, FISH_EBUSY,
 			"store %s was taken by a server meanwhile: stop it, or make a backup and "
 			"check that",

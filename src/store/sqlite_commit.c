@@ -65,9 +65,11 @@ static int commit_write(struct sqlite_store *s, const struct store_commit *c)
 int sqlite_commit(struct sqlite_store *s, const struct store_commit *c)
 {
 	const struct sums before = s->sums;
+	const uint64_t young_bytes = s->young_bytes;
 
 	s->commits++;
 	s->commit_rows = c->nrows;
+	s->commit_bytes = 0;
 	int rc = commit_write(s, c);
 	if (rc == SQLITE_OK)
 		rc = sqlite_end(s);
@@ -83,6 +85,7 @@ int sqlite_commit(struct sqlite_store *s, const struct store_commit *c)
 		return rc;
 	}
 	s->sums.changed = false;
+	s->commit_bytes = s->young_bytes - young_bytes;
 	if (c->now_ms > s->time_ms)
 		s->time_ms = c->now_ms;
 	return 0;

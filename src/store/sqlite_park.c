@@ -111,6 +111,7 @@ static int moving_chunk(struct moving *m)
 	stmt_bind_int(stmt, 2, (int64_t)m->start_seq);
 	stmt_bind_slice(stmt, 3, (struct slice){ all.ptr + m->start, all.len - m->start });
 	int rc = stmt_run(stmt);
+	m->store->moved_bytes += all.len - m->start;
 	buf_reset(&m->store->packed);
 	m->start = 0;
 	m->flags |= FLOW_CHUNKS;
@@ -213,6 +214,7 @@ static int moving_put(
 	stmt_bind_int(stmt, 8, m->flags | (park != NULL && park->apart ? FLOW_APART : 0));
 	stmt_bind_int(stmt, 9, (int64_t)m->from_seq);
 	stmt_bind_slice(stmt, 10, (struct slice){ all.ptr != NULL ? all.ptr + m->start : NULL, all.len - m->start });
+	s->moved_bytes += all.len - m->start;
 	if (old->n != 0)
 		sums_less(&s->sums, old);
 	if (park != NULL)
@@ -235,6 +237,7 @@ int parked_move(struct sqlite_store *s, const struct id *flow, struct flow_rows 
 		m.from_seq = f->from_seq;
 	m.flags |= f != NULL && f->bigs ? FLOW_BIGS : 0;
 	buf_reset(&s->packed);
+	s->moved_bytes = 0;
 	moving_old(&m, old.bytes);
 	/* Chunks of before go before new ones come: those hold nothing below from_seq, but
 	 * may begin there. */

@@ -73,6 +73,7 @@ int sqlite_find(struct sqlite_store *s, struct store_find *f)
 		stmt_bind_id(stmt, 1, &f->what);
 	else
 		stmt_bind_int(stmt, 1, ids_find(s, &f->what));
+	stmt_bind_int(stmt, 2, f->wants);
 	int rc = sqlite3_step(stmt);
 	if (rc == SQLITE_ROW)
 		ended_keep(s, stmt, request_results(&f->request), &f->ended);

@@ -69,12 +69,12 @@ void room_open(struct sqlite_store *s)
 	/* Another VFS than the system's need not know of it. */
 	s->grows = s->vfs == NULL;
 	if (s->grows)
-		s->file_fd = open(s->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+		s->file_fd = open(s->file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	if (s->grows)
 		grow(s, pages_bytes(s));
 	if (!s->grows || s->log_bytes == 0)
 		return;
-	char *path = sqlite3_mprintf("%s-wal", s->path);
+	char *path = sqlite3_mprintf("%s-wal", s->file);
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 
 	/* Some file systems cannot, and on a full disk it is too late. SQLite locks the store's file

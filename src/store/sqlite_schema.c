@@ -223,7 +223,7 @@ static int tables_make(struct sqlite_store *s, struct err *err)
  * has them first, takes its mode when it is made. */
 static int make_private(const struct sqlite_store *s, struct err *err)
 {
-	if (s->vfs == NULL && chmod(s->path, 0600) != 0)
+	if (s->vfs == NULL && chmod(s->file, 0600) != 0)
 		return err_set(err, FISH_EIO, "store %s: cannot make it private: %s",
 			s->path, strerror(errno));
 	return 0;

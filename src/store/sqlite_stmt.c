@@ -15,6 +15,12 @@
 #include <unistd.h>
 
 #define ENDED_ALL ENDED_COLUMNS ", result, untaken, seen"
+/* A column in a branch that is not taken is not read: the pages behind its row's first are left alone. seen has
+ * no such luck when it is wanted and not empty: it stands behind the other two, and the way there leads
+ * through their pages, one after the other. */
+#define ENDED_WANTED(wants) ENDED_COLUMNS ", CASE WHEN " wants " & 1 THEN result END," \
+	" CASE WHEN " wants " & 2 THEN untaken END, CASE WHEN " wants " & 4 THEN seen END"
+_Static_assert(STORE_RESULT == 1 && STORE_UNTAKEN == 2 && STORE_SEEN == 4, "ENDED_WANTED has these numbers");
 #define PARKED_ALL \
 	"flow, parent, key, wake_ms, hooks, untaken, awake, flags, from_seq, bytes"
 
@@ -40,8 +46,8 @@ static const char *const statement_sql[STATEMENTS] = {
 	[ST_ENDED_PLACES] = "UPDATE ended SET places = ?, weight = weight + ? WHERE rowid = ?",
 	[ST_ENDED_PARKED] = "SELECT rowid, parked_n FROM ended WHERE rowid > ?"
 			    " ORDER BY rowid LIMIT ?",
-	[ST_FIND_FLOW] = "SELECT " ENDED_ALL " FROM ended WHERE rowid = ?",
-	[ST_FIND_KEY] = "SELECT " ENDED_ALL " FROM ended WHERE key = ? AND parent IS NULL"
+	[ST_FIND_FLOW] = "SELECT " ENDED_WANTED("?2") " FROM ended WHERE rowid = ?1",
+	[ST_FIND_KEY] = "SELECT " ENDED_WANTED("?2") " FROM ended WHERE key = ?1 AND parent IS NULL"
 			" ORDER BY rowid DESC LIMIT 1",
 	[ST_LIST] = "SELECT " ENDED_ALL ", rowid FROM ended WHERE rowid < ?"
 		    " ORDER BY rowid DESC LIMIT ?",

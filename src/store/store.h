@@ -96,13 +96,16 @@ struct store_load {
 };
 
 enum store_find_by { STORE_BY_FLOW = 1, STORE_BY_KEY };
+/* What may be long of an ended flow: hundreds of mebibytes. */
+enum store_find_wants { STORE_RESULT = 1, STORE_UNTAKEN = 2, STORE_SEEN = 4 };
 
 /* One parked or ended flow, by id or by start key (children are never found by key). */
 struct store_find {
 	enum store_find_by by;
 	struct id          what;
+	unsigned           wants;               /* bits of store_find_wants: only these are read, … */
 	bool               parked;              /* it lives: of ended only flow is filled in */
-	struct store_ended ended;               /* its slices stand until done returns */
+	struct store_ended ended;               /* … the others are empty; its slices stand until done returns */
 	void (*done)(struct store_find *f, int rc);             /* 0 or FISH_ENOTFOUND */
 	struct store_request request;
 };

@@ -146,6 +146,37 @@ static void rows_keep_their_bytes_when_they_age(void **state)
 	}
 }
 
+/* Bytes that lie in parked and in chunk. */
+static int64_t moved_bytes(struct fixture *fx)
+{
+	return pragma(fx, "SELECT coalesce((SELECT sum(length(bytes)) FROM parked), 0)"
+			  " + coalesce((SELECT sum(length(bytes)) FROM chunk), 0)");
+}
+
+/* Long rows of many flows move a few after each commit, and as fast as more come. */
+static void what_ages_at_one_go_is_bounded(void **state)
+{
+	enum { BYTES = 40000, AT_ONCE = 48, YOUNG = 16 << 20 };
+	struct fixture *fx = *state;
+	int64_t before = 0;
+
+	open_with(fx, &(struct store_options){ .young_bytes_max = YOUNG });
+	for (unsigned i = 0; i < 500; i++) {
+		/* At first one at a time, then many. */
+		size_t n = i < 450 ? 1 : AT_ONCE;
+		struct store_row rows[AT_ONCE];
+		for (size_t k = 0; k < n; k++)
+			rows[k] = bytes_row(100 * i + (unsigned)k, 0, many_bytes(BYTES));
+		assert_int_equal(commit_both(fx, rows, n, NULL, 0, i), 0);
+		int64_t now = moved_bytes(fx);
+		assert_in_range(now - before, 0, AGE_BYTES_MAX + (2 * n + 1) * (BYTES + 100));
+		before = now;
+		const struct sqlite_store *s = container_of(fx->s, struct sqlite_store, base);
+		assert_in_range(s->young_bytes, 0, YOUNG + 2 * (YOUNG / 4));
+	}
+	assert_true(before > 0);
+}
+
 /* Rows of parked by what the store's sums say of them. */
 static void assert_sums(struct fixture *fx)
 {
@@ -532,6 +563,7 @@ int main(void)
 		T(what_parks_leaves_no_segment_behind),
 		T(what_lives_on_ages),
 		T(rows_keep_their_bytes_when_they_age),
+		T(what_ages_at_one_go_is_bounded),
 		T(dead_rows_go_together),
 		T(history_is_kept_for_a_while),
 		T(history_is_kept_up_to_a_size),

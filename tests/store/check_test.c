@@ -380,12 +380,38 @@ static void what_cannot_be_judged_is_said(void **state)
 	assert_int_equal(check(fx->path, false, &said), FISH_EFORMAT);
 }
 
+/* A log that was not copied home stands beside what the link leads to. */
+static void a_link_is_checked_with_its_log(void **state)
+{
+	struct fixture *fx = *state;
+	struct said said;
+	sqlite3 *db = NULL;
+	char link[128];
+
+	snprintf(link, sizeof link, "%s/link.db", fx->dir);
+	assert_int_equal(symlink("x.db", link), 0);
+	open_small(fx);
+	assert_int_equal(check(link, true, &said), FISH_EBUSY);
+	fx->s = store_close(fx->s);
+	assert_int_equal(check(link, true, &said), 0);
+	assert_int_equal(sqlite3_open(fx->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_db_config(db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "DELETE FROM mac_key", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	assert_int_equal(check(fx->path, true, &said), 1);
+	assert_non_null(strstr(said.words, "there is no key of URLs"));
+	assert_int_equal(check(link, true, &said), 1);
+	assert_non_null(strstr(said.words, "there is no key of URLs"));
+	unlink(link);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(random_histories_are_clean),
 	cmocka_unit_test(each_planted_damage_is_found),
 	cmocka_unit_test(damage_to_groups_is_found),
 	cmocka_unit_test_setup_teardown(progress_is_told_of_resident_flows, setup, teardown),
 	cmocka_unit_test_setup_teardown(a_torn_page_is_found, setup, teardown),
+	cmocka_unit_test_setup_teardown(a_link_is_checked_with_its_log, setup, teardown),
 	cmocka_unit_test_setup_teardown(what_cannot_be_judged_is_said, setup, teardown),
 };
 

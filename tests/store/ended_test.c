@@ -68,6 +68,53 @@ static void assert_found(struct fixture *fx, unsigned flow, bool found)
 	assert_true(!found || sync.same);
 }
 
+/* How many pages of the file, or its log, a find reads that asks for so much. */
+static int pages_read(struct fixture *fx, unsigned flow, unsigned wants)
+{
+	struct sqlite_store *s = container_of(fx->s, struct sqlite_store, base);
+	struct sync_find sync = {
+		.f = { .by = STORE_BY_FLOW, .what = flow_id(flow), .wants = wants, .done = find_done }
+	};
+	int pages = 0;
+	int most = 0;
+
+	sqlite_borrow(s);
+	sqlite3_db_release_memory(s->db);
+	sqlite3_db_status(s->db, SQLITE_DBSTATUS_CACHE_MISS, &pages, &most, 1);
+	sqlite_give_back(s);
+	store_find(fx->s, &sync.f);
+	settle(fx);
+	assert_int_equal(sync.rc, 0);
+	sqlite_borrow(s);
+	sqlite3_db_status(s->db, SQLITE_DBSTATUS_CACHE_MISS, &pages, &most, 0);
+	sqlite_give_back(s);
+	return pages;
+}
+
+/* The door asks for a flow that has ended at whatever a stranger posts. */
+static void what_is_not_wanted_is_not_read(void **state)
+{
+	struct fixture *fx = *state;
+	const size_t len = 8 << 20;
+	char *bytes = xalloc(len);
+	struct slice all = { bytes, len };
+	struct store_row rows[] = { last_row_of(1, 0, "end"), last_row_of(2, 0, "end") };
+	struct store_ended ended[] = { ended_of(1, 1000), ended_of(2, 1000) };
+
+	open_with(fx, NULL);
+	ended[0].result = SLICE_LIT("short");
+	ended[0].untaken = ended[1].result = all;
+	ended[0].seen = SLICE_LIT("ids");
+	assert_int_equal(commit_both(fx, rows, 2, ended, 2, 1000), 0);
+	for (unsigned flow = 1; flow <= 2; flow++) {
+		assert_true(pages_read(fx, flow, 0) < 10);
+		assert_true(pages_read(fx, flow, STORE_RESULT | STORE_UNTAKEN) > 500);
+	}
+	assert_true(pages_read(fx, 1, STORE_RESULT) < 10);
+	assert_true(pages_read(fx, 2, STORE_SEEN) < 10); /* it is empty */
+	free(bytes);
+}
+
 static void assert_history(struct fixture *fx, unsigned flow, bool kept)
 {
 	struct sync_load got;
@@ -232,6 +279,7 @@ int main(void)
 		T(what_is_half_noted_is_found),
 		T(a_commit_that_fails_ends_nothing),
 		T(numbers_are_not_used_again),
+		T(what_is_not_wanted_is_not_read),
 		T(ids_of_rows_that_are_gone_go_together),
 	};
 #undef T

@@ -243,7 +243,8 @@ static inline void random_ask_for(struct random_run *run, unsigned flow, unsigne
 	switch (kind) {
 	case RANDOM_FLOW:
 		ask->f = (struct store_find){
-			.by = STORE_BY_FLOW, .what = f->id, .done = random_find_done
+			.by = STORE_BY_FLOW, .what = f->id,
+			.wants = STORE_RESULT | STORE_UNTAKEN | STORE_SEEN, .done = random_find_done
 		};
 		store_find(run->fx->s, &ask->f);
 		return;
@@ -251,6 +252,7 @@ static inline void random_ask_for(struct random_run *run, unsigned flow, unsigne
 		ask->found = ask->found && f->park.has_key && id_is_zero(&f->park.parent);
 		ask->f = (struct store_find){ .by = STORE_BY_KEY,
 			.what = random_key(ask->flow),
+			.wants = STORE_RESULT | STORE_UNTAKEN | STORE_SEEN,
 			.done = random_find_done };
 		store_find(run->fx->s, &ask->f);
 		return;

@@ -522,6 +522,35 @@ static void the_file_has_room_for_the_log(void **state)
 	}
 }
 
+/* SQLite's log lies beside what the link leads to. */
+static void a_store_is_opened_through_a_link(void **state)
+{
+	struct fixture *fx = *state;
+	struct store *s = NULL;
+	struct err err = { 0 };
+	struct stat st;
+	char link[128];
+	char log[160];
+	const struct store_options o = { .log_bytes = 4 << 20 };
+
+	snprintf(link, sizeof link, "%s/link.db", fx->dir);
+	assert_int_equal(symlink("x.db", link), 0);
+	assert_refused(link, FISH_ENOTFOUND, "is a link to a file that is not there");
+	open_with(fx, &o);
+	fx->s = store_close(fx->s);
+	assert_int_equal(store_open_sqlite(&s, link, &o, &err), 0);
+	fixture_adopt(fx, s);
+	assert_int_equal(commit_row(fx, bytes_row(1, 0, SLICE_LIT("a")), 1), 0);
+	snprintf(log, sizeof log, "%s-wal", fx->path);
+	assert_int_equal(stat(log, &st), 0);
+	assert_true(st.st_blocks * 512 >= 4 << 20);
+	snprintf(log, sizeof log, "%s-wal", link);
+	assert_int_equal(lstat(log, &st), -1);
+	assert_true(container_of(fx->s, struct sqlite_store, base)->file_fd >= 0);
+	assert_refused(fx->path, FISH_EBUSY, "in use by another server");
+	unlink(link);
+}
+
 int main(void)
 {
 #define T(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -544,6 +573,7 @@ int main(void)
 		T(kill_switch_hits_before_or_after),
 		T(a_key_that_came_is_kept_behind_the_own),
 		T(the_file_has_room_for_the_log),
+		T(a_store_is_opened_through_a_link),
 	};
 #undef T
 	return cmocka_run_group_tests(tests, NULL, NULL);

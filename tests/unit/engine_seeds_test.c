@@ -233,7 +233,7 @@ static void work_that_ends_while_its_run_awaits_a_commit_is_over(void **state)
 	while (store_memory_pending(k.store) > 1)     /* the load, not the commit */
 		store_memory_complete(k.store, MEMORY_OK);
 	engine_turn(k.engine);
-	printf("ready %zu running %zu\n", kit_figures(&k).resident, kit_figures(&k).running);	work_over(&k);
+	work_over(&k);
 	store_memory_hold(k.store, false);
 	kit_turn(&k);
 	assert_int_equal(k.nworks, 1);
@@ -365,6 +365,89 @@ static void a_flow_that_crashed_tells_all_above_it(void **state)
 	kit_close(&k);
 }
 
+/* A parked flow, and what is to be written behind it. */
+struct damage {
+	struct store_load   load;
+	struct store_commit commit;
+	struct store_park   park;
+	uint64_t            seq;
+};
+
+static void damage_loaded(struct store_load *l, int rc)
+{
+	struct damage *d = container_of(l, struct damage, load);
+	struct entry e;
+
+	assert_int_equal(rc, 0);
+	assert_true(l->parked);
+	d->park = l->park;
+	for (size_t i = 0; i < l->nrows; i++) {
+		d->seq = l->rows[i].seq;
+		for (struct slice rest = l->rows[i].bytes; entry_next(&rest, &e) == 1;)
+			d->seq++;
+	}
+}
+
+static void damage_done(struct store_commit *c, int rc)
+{
+	(void)c;
+	assert_int_equal(rc, 0);
+}
+
+/* The journal of a parked flow gets a row that nobody can read. */
+static void damage(struct kit *k, struct id flow)
+{
+	struct damage d = { .load = { .flow = flow, .done = damage_loaded } };
+
+	store_load(k->store, &d.load);
+	store_poll(k->store);
+	struct store_row row = { .flow = flow, .seq = d.seq, .bytes = SLICE_LIT("\377nonsense") };
+
+	d.commit = (struct store_commit){ .rows = &row, .nrows = 1, .parks = &d.park, .nparks = 1,
+	                                  .now_ms = k->now_ms, .done = damage_done };
+	store_commit(k->store, &d.commit);
+	store_poll(k->store);
+}
+
+/* All of a line come into memory, or none: one that cannot be read leaves the others where they are. */
+static void above_a_flow_that_crashed_one_is_damaged(void **state)
+{
+	struct kit k;
+	struct reached reached;
+	struct look l = { .kit = &k };
+
+	(void)state;
+	for (int damaged = 0; damaged < 3; damaged++) {
+		kit_open(&k, &program, 1000);
+		struct id line[] = { kit_start(&k, "grandparent", "null"), only(&k, "child"), only(&k, "grandchild") };
+
+		for (int n = 0; n < 9; n++)
+			kit_pass(&k, 10000);
+		kit_crash(&k, KIT_LOST);
+		assert_int_equal(kit_figures(&k).parked, 3);
+		damage(&k, line[damaged]);
+		const struct store_parked before = k.engine->parked;
+		assert_false(engine_reached(k.engine, &line[2], &reached));
+		assert_memory_equal(&k.engine->parked, &before, sizeof before);
+		assert_int_equal(k.engine->flows.len, 0);
+		/* It stands still, and whoever is below it goes on; was: the server ended with its child. */
+		assert_int_equal(kit_post(&k, kit_log_text(&k), "1", NULL), damaged == 2 ? 503 : 200);
+		kit_pass(&k, 1000);
+		for (int i = 0; i < 3; i++)
+			assert_string_equal(kit_end(&k, line[i]),
+				i == damaged ? "stopped its journal in the store has a hole or is damaged"
+				: i > damaged ? "done null" : "lives");
+		assert_non_null(strstr(kit_show(&k, line[damaged]), "\"stopped\""));
+		l.rc = UNTOLD;
+		l.cancel = (struct cancel){ .id = line[damaged], .done = look_cancelled };
+		engine_cancel(k.engine, &l.cancel);
+		kit_pass(&k, 1000);
+		assert_int_equal(l.rc, 0);
+		assert_string_equal(kit_end(&k, line[damaged]), "cancelled cancelled");
+		kit_close(&k);
+	}
+}
+
 /* Was: a look for parked children that the store was slow with went on after the cancel had been refused. */
 static void a_cancel_that_was_refused_reaches_nobody(void **state)
 {
@@ -411,6 +494,7 @@ static void a_cancel_that_was_refused_reaches_nobody(void **state)
 	SEEN(a_hook_expires_between_two_lives, park), \
 	SEEN(shots_are_left_after_a_renewal_and_a_crash, park), \
 	SEEN(a_flow_that_crashed_tells_all_above_it, park), \
+	SEEN(above_a_flow_that_crashed_one_is_damaged, park), \
 	SEEN(a_cancel_that_was_refused_reaches_nobody, park)
 
 int main(void)

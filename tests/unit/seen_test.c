@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -397,6 +398,71 @@ static void replies_are_counted_and_bounded(void **state)
 	seen_free(again);
 }
 
+/* Among births, which have no number, and ids that come again or late. */
+static void a_reply_finds_its_message(void **state)
+{
+	(void)state;
+	enum { N = 3000 };
+	struct { uint64_t seq, batch; int64_t time_ms; } *m = xalloc(N * sizeof *m);
+	struct seen *s = seen_new();
+	uint64_t chance = HASH64_SEED;
+	uint64_t seq = 1;
+	int64_t now = NOW;
+
+	for (uint64_t n = 0; n < N; n++) {
+		chance = hash64_u64(chance, n);
+		bool born = n / 500 % 2 == 1 && chance % 3 > 0;
+		bool late = born && (chance >> 8) % 50 == 0;
+
+		now += (int64_t)((chance >> 16) % 3);
+		seq += 1 + (chance >> 24) % 3;
+		m[n].seq = born ? 0 : seq;
+		m[n].time_ms = late ? now - 500 : now;
+		seen_add(s, &(struct seen_entry){ .key = key_of(n), .time_ms = m[n].time_ms, .seq = m[n].seq });
+		if (n % 1000 == 999) {        /* one that had been forgotten by then */
+			now += SEEN_WINDOW_MS + 1;
+			m[n / 2].seq = ++seq;
+			m[n / 2].batch = 0;
+			seen_add(s, &(struct seen_entry){ .key = key_of(n / 2), .time_ms = now, .seq = seq });
+		}
+		if (n % 700 == 0)
+			assert_int_equal(seen_len(s), n + 1);       /* which sorts them */
+		uint64_t any = (chance >> 32) % (n + 1);
+
+		seen_reply(s, m[any].seq ? m[any].seq : seq + 1, n + 1, &(struct reply){ .status = 200 });
+		if (m[any].seq)
+			m[any].batch = n + 1;
+	}
+	for (uint64_t n = 0; n < N; n++) {
+		const struct seen_entry *e = find(s, n, NOW);
+
+		assert_non_null(e);
+		assert_int_equal(e->reply ? e->reply->batch : 0, m[n].batch);
+	}
+	seen_free(s);
+	free(m);
+}
+
+/* Was: each reply walked through all ids, so that loading a flow with many took seconds. */
+static void replies_to_many_cost_little(void **state)
+{
+	(void)state;
+	struct seen *s = seen_new();
+	const struct reply told = { .status = 200 };
+	clock_t began = clock();
+
+	for (uint64_t n = 1; n <= SEEN_PER_HOOK_MAX; n++)
+		seen_add(s, &(struct seen_entry){ .key = key_of(n), .time_ms = NOW, .seq = 2 * n });
+	for (uint64_t n = 1; n <= SEEN_PER_HOOK_MAX; n++) {
+		seen_reply(s, 2 * n, 1, &told);
+		seen_reply(s, 2 * n + 1, 1, &told);       /* a message that had no id */
+	}
+	assert_true(clock() - began < 2 * CLOCKS_PER_SEC);
+	assert_non_null(find(s, 1, NOW)->reply);
+	assert_non_null(find(s, SEEN_PER_HOOK_MAX, NOW)->reply);
+	seen_free(s);
+}
+
 /* Cut anywhere, a row finds less, and nothing beyond its end is read. */
 static void damaged_rows_find_nothing(void **state)
 {
@@ -435,6 +501,8 @@ int main(void)
 		cmocka_unit_test(packed_ids_are_found_by_hook_and_window),
 		cmocka_unit_test(packed_holds_no_more_than_the_bound),
 		cmocka_unit_test(what_was_told_is_packed_in_bytes_that_stay),
+		cmocka_unit_test(a_reply_finds_its_message),
+		cmocka_unit_test(replies_to_many_cost_little),
 		cmocka_unit_test(replies_are_counted_and_bounded),
 		cmocka_unit_test(damaged_rows_find_nothing),
 	};
