@@ -115,6 +115,7 @@ struct row *batch_row(struct batch *b, const struct id *flow, uint64_t seq)
 	row->flow = *flow;
 	row->seq = seq;
 	row->last = false;
+	row->before = NULL;
 	list_push(&b->rows, &row->link);
 	b->nrows++;
 	return row;

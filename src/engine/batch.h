@@ -13,9 +13,10 @@
 struct engine;
 struct flow;
 
-/* All that one flow adds in this batch. */
+/* What one flow adds in this batch: one row, or several when it is very much. */
 struct row {
 	struct list link;          /* in batch->rows */
+	struct row *before;        /* the one of the same flow before it; NULL: none */
 	struct id   flow;
 	uint64_t    seq;           /* of the first entry */
 	bool        last;

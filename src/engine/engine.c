@@ -16,6 +16,7 @@
 enum {
 	PARK_AFTER_MS      = 10 * 1000,
 	RUN_AHEAD_BYTES    = 64 << 20,
+	ROW_BYTES_MAX      = 300 << 20, /* three of it and an entry are less than the 10^9 that SQLite takes in a row */
 	MEMORY_BYTES       = 1 << 30,
 	AWAY_PAUSE_MS      = 500,       /* after the first commit that failed; doubles */
 	AWAY_PAUSE_MAX_MS  = 15 * 1000,
@@ -68,6 +69,24 @@ static int take_senders(struct senders *ret, const struct engine_config *config,
 	return rc;
 }
 
+static void defaults_put(struct engine_config *c)
+{
+	if (!c->park_after_ms)
+		c->park_after_ms = PARK_AFTER_MS;
+	if (!c->memory_bytes)
+		c->memory_bytes = MEMORY_BYTES;
+	if (!c->steps_max)
+		c->steps_max = STEPS_MAX_DEFAULT;
+	if (!c->turn_steps_max)
+		c->turn_steps_max = STEPS_PER_TURN;
+	if (!c->run_ahead_bytes)
+		c->run_ahead_bytes = RUN_AHEAD_BYTES;
+	if (!c->row_bytes_max)
+		c->row_bytes_max = ROW_BYTES_MAX;
+	if (!c->ended_bytes_max)
+		c->ended_bytes_max = ROW_BYTES_MAX;
+}
+
 int engine_new(struct engine **ret, const struct engine_config *config, struct err *err)
 {
 	int rc = check_program(config->program, err);
@@ -92,16 +111,7 @@ int engine_new(struct engine **ret, const struct engine_config *config, struct e
 	e->config = *config;
 	e->doors = doors;
 	e->senders = senders;
-	if (!e->config.park_after_ms)
-		e->config.park_after_ms = PARK_AFTER_MS;
-	if (!e->config.memory_bytes)
-		e->config.memory_bytes = MEMORY_BYTES;
-	if (!e->config.steps_max)
-		e->config.steps_max = STEPS_MAX_DEFAULT;
-	if (!e->config.turn_steps_max)
-		e->config.turn_steps_max = STEPS_PER_TURN;
-	if (!e->config.run_ahead_bytes)
-		e->config.run_ahead_bytes = RUN_AHEAD_BYTES;
+	defaults_put(&e->config);
 	e->store = config->store;
 	e->base_url = xstrndup(config->base_url ? config->base_url : "", config->base_url ? strlen(config->base_url) : 0);
 	e->stacks = co_pool_new();

@@ -61,6 +61,9 @@ struct engine_config {
 	uint32_t            steps_max;         /* in one life of a flow, which is stopped there; 0: STEPS_MAX_DEFAULT */
 	uint32_t            turn_steps_max;    /* of a run that never waits, in one turn; 0: STEPS_PER_TURN */
 	size_t              run_ahead_bytes;   /* gathered and not yet durable; over it deliveries and starts are FISH_EBUSY; 0: 64 MiB */
+	size_t              row_bytes_max;     /* then a flow's next entry begins another row; 0: 300 MiB */
+	size_t              ended_bytes_max;   /* of untaken deliveries, and again of message ids, that an ended flow's row
+	                                          has; the newest deliveries and the oldest hooks' ids are left out; 0: 300 MiB */
 	/* For simulators: a history with a fault in it, or with flows parked, keeps the times and the order of
 	 * one without. There are no pauses of its own: it is back at once after a commit that was rolled back,
 	 * and a call is tried again when the transport says (retry_after_ms). Of several flows that are to

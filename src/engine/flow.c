@@ -176,8 +176,11 @@ void flow_append(struct flow *f, struct entry *e)
 	struct batch *b = en->gather;
 
 	CHECK(f->state != FLOW_ENDED);
-	if (f->row_batch != b->no) {
+	if (f->row_batch != b->no || f->row->bytes.len >= en->config.row_bytes_max) {
+		struct row *before = f->row_batch == b->no ? f->row : NULL;
+
 		f->row = batch_row(b, &f->id, f->seq_next);
+		f->row->before = before;
 		f->row_batch = b->no;
 	}
 	struct buf *bytes = &f->row->bytes;
@@ -353,6 +356,38 @@ struct how_ended {
 	int64_t         ended_ms;
 };
 
+/* The oldest that are not too many for one row. Deliveries alone never are (FLOW_UNTAKEN_BYTES_MAX), but what flows
+ * tell one another is not counted. The others stand in the journal, as long as that is kept. */
+static struct slice untaken_cut(const struct flow *f, struct slice untaken)
+{
+	size_t max = f->engine->config.ended_bytes_max;
+	struct slice rest = untaken;
+	size_t fits = 0;
+	char id[ID_TEXT_SIZE];
+	struct entry e;
+
+	if (untaken.len <= max)
+		return untaken;
+	while (entry_next(&rest, &e) == 1 && untaken.len - rest.len <= max)
+		fits = untaken.len - rest.len;
+	id_text(&f->id, id);
+	engine_log(f->engine, "flow.cut", "flow=%s untaken_bytes=%zu kept_bytes=%zu", id, untaken.len, fits);
+	return (struct slice){ untaken.ptr, fits };
+}
+
+/* Of the newest hooks as many as one row has room for: packed, ids take less than in memory. */
+static void seen_put(struct buf *out, const struct flow *f)
+{
+	size_t max = f->engine->config.ended_bytes_max;
+	size_t from = f->nhooks;
+
+	while (from > 0 && seen_bytes(f->hooks[from - 1].seen) <= max)
+		max -= seen_bytes(f->hooks[--from].seen);
+	for (size_t i = from; i < f->nhooks; i++)
+		if (f->hooks[i].seen)
+			seen_pack(out, f->hooks[i].number, f->hooks[i].seen);
+}
+
 static void ended_put(struct flow *f, const struct how_ended *how)
 {
 	struct engine *e = f->engine;
@@ -364,11 +399,10 @@ static void ended_put(struct flow *f, const struct how_ended *how)
 	buf_init(&x->untaken, SIZE_MAX);
 	buf_puts(&x->name, f->name);
 	buf_put_slice(&x->result, how->result);
-	buf_put_slice(&x->untaken, how->untaken);
+	buf_put_slice(&x->untaken, untaken_cut(f, how->untaken));
 	buf_put_slice(&x->seen, how->seen);
-	for (size_t i = 0; !how->seen.len && i < f->nhooks; i++)
-		if (f->hooks[i].seen)
-			seen_pack(&x->seen, f->hooks[i].number, f->hooks[i].seen);
+	if (!how->seen.len)
+		seen_put(&x->seen, f);
 	x->flow = f;
 	x->row = (struct store_ended){
 		.flow = f->id,

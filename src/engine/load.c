@@ -39,6 +39,14 @@ static void loaded(struct store_load *request, int rc)
 	free(l);
 }
 
+/* Of the gathering batch, oldest first. */
+static void tail_put(struct flow *f, const struct row *row)
+{
+	if (row->before)
+		tail_put(f, row->before);
+	buf_put_slice(&f->tail, buf_slice(&row->bytes));
+}
+
 void flow_load(struct flow *f)
 {
 	struct engine *e = f->engine;
@@ -56,7 +64,7 @@ void flow_load(struct flow *f)
 	f->state = FLOW_LOADING;
 	buf_reset(&f->tail);
 	if (f->row_batch == e->gather->no)
-		buf_put_slice(&f->tail, buf_slice(&f->row->bytes));
+		tail_put(f, f->row);
 	store_load(e->store, &l->request);
 }
 

@@ -262,7 +262,9 @@ static void row_add(struct sim *s, const struct store_row *row)
 
 	if (row->seq != p->n)
 		sim_broken(s, "a row begins at entry %llu, not at %zu", (unsigned long long)row->seq, p->n);
-	p->last_row_at = p->n;
+	/* A commit may have several rows of a flow. */
+	if (p->last_row_in != s->result->stats.commits)
+		p->last_row_at = p->n;
 	p->last_row_in = s->result->stats.commits;
 	while ((rc = entry_next(&rest, &e)) == 1)
 		entry_add(s, p, &e);

@@ -30,7 +30,8 @@ struct store_request {
 	struct arena *results;   /* what is handed out and freed when done returns; or NULL */
 };
 
-/* What one flow adds to its journal in one commit. */
+/* What one flow adds to its journal in one commit; it may have several, in order. A row, and an ended flow's
+ * long slices together, have less than STORE_ROW_BYTES_MAX. */
 struct store_row {
 	struct id    flow;
 	uint64_t     seq;        /* of the first entry in bytes */
@@ -194,6 +195,7 @@ struct store {
 /* An ended row goes once it is older than SEEN_WINDOW_MS by a commit's now_ms: oldest first, at most
  * so many in one commit beyond the number that the commit adds. */
 enum { STORE_ENDED_DROPS = 16, STORE_LIST_MAX = 1000, STORE_WALK_MAX = 10000 };
+enum { STORE_ROW_BYTES_MAX = 990 * 1000 * 1000 };    /* SQLite takes 10^9 in a row, with all there is beside them */
 
 /* How a store is kept; zero is the default. */
 struct store_options {

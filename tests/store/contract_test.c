@@ -53,6 +53,27 @@ static void big_done(struct store_load *l, int rc)
 		assert_int_equal((uint8_t)l->rows[0].bytes.ptr[i], (uint8_t)(i * 7));
 }
 
+static void a_flow_may_have_several_rows_in_one_commit(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_row rows[] = { row_of(1, 0, "a"), row_of(2, 0, "x"), row_of(1, 1, "b"), row_of(1, 2, "c"),
+		last_row_of(2, 1, "end"), row_of(3, 0, "old"), row_of(3, 1, "new") };
+	struct store_ended e = ended_of(2, 1);
+	struct sync_load got;
+
+	rows[6].from_seq = 1;
+	assert_int_equal(commit_both(fx, rows, sizeof rows / sizeof *rows, &e, 1, 1), 0);
+	for (int round = 0; round < 2; round++) {
+		assert_int_equal(load_text(fx, flow_id(1), &got), 0);
+		assert_string_equal(got.text, "0:a 1:b 2:c");
+		assert_int_equal(load_text(fx, flow_id(2), &got), 0);
+		assert_string_equal(got.text, "0:x 1:end!");
+		assert_int_equal(load_text(fx, flow_id(3), &got), 0);
+		assert_string_equal(got.text + strlen(got.text) - strlen("1:new"), "1:new");
+		fx->kind->reopen(fx);
+	}
+}
+
 static void bytes_are_exact(void **state)
 {
 	struct fixture *fx = *state;
@@ -481,6 +502,7 @@ int main(void)
 #define T(test) cmocka_unit_test_prestate_setup_teardown(test, setup, teardown, kind)
 		const struct CMUnitTest tests[] = {
 			T(rows_come_back),
+			T(a_flow_may_have_several_rows_in_one_commit),
 			T(bytes_are_exact),
 			T(loads_see_what_was_submitted_before),
 			T(ended_flows_are_found),
