@@ -21,6 +21,7 @@ WAITING = 1000
 PARKED = (10_000, 100_000, 1_000_000)
 PARKED_BIG = 10_000_000
 IDLE = 10_000
+OLD_DELIVERIES = 250_000            # with their bodies and heads, more bytes than --young has at first
 FILES_BESIDE = 700                  # that this process and the server have open beside connections
 RESTARTS = 9
 RSS_REST_S = 6                      # longer than a server keeps what it has freed (src/host/pulse.c)
@@ -58,7 +59,7 @@ def measured(rig, pid, to, paths, connections, **options):
     return told
 
 
-def ingest_once(rig, o, nginx, paths, server, table, connections, more):
+def ingest_once(rig, o, nginx, paths, server, table, connections, more, aged=False):
     """Fish and nginx one after the other, under the same posts."""
     pid = server.process.child.pid
     before, commits = server.resumed.counts(), server.figures()["commits"]
@@ -68,7 +69,8 @@ def ingest_once(rig, o, nginx, paths, server, table, connections, more):
     resumed = [server.resumed.since(before, share) for share in (0.5, 0.99)]
     limit = measured(rig, nginx.child.pid, nginx.address, paths, connections, status=204,
                      seconds=o.seconds, body=BODY, **more)
-    settings = {"connections": connections, "waiting": o.waiting, **({"message_ids": True} if more else {})}
+    settings = {"connections": connections, "waiting": o.waiting, **({"message_ids": True} if more else {}),
+                **({"aged": True} if aged else {})}
     table.add("ingest.acks", settings, fish["rate"], "1/s", fish["rate"] / limit["rate"], "nginx")
     table.add("ingest.cpu", settings, fish["cpu_us"], "us", fish["cpu_us"] / limit["cpu_us"], "nginx")
     table.add("ingest.ack_p50", settings, fish["p50_us"], "us")
@@ -79,6 +81,13 @@ def ingest_once(rig, o, nginx, paths, server, table, connections, more):
     table.add("ingest.nginx", settings, limit["rate"], "1/s")
     table.add("ingest.nginx_cpu", settings, limit["cpu_us"], "us")
     return fish, resumed
+
+
+def fill_young(rig, o, paths, server, say):
+    """Posts until more has come than the 64 MiB of --young: from then on the store moves as much as comes."""
+    while server.figures()["deliveries"] < OLD_DELIVERIES:
+        say("ingest, until the oldest of the journal has to move")
+        rig.load(server.address, paths, 64, status=200, seconds=o.seconds, body=BODY)
 
 
 def ingest(rig, o, table, say):
@@ -103,6 +112,8 @@ def ingest(rig, o, table, say):
                           resumed[0] / disk["p50_us"], "fdatasync")
                 table.add("disk.fdatasync_p50", {"bytes": WAL_FRAME_BYTES}, disk["p50_us"], "us")
         if 64 in o.connections:
+            fill_young(rig, o, paths, server, say)
+            ingest_once(rig, o, nginx, paths, server, table, 64, {}, aged=True)
             ingest_once(rig, o, nginx, paths, server, table, 64, {"ids": True})
         rig.end(server)
     rig.crew.kill(nginx)
