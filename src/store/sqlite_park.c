@@ -188,6 +188,21 @@ static int moving_trim(struct moving *m)
 	return rc;
 }
 
+/* The row of a flow that was resident and stays so, with what is left in packed: nothing else of it is
+ * another than before, and mostly nothing at all, since what moved went to chunk. */
+static int moving_put_aged(const struct moving *m, const struct parked_row *old, struct slice left)
+{
+	sqlite3_stmt *stmt = m->store->statements[ST_PARKED_AGED];
+
+	if (m->flags == old->flags && m->from_seq == old->from_seq && slice_eq(left, old->bytes))
+		return SQLITE_OK;
+	stmt_bind_int(stmt, 1, old->n);
+	stmt_bind_int(stmt, 2, m->flags);
+	stmt_bind_int(stmt, 3, (int64_t)m->from_seq);
+	stmt_bind_slice(stmt, 4, left);
+	return stmt_run(stmt);
+}
+
 /* The flow's own row, with what is left in packed. park: NULL when it stays resident. */
 static int moving_put(
 	struct moving *m, const struct parked_row *old, const struct store_park *park)
@@ -195,9 +210,12 @@ static int moving_put(
 	struct sqlite_store *s = m->store;
 	sqlite3_stmt *stmt = s->statements[old->n != 0 ? ST_PARKED_UPDATE : ST_PARKED_INSERT];
 	struct slice all = buf_slice(&s->packed);
+	struct slice left = { all.ptr != NULL ? all.ptr + m->start : NULL, all.len - m->start };
 	bool timed = park != NULL && park->wake_ms != INT64_MAX;
 	bool parent = park != NULL && !id_is_zero(&park->parent);
 
+	if (park == NULL && old->awake)
+		return moving_put_aged(m, old, left);
 	stmt_bind_int(stmt, 1, old->n != 0 ? old->n : ++s->sums.parked_last);
 	if (old->n == 0)
 		stmt_bind_id(stmt, 11, &m->flow);
@@ -213,7 +231,7 @@ static int moving_put(
 	stmt_bind_int(stmt, 7, park == NULL);
 	stmt_bind_int(stmt, 8, m->flags | (park != NULL && park->apart ? FLOW_APART : 0));
 	stmt_bind_int(stmt, 9, (int64_t)m->from_seq);
-	stmt_bind_slice(stmt, 10, (struct slice){ all.ptr != NULL ? all.ptr + m->start : NULL, all.len - m->start });
+	stmt_bind_slice(stmt, 10, left);
 	s->moved_bytes += all.len - m->start;
 	if (old->n != 0)
 		sums_less(&s->sums, old);

@@ -58,6 +58,7 @@ static const char *const statement_sql[STATEMENTS] = {
 	[ST_PARKED_UPDATE] = "UPDATE parked SET parent = ?2, key = ?3, wake_ms = ?4, hooks = ?5,"
 			     " untaken = ?6, awake = ?7, flags = ?8, from_seq = ?9, bytes = ?10"
 			     " WHERE n = ?1",
+	[ST_PARKED_AGED] = "UPDATE parked SET flags = ?2, from_seq = ?3, bytes = ?4 WHERE n = ?1",
 	[ST_PARKED_DELETE] = "DELETE FROM parked WHERE n = ?",
 	[ST_PARKED_FLOW] = "SELECT flow, awake FROM parked WHERE flow = ?",
 	[ST_PARKED_KEY] = "SELECT flow, awake FROM parked WHERE key = ? AND parent IS NULL",
