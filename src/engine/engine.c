@@ -21,6 +21,7 @@ enum {
 	AWAY_PAUSE_MS      = 500,       /* after the first commit that failed; doubles */
 	AWAY_PAUSE_MAX_MS  = 15 * 1000,
 };
+_Static_assert(3 * (int64_t)ROW_BYTES_MAX < STORE_ROW_BYTES_MAX, "an ended flow's long slices fit a row");
 
 static int check_program(const fish_program *p, struct err *err)
 {

@@ -196,6 +196,7 @@ static int moving_put_aged(const struct moving *m, const struct parked_row *old,
 
 	if (m->flags == old->flags && m->from_seq == old->from_seq && slice_eq(left, old->bytes))
 		return SQLITE_OK;
+	m->store->moved_bytes += left.len;
 	stmt_bind_int(stmt, 1, old->n);
 	stmt_bind_int(stmt, 2, m->flags);
 	stmt_bind_int(stmt, 3, (int64_t)m->from_seq);
@@ -232,7 +233,7 @@ static int moving_put(
 	stmt_bind_int(stmt, 8, m->flags | (park != NULL && park->apart ? FLOW_APART : 0));
 	stmt_bind_int(stmt, 9, (int64_t)m->from_seq);
 	stmt_bind_slice(stmt, 10, left);
-	s->moved_bytes += all.len - m->start;
+	s->moved_bytes += left.len;
 	if (old->n != 0)
 		sums_less(&s->sums, old);
 	if (park != NULL)

@@ -153,6 +153,22 @@ static int64_t moved_bytes(struct fixture *fx)
 			  " + coalesce((SELECT sum(length(bytes)) FROM chunk), 0)");
 }
 
+/* A flow that was resident and stays so: what its row is written anew with counts as moved. */
+static void what_ages_into_its_own_row_counts(void **state)
+{
+	struct fixture *fx = *state;
+
+	open_small(fx);
+	const struct sqlite_store *s = container_of(fx->s, struct sqlite_store, base);
+	for (unsigned round = 0; round < 2; round++) {
+		assert_int_equal(commit_row(fx, bytes_row(0, round, many_bytes(100)), 1), 0);
+		fill(fx, 100 + 100 * round, 30, 1);
+		assert_int_equal(pragma(fx, "SELECT awake FROM parked"), 1);
+		assert_in_range(pragma(fx, "SELECT length(bytes) FROM parked"), 100 * (round + 1), 110 * (round + 1));
+		assert_int_equal(s->moved_bytes, pragma(fx, "SELECT length(bytes) FROM parked"));
+	}
+}
+
 /* Long rows of many flows move a few after each commit, and as fast as more come. */
 static void what_ages_at_one_go_is_bounded(void **state)
 {
@@ -563,6 +579,7 @@ int main(void)
 		T(what_parks_leaves_no_segment_behind),
 		T(what_lives_on_ages),
 		T(rows_keep_their_bytes_when_they_age),
+		T(what_ages_into_its_own_row_counts),
 		T(what_ages_at_one_go_is_bounded),
 		T(dead_rows_go_together),
 		T(history_is_kept_for_a_while),
