@@ -317,8 +317,8 @@ void fish_work(fish_flow *f, const char *name, void (*fn)(const void *arg, void 
  * is none, no name. */
 void fish_tell(fish_flow *f, const char *flow_id, const char *hook_name, const char *json, ...) FISH_PRINTF(4);
 
-/* Makes the template readable under a name, in `show` and over HTTP, until published again. name: 1 to 200
- * bytes. Records PUBLISH. Misuse: the template, the name. */
+/* Makes the template readable under a name, in `show` and over HTTP, as soon as it is durable and until
+ * published again. name: 1 to 200 bytes. Records PUBLISH. Misuse: the template, the name. */
 void fish_publish(fish_flow *f, const char *name, const char *json, ...) FISH_PRINTF(3);
 
 /* ---- ends ---- */

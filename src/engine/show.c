@@ -222,19 +222,7 @@ static void put_value(struct buf *out, struct slice value)
 		buf_json_string(out, value);
 }
 
-static void put_published(struct buf *out, const struct flow *f)
-{
-	buf_puts(out, ", \"published\": {");
-	for (size_t i = 0; i < f->npublished; i++) {
-		buf_puts(out, i ? ", " : "");
-		buf_json_string(out, slice_of(f->published[i].name));
-		buf_puts(out, ": ");
-		put_value(out, buf_slice(&f->published[i].body));
-	}
-	buf_putc(out, '}');
-}
-
-static void put_last_published(struct buf *out, const struct view *v)
+static void put_published(struct buf *out, const struct view *v)
 {
 	buf_puts(out, ", \"published\": {");
 	for (size_t i = 0; i < v->npublished; i++) {
@@ -278,7 +266,7 @@ static void show_live(struct show *s, const struct flow *f, struct view *v)
 	show_taken(v, f);
 	put_ledger(&out, s, v);
 	put_calls(&out, f);
-	put_published(&out, f);
+	put_published(&out, v);
 	put_journal(&out, v);
 	buf_putc(&out, '}');
 	s->done(s, 0, buf_slice(&out));
@@ -339,7 +327,7 @@ static void ended_found(struct store_find *find, int rc)
 	put_untaken(&out, find->ended.untaken);
 	show_taken_ended(s->view, find->ended.untaken);
 	put_ledger(&out, s, s->view);
-	put_last_published(&out, s->view);
+	put_published(&out, s->view);
 	put_journal(&out, s->view);
 	buf_putc(&out, '}');
 	struct view *v = s->view;

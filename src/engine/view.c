@@ -235,16 +235,26 @@ static void put_entry(struct view *v, uint64_t seq, const struct entry *e)
 	buf_fini(&text);
 }
 
-static void publish(struct view *v, const struct entry *e)
+static void publish(struct view *v, struct slice name, struct slice body)
 {
 	size_t at = 0;
 
-	while (at < v->npublished && !slice_eq(v->published[2 * at], e->name))
+	while (at < v->npublished && !slice_eq(v->published[2 * at], name))
 		at++;
 	if (at == v->npublished)
 		v->published = xrealloc(v->published, 2 * ++v->npublished * sizeof *v->published);
-	v->published[2 * at] = e->name;
-	v->published[2 * at + 1] = e->body;
+	v->published[2 * at] = name;
+	v->published[2 * at + 1] = body;
+}
+
+/* What earlier lives published: their entries may be gone, and of those still here it is the newest. */
+static void publish_again(struct view *v, const struct entry *door)
+{
+	struct slice rest = door->published;
+	struct entry_published p;
+
+	while (entry_published_next(&rest, &p) == 1)
+		publish(v, p.name, p.body);
 }
 
 static void deliver(struct view *v, uint64_t seq, const struct entry *e)
@@ -268,7 +278,9 @@ static void take(struct view *v, uint64_t seq, const struct entry *e)
 	if (e->kind == ENTRY_RENEW)
 		v->steps = 0;
 	if (e->kind == ENTRY_PUBLISH)
-		publish(v, e);
+		publish(v, e->name, e->body);
+	if (e->kind == ENTRY_DOOR)
+		publish_again(v, e);
 	if (e->kind == ENTRY_MESSAGE && e->source == SOURCE_HOOK)
 		deliver(v, seq, e);
 	if (e->kind != ENTRY_PROGRESS)

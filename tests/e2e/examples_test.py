@@ -257,8 +257,8 @@ class Quote(Story):
                           second_ms=self.patient_ms)
         self.stage.until(lambda: len(self.asked()) == 50, "not all were asked")
         self.middle()
-        # The slow ones ask less, and come when it is decided. "closing" would not do: that is told
-        # before it is durable, and what a kill undoes may go another way the next time.
+        # The slow ones ask less, and come when it is decided. What is shown as published is durable:
+        # what a kill undoes could go another way the next time.
         self.shown(flow, lambda now: "best" in now["published"], "there was no quorum")
         self.middle()
         self.let_go.set()

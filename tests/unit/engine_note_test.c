@@ -92,6 +92,18 @@ static void publishes(fish_flow *f, const fish_msg *in)
 	fish_publish(f, "last", "true");
 }
 
+static void publishes_and_renews(fish_flow *f, const fish_msg *in)
+{
+	long long n = fish_int(in, "/n", 0);
+
+	fish_publish(f, "n", "%lld", n);
+	if (n == 0)
+		fish_publish(f, "first", "true");
+	fish_sleep(f, 500);
+	if (n < 2)
+		fish_renew(f, "{n: %lld}", n + 1);
+}
+
 static void publishes_badly(fish_flow *f, const fish_msg *in)
 {
 	fish_publish(f, fish_raw(in, "/none")[0] == 'n' ? "" : "x", "1");
@@ -200,7 +212,8 @@ static void bad_id(fish_flow *f, const fish_msg *in)
 }
 
 static const fish_def flows[] = {
-	FISH_FLOW(keys), FISH_FLOW(publishes), FISH_FLOW(publishes_badly), FISH_FLOW(hears), FISH_FLOW(tells),
+	FISH_FLOW(keys), FISH_FLOW(publishes), FISH_FLOW(publishes_badly), FISH_FLOW(publishes_and_renews),
+	FISH_FLOW(hears), FISH_FLOW(tells),
 	FISH_FLOW(stops), FISH_FLOW(echo), FISH_FLOW(each), FISH_FLOW(tells_itself), FISH_FLOW(speaker), FISH_FLOW(whole), FISH_FLOW(bad_id), FISH_END };
 static const fish_program program = { .flows = flows };
 static const fish_def mended_flows[] = { { "stops", goes_on, 0 }, FISH_FLOW(tells), FISH_END };
@@ -304,6 +317,48 @@ static void show_tells_what_was_published(void **state)
 	kit_close(&k);
 }
 
+/* Was: what the flow had published since the show was asked for, of which a crash would have left nothing. */
+static void only_what_is_durable_is_shown_as_published(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "publishes", "{}");
+	struct look l = { .kit = &k, .rc = UNTOLD, .show = { .id = id, .done = look_shown } };
+
+	kit_pass(&k, 1000);
+	store_memory_hold(k.store, true);
+	engine_show(k.engine, &l.show);
+	k.now_ms += 1000;                         /* "state" is published anew in the turn that follows */
+	while (l.rc == UNTOLD) {
+		engine_turn(k.engine);
+		if (l.rc == UNTOLD)
+			store_memory_complete(k.store, MEMORY_OK);
+	}
+	assert_non_null(strstr(k.words.ptr, "\"published\": {\"state\": \"begun\", \"more\": {\"n\": 1}}"));
+	assert_non_null(k.engine->inflight);
+	assert_true(k.engine->inflight->nrows > 0);
+	store_memory_hold(k.store, false);
+	kit_turn(&k);
+	assert_non_null(strstr(kit_show(&k, id), "\"published\": {\"state\": {\"at\": \"the end\"}, \"more\": {\"n\": 1}}"));
+	kit_close(&k);
+}
+
+/* Was: an ended flow's show left out what lives before its last one had published. */
+static void what_earlier_lives_published_is_shown_after_the_end(void **state)
+{
+	struct kit k;
+
+	kit_open(&k, &program, park_of(state));
+	struct id id = kit_start(&k, "publishes_and_renews", "{}");
+
+	for (int life = 0; life < 3; life++)
+		kit_pass(&k, 500);
+	assert_string_equal(kit_end(&k, id), "done null");
+	assert_non_null(strstr(kit_show(&k, id), "\"published\": {\"n\": 2, \"first\": true}"));
+	kit_close(&k);
+}
+
 static const char *to_json(const struct id *id, char out[64])
 {
 	char text[ID_TEXT_SIZE];
@@ -402,6 +457,8 @@ static void the_story_comes_out_the_same_after_each_crash(void **state)
 	TOLD(a_patch_is_asked_anew_in_each_life, park), \
 	TOLD(keys_are_of_flow_life_and_name, park), \
 	TOLD(show_tells_what_was_published, park), \
+	TOLD(only_what_is_durable_is_shown_as_published, park), \
+	TOLD(what_earlier_lives_published_is_shown_after_the_end, park), \
 	TOLD(a_tell_comes_once_over_crashes, park), \
 	TOLD(a_tell_reaches_a_flow_that_stands_still, park), \
 	TOLD(a_tell_starts_a_flow_at_an_each_hook, park), \
